@@ -1,0 +1,46 @@
+# Every target prepares what it needs by itself: `make demo` or `make test` is all a fresh machine has to be told.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export LC_ALL := C.UTF-8
+export PYTHONUNBUFFERED := 1
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
+export MOLECULE_GLOB := molecule/*/molecule.yml
+# Read by tests/tools: make scenarios SCENARIO=default, make test SEED=1 SAMPLE=2.
+export SCENARIO FRESH KEEP SEED SAMPLE PYTHON
+
+.PHONY: help setup demo test check sanity units scenarios build format clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## Install system packages, .venv and the collection path (all targets do this first)
+	@tests/tools/setup.sh
+
+demo: setup ## Migrate a real application from Docker to Podman on a disposable virtual machine
+	@python molecule/lab/demo.py
+
+test: setup ## What CI runs: check, sanity, units, scenario `default` and SAMPLE other scenarios chosen by SEED
+	@python tests/tools/run.py check sanity units default sample
+
+check: setup ## The fast part: lint, types, documentation, build, unit tests
+	@python tests/tools/run.py check
+
+sanity: setup ## ansible-test sanity
+	@python tests/tools/run.py sanity
+
+units: setup ## ansible-test units, on every supported Python found here
+	@python tests/tools/run.py units
+
+scenarios: setup ## All molecule scenarios, or SCENARIO=name; passed ones are not repeated (FRESH=1: they are; KEEP=1: leave the machines running)
+	@python tests/tools/run.py scenarios
+
+build: setup ## The collection's archive, into .cache/build
+	@python tests/tools/run.py build
+
+format: setup ## Let ruff format and fix the Python files
+	@ruff check -q --fix . ; ruff format .
+
+clean: ## Remove .venv and .cache
+	rm -rf .venv .cache

@@ -1,0 +1,1 @@
+"""Disposable virtual machines: images, QEMU, instances."""

@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a program with an argument vector (private to the collection)."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from typing import NamedTuple, Sequence
+
+_TAIL_LINES = 8
+
+
+class CommandError(Exception):
+    """A program failed. The message names it, its exit code and the end of what it said on stderr."""
+
+
+class Completed(NamedTuple):
+    """What a program left: its exit code and its decoded output."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    input: str | None = None,
+    check: bool = True,
+    timeout: float | None = None,
+    env: dict[str, str] | None = None,
+) -> Completed:
+    """Run ``argv`` without a shell; ``env`` is added to the environment, ``timeout`` is in seconds.
+
+    Raises CommandError when the program is missing, takes too long, or (with ``check``) exits with another code than 0.
+    """
+    name = os.path.basename(argv[0])
+    try:
+        done = subprocess.run(
+            list(argv),
+            input=None if input is None else input.encode(),
+            stdin=subprocess.DEVNULL if input is None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=timeout,
+            env={**os.environ, "LC_ALL": "C", **(env or {})},
+            check=False,
+        )
+    except FileNotFoundError:
+        raise CommandError("{0} is not installed on this host.".format(name)) from None
+    except subprocess.TimeoutExpired:
+        raise CommandError("{0} did not finish within {1:.0f} s.".format(name, timeout or 0)) from None
+    except OSError as error:
+        raise CommandError("{0} could not be run: {1}.".format(name, error.strerror)) from None
+    result = Completed(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    if check and result.rc != 0:
+        raise CommandError(_failure(argv, result))
+    return result
+
+
+def _failure(argv: Sequence[str], result: Completed) -> str:
+    tail = " | ".join(line.strip() for line in result.stderr.strip().splitlines()[-_TAIL_LINES:])
+    # Only program and subcommand: later arguments may hold values that belong in no log.
+    return "{0} failed with exit code {1}: {2}".format(
+        shlex.quote(" ".join(argv[:2])), result.rc, tail or "it said nothing on stderr"
+    )

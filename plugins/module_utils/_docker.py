@@ -1,0 +1,205 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A client of the Docker Engine API over its unix socket (private to the collection)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import struct
+from typing import Any, NamedTuple, Tuple
+from urllib.parse import quote, urlencode
+
+Version = Tuple[int, int]
+
+# Docker 19.03 speaks 1.40; 1.56 is the newest whose documents were read for the tables of this collection.
+OLDEST_API: Version = (1, 40)
+NEWEST_API: Version = (1, 56)
+
+_HANDSHAKE_SECONDS = 10
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\Z")
+
+
+class DockerError(Exception):
+    """Docker cannot be asked, or refused. The message says what happened and what to do."""
+
+
+class DockerNotFound(DockerError):
+    """Docker does not know the object that was asked for."""
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("docker")
+        self._path = path
+        self._seconds = seconds
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # With settimeout() a full queue of the listener is an error at once; the kernel's own timeout waits for room.
+        whole = int(self._seconds)
+        wait = struct.pack("ll", whole, int((self._seconds - whole) * 1000000))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+        self.sock.connect(self._path)
+        self.sock.settimeout(self._seconds)
+
+
+class Docker:
+    """One Docker Engine. Every request has a connection of its own, so threads may share an instance.
+
+    ``timeout`` is in seconds and bounds each wait for Docker, not a whole request.
+    """
+
+    def __init__(self, socket_path: str = "/run/docker.sock", timeout: float = 60) -> None:
+        self.socket_path = socket_path
+        self.timeout = timeout
+        self._version: dict[str, Any] = {}
+        self._api_version = ""
+
+    @property
+    def version(self) -> dict[str, Any]:
+        """The document of GET /version; the first use settles whether and how to talk to this engine."""
+        if not self._version:
+            # A hung Docker should be told apart from a slow answer soon, hence the shorter wait.
+            answer = self._request("GET", "/version", None, min(self.timeout, _HANDSHAKE_SECONDS))
+            document = self._decode("GET", "/version", answer)
+            self._api_version = negotiate(document, self.socket_path)
+            self._version = document
+        return self._version
+
+    @property
+    def api_version(self) -> str:
+        """The negotiated version of the API, for example ``1.45``."""
+        return self._api_version if self.version else ""
+
+    def get(self, path: str, timeout: float | None = None, **query: Any) -> Any:
+        """The JSON at ``path`` (begins with a slash, parts quoted with ``part``)."""
+        return self._call("GET", path, None, self.timeout if timeout is None else timeout, query)
+
+    def post(self, path: str, body: Any = None, timeout: float | None = None, **query: Any) -> Any:
+        """Post ``body`` as JSON; returns the JSON of the answer, None when it has none."""
+        return self._call("POST", path, body, self.timeout if timeout is None else timeout, query)
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """The inspect document of a container, by ID or name."""
+        document = self.get("/containers/{0}/json".format(part(container)))
+        return document if isinstance(document, dict) else {}
+
+    def stop(self, container: str, timeout: int) -> None:
+        """Send the stop signal and, after ``timeout`` seconds of grace, SIGKILL. A stopped container is left alone."""
+        path = "/containers/{0}/stop".format(part(container))
+        self.post(path, timeout=timeout + self.timeout, t=timeout)
+
+    def start(self, container: str) -> None:
+        """Start a container. A running one is left alone."""
+        self.post("/containers/{0}/start".format(part(container)))
+
+    def set_restart_policy(self, container: str, policy: dict[str, Any]) -> None:
+        """``policy``: ``{"Name": "no|always|unless-stopped|on-failure", "MaximumRetryCount": 0}``."""
+        self.post("/containers/{0}/update".format(part(container)), {"RestartPolicy": policy})
+
+    def _call(self, method: str, path: str, body: Any, timeout: float, query: dict[str, Any]) -> Any:
+        target = "/v{0}{1}{2}".format(self.api_version, path, "?" + urlencode(query) if query else "")
+        return self._decode(method, path, self._request(method, target, body, timeout))
+
+    def _request(self, method: str, target: str, body: Any, timeout: float) -> _Answer:
+        connection = _UnixConnection(self.socket_path, timeout)
+        payload = None if body is None else json.dumps(body).encode()
+        try:
+            connection.request(method, target, payload, {"Content-Type": "application/json"} if payload else {})
+            response = connection.getresponse()
+            return _Answer(response.status, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise DockerError(_unreachable(error, self.socket_path, timeout)) from None
+        finally:
+            connection.close()
+
+    def _decode(self, method: str, path: str, answer: _Answer) -> Any:
+        # 304: the container is already in the state asked for.
+        if answer.status in (204, 304):
+            return None
+        try:
+            document = json.loads(answer.body.decode("utf-8"))
+        except ValueError:
+            raise DockerError(
+                "The answer to {0} {1} on {2} is not JSON (HTTP {3}), so this is no Docker Engine or it is broken; "
+                "check what listens there, or set the socket.".format(method, path, self.socket_path, answer.status)
+            ) from None
+        if 200 <= answer.status < 300:
+            return document
+        message = document.get("message") if isinstance(document, dict) else None
+        refused = DockerNotFound if answer.status == 404 else DockerError
+        raise refused(
+            "Docker refused {0} {1} (HTTP {2}): {3}".format(method, path, answer.status, message or "it gave no reason")
+        )
+
+
+def part(name: str) -> str:
+    """One part of a path, quoted, so that a name from a document never becomes another request."""
+    return quote(name, safe="")
+
+
+def negotiate(version: Any, socket_path: str) -> str:
+    """The API version to speak with the engine of a GET /version document. DockerError when there is none."""
+    known = version if isinstance(version, dict) else {}
+    newest, oldest = _parse(known.get("ApiVersion")), _parse(known.get("MinAPIVersion")) or OLDEST_API
+    if newest is None:
+        raise DockerError(
+            "What answers on {0} does not say which Docker API it speaks, so it is no Docker Engine; "
+            "set the socket to Docker's.".format(socket_path)
+        )
+    components = known.get("Components")
+    names = [item.get("Name") for item in components if isinstance(item, dict)] if isinstance(components, list) else []
+    if "Podman Engine" in names:
+        raise DockerError("Podman, not Docker, answers on {0}; set the socket to Docker's.".format(socket_path))
+    if newest < OLDEST_API:
+        raise DockerError(
+            "The Docker Engine on {0} is too old: it speaks API {1} and {2} (Docker 19.03) is needed; "
+            "update Docker first.".format(socket_path, _text(newest), _text(OLDEST_API))
+        )
+    if oldest > NEWEST_API:
+        raise DockerError(
+            "The Docker Engine on {0} is too new: it wants API {1} and this collection knows up to {2}; "
+            "update the collection.".format(socket_path, _text(oldest), _text(NEWEST_API))
+        )
+    return _text(min(newest, NEWEST_API))
+
+
+def _parse(text: Any) -> Version | None:
+    found = _VERSION.match(text) if isinstance(text, str) else None
+    return (int(found.group(1)), int(found.group(2))) if found else None
+
+
+def _text(version: Version) -> str:
+    return "{0}.{1}".format(*version)
+
+
+def _unreachable(error: Exception, path: str, timeout: float) -> str:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return (
+            "Docker is not installed here or its socket is elsewhere: {0} does not exist; "
+            "install and start Docker, or set the socket.".format(path)
+        )
+    if isinstance(error, PermissionError):
+        return "No permission to use Docker's socket {0}; run as root (become).".format(path)
+    if isinstance(error, ConnectionRefusedError):
+        return "Nothing listens on Docker's socket {0}; start Docker, or set the socket.".format(path)
+    # socket.timeout became TimeoutError in Python 3.10; connect() says EAGAIN.
+    if isinstance(error, (socket.timeout, TimeoutError, BlockingIOError)):
+        return (
+            "Docker did not answer on {0} within {1:g} s; see what it does (journalctl -u docker), "
+            "then run this again.".format(path, timeout)
+        )
+    if isinstance(error, (http.client.HTTPException, ConnectionError)):
+        return (
+            "Docker broke off its answer on {0}, or what listens there is no Docker Engine ({1}); "
+            "see its log (journalctl -u docker), then run this again.".format(path, type(error).__name__)
+        )
+    return "Docker's socket {0} cannot be used: {1}.".format(path, error)

@@ -1,0 +1,237 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Docker's rules in iptables: what they are, how to take them out, how to get past them (private to the collection).
+
+Everything is read from iptables-save and written by one iptables-restore --noflush, which the kernel takes whole or
+not at all. The shapes of Docker's rules: moby, libnetwork/drivers/bridge/setup_ip_tables.go, and hosts of Docker 26.1.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Dict, Iterable, NamedTuple, Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
+
+FAMILIES = ("iptables", "ip6tables")
+USER_CHAIN = "DOCKER-USER"
+KEPT_CHAIN = "FORWARD-USER"
+"""Where user rules go that end with RETURN: in FORWARD itself that word would end the chain."""
+_ISOLATION = ("DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2")
+CHAINS = frozenset(
+    (
+        USER_CHAIN,
+        "DOCKER",
+        "DOCKER-BRIDGE",
+        "DOCKER-CT",
+        "DOCKER-FORWARD",
+        "DOCKER-INGRESS",
+        "DOCKER-INTERNAL",
+        *_ISOLATION,
+    )
+)
+_COMMENT = "docker_to_podman:"
+# What Docker puts into built-in chains besides jumps: table, chain, the rule; BRIDGE stands for each of its bridges.
+_SHAPES = (
+    ("filter", "FORWARD", r"-o (BRIDGE) -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"),
+    ("filter", "FORWARD", r"-i (BRIDGE) ! -o \1 -j ACCEPT"),
+    ("filter", "FORWARD", r"-i (BRIDGE) -o \1 -j (ACCEPT|DROP)"),
+    ("filter", "FORWARD", r"-m set --match-set docker-ext-bridges-v[46] dst .*"),
+    ("nat", "POSTROUTING", r"-s \S+ ! -o (BRIDGE) -j MASQUERADE"),
+    ("nat", "POSTROUTING", r"-o (BRIDGE) -m addrtype --src-type LOCAL -j MASQUERADE"),
+    ("raw", "PREROUTING", r"-d \S+ ! -i (BRIDGE) -j DROP"),
+)
+_HAIRPIN = re.compile(r"-s (\S+) -d \1 -p (\w+) -m \2 --dport \d+ -j MASQUERADE\Z")
+
+
+class Table(NamedTuple):
+    """A table of iptables-save: the policy of each chain ("-" for those that programs made), and the rules in order."""
+
+    chains: dict[str, str]
+    rules: list[str]
+
+    def of(self, chain: str) -> list[str]:
+        """The rules of a chain, without ``-A CHAIN``."""
+        begin = "-A {0} ".format(chain)
+        return [rule[len(begin) :] for rule in self.rules if rule.startswith(begin)]
+
+
+Tables = Dict[str, Table]
+
+
+class Removal(NamedTuple):
+    """What there is of Docker in one family, and the input of iptables-restore that takes it out."""
+
+    found: list[str]
+    kept: list[str]
+    script: str
+
+
+def parse(saved: str) -> Tables:
+    """The output of iptables-save."""
+    tables: Tables = {}
+    table = Table({}, [])
+    for line in saved.splitlines():
+        if line.startswith("*"):
+            table = tables.setdefault(line[1:].strip(), Table({}, []))
+        elif line.startswith(":"):
+            name, policy = line[1:].split()[:2]
+            table.chains[name] = policy
+        elif line.startswith("-A "):
+            table.rules.append(line.rstrip())
+    return tables
+
+
+def removal(tables: Tables, bridges: Iterable[str]) -> Removal:
+    """How to remove Docker's chains, the rules of its ``bridges`` and the policy it set; user rules are kept."""
+    names = sorted(bridges)
+    found: list[str] = []
+    kept: list[str] = []
+    script: list[str] = []
+    for table in sorted(tables):
+        lines = _table_removal(table, tables[table], names, found, kept)
+        script += ["*" + table, *lines, "COMMIT"] if lines else []
+    return Removal(found, kept, "\n".join(script) + "\n" if script else "")
+
+
+def _table_removal(name: str, table: Table, bridges: list[str], found: list[str], kept: list[str]) -> list[str]:
+    chains = _removable(table)
+    rules = [rule for rule in table.rules if _is_dockers(name, table, rule, chains, bridges)]
+    user = _user_rules(table) if name == "filter" and USER_CHAIN in chains else []
+    open_forward = name == "filter" and "DOCKER" in chains and table.chains.get("FORWARD") == "DROP"
+    # ufw sets this policy too, and means it.
+    open_forward = open_forward and not any(" -j ufw-" in rule for rule in table.rules)
+    found += ["{0}: chain {1}".format(name, chain) for chain in chains]
+    found += ["{0}: {1}".format(name, rule) for rule in rules]
+    found += ["filter: policy DROP of FORWARD"] if open_forward else []
+    kept += user
+    return (
+        ([":FORWARD ACCEPT [0:0]"] if open_forward else [])
+        + _moved(user)
+        + ["-D" + rule[2:] for rule in rules]
+        + ["-F " + chain for chain in chains]
+        + ["-X " + chain for chain in chains]
+    )
+
+
+def _removable(table: Table) -> list[str]:
+    """Docker's chains, without those that the chains of other programs use."""
+    used = {
+        _target(rule) for rule in table.rules if _chain(rule) not in CHAINS and table.chains.get(_chain(rule)) == "-"
+    }
+    return [chain for chain in table.chains if chain in CHAINS and chain not in used]
+
+
+def _is_dockers(name: str, table: Table, rule: str, chains: list[str], bridges: list[str]) -> bool:
+    chain = _chain(rule)
+    if table.chains.get(chain, "-") == "-":
+        return False
+    if _target(rule) in chains:
+        return True
+    body = rule.split(" ", 2)[2]
+    alternatives = "|".join(re.escape(bridge) for bridge in bridges) or "(?!)"
+    for in_table, in_chain, shape in _SHAPES:
+        if (in_table, in_chain) == (name, chain) and re.match(shape.replace("BRIDGE", alternatives) + r"\Z", body):
+            return True
+    hairpin = _HAIRPIN.match(body) if name == "nat" and chain == "POSTROUTING" else None
+    return bool(hairpin) and _within(hairpin.group(1) if hairpin else "", _subnets(table, alternatives))
+
+
+def _subnets(table: Table, alternatives: str) -> list[str]:
+    masquerading = re.compile(r"-s (\S+) ! -o ({0}) -j MASQUERADE\Z".format(alternatives))
+    return [found.group(1) for found in map(masquerading.match, table.of("POSTROUTING")) if found]
+
+
+def _within(address: str, subnets: list[str]) -> bool:
+    host = ipaddress.ip_interface(address).ip
+    return any(host in ipaddress.ip_network(subnet) for subnet in subnets)
+
+
+def _user_rules(table: Table) -> list[str]:
+    """What the user put into DOCKER-USER: not Docker's own last RETURN, not ours."""
+    return [rule for rule in table.of(USER_CHAIN) if rule != "-j RETURN" and _COMMENT not in rule]
+
+
+def _moved(user: list[str]) -> list[str]:
+    """Lines that put the user's rules where DOCKER-USER was: before all else in FORWARD."""
+    if any(_target("-A x " + rule) == "RETURN" for rule in user):
+        moved = [":{0} - [0:0]".format(KEPT_CHAIN)] + ["-A {0} {1}".format(KEPT_CHAIN, rule) for rule in user]
+        return [*moved, "-I FORWARD 1 -j " + KEPT_CHAIN]
+    return ["-I FORWARD {0} {1}".format(number, rule) for number, rule in enumerate(user, 1)]
+
+
+def _chain(rule: str) -> str:
+    return rule.split(" ", 2)[1]
+
+
+def _target(rule: str) -> str:
+    found = re.search(r" -[jg] (\S+)", rule)
+    return found.group(1) if found else ""
+
+
+def passage(tables: Tables, workload: str, bridges: Sequence[str]) -> str:
+    """iptables-restore input that lets the traffic of Podman's ``bridges`` through DOCKER-USER, and no other.
+
+    Docker's policy DROP stands behind it, and Netavark's own accept (in a table of nftables) does not overrule that.
+    From a bridge everything may go out, except into Docker's networks, which were closed to it before; to a bridge
+    come answers and what was sent to a published port. Empty when it is there already, or Docker has no such chain.
+    """
+    filters = tables.get("filter")
+    if filters is None or USER_CHAIN not in filters.chains or not bridges or _ours(filters, workload):
+        return ""
+    mark = "-m comment --comment {0}{1}".format(_COMMENT, workload)
+    rules: list[str] = []
+    for bridge in bridges:
+        rules += [
+            "-i {0} -o docker0 {1} -j RETURN".format(bridge, mark),
+            "-i {0} -o br-+ {1} -j RETURN".format(bridge, mark),
+            "-i {0} {1} -j ACCEPT".format(bridge, mark),
+            "-o {0} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT {1} -j ACCEPT".format(bridge, mark),
+        ]
+    return _filter(["-I {0} {1} {2}".format(USER_CHAIN, number, rule) for number, rule in enumerate(rules, 1)])
+
+
+def passage_back(tables: Tables, workload: str) -> str:
+    """iptables-restore input that takes the passage of a workload back; empty when there is none."""
+    filters = tables.get("filter")
+    ours = _ours(filters, workload) if filters else []
+    return _filter(["-D {0} {1}".format(USER_CHAIN, rule) for rule in ours]) if ours else ""
+
+
+def _ours(filters: Table, workload: str) -> list[str]:
+    mark = re.compile(r'--comment "?{0}{1}"?( |\Z)'.format(_COMMENT, re.escape(workload)))
+    return [rule for rule in filters.of(USER_CHAIN) if mark.search(rule)]
+
+
+def _filter(lines: list[str]) -> str:
+    return "\n".join(["*filter", *lines, "COMMIT"]) + "\n"
+
+
+def read(family: str) -> Tables:
+    """The tables of a family; none where its programs are not installed."""
+    try:
+        return parse(run([family + "-save"]).stdout)
+    except CommandError as error:
+        if "not installed" in str(error):
+            return {}
+        raise
+
+
+def apply(family: str, script: str) -> None:
+    """Give a script to iptables-restore, without touching what it does not name."""
+    if script:
+        run([family + "-restore", "--noflush", "--wait"], input=script)
+
+
+def dockers_bridges(networks: Sequence[Any]) -> list[str]:
+    """The names of the bridges of network documents (GET /networks/ID), docker0 included.
+
+    Docker names a bridge itself: br- and twelve digits of the network's ID; or the option names it.
+    """
+    names = {"docker0"}
+    for network in networks:
+        if isinstance(network, dict) and network.get("Driver") == "bridge":
+            options = network.get("Options") or {}
+            names.add(str(options.get("com.docker.network.bridge.name") or "br-" + str(network.get("Id", ""))[:12]))
+    return sorted(names)

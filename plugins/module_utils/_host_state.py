@@ -1,0 +1,196 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the collection remembers on the target (private to the collection).
+
+    STATE_DIR/<engine id>/engine.json          which engine, at which socket
+                          inventory.json       the recorded inventory, complete
+                          plan.json            the complete plan
+                          retired.json         present once the engine is retired
+                          journal/NAME.jsonl   the transaction of a workload
+
+Everything is 0600 in folders of 0700: these documents hold environment values.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+STATE_DIR = "/var/lib/docker_to_podman"
+SCRATCH_DIR = "/run/docker_to_podman"
+FORMAT = 1
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,200}\Z")
+
+
+class StateError(Exception):
+    """A record is missing, damaged or of another format. The message names the file and says what to do."""
+
+
+def safe_name(name: str) -> str:
+    """Return ``name`` when it may become the name of a file; StateError otherwise."""
+    if not _SAFE_NAME.match(name):
+        raise StateError("{0!r} cannot be the name of a file; nothing was written.".format(name))
+    return name
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read a record. Raises StateError when it is missing, damaged or not of a format this version knows."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StateError("{0} does not exist; run the role assess first.".format(path)) from None
+    except OSError as error:
+        raise StateError("{0} cannot be read: {1}.".format(path, error.strerror)) from None
+    except ValueError as error:
+        raise StateError("{0} is damaged ({1}). {2}".format(path, error, _REMEDY)) from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise StateError("{0} is not a record of format {1}. {2}".format(path, FORMAT, _REMEDY))
+    return document
+
+
+_REMEDY = "Restore it from a backup or move it away and run the role assess again; nothing was changed."
+
+
+def write_json(path: str | Path, document: dict[str, Any]) -> None:
+    """Write a record so that after a power cut either the old or the new one is there, whole."""
+    write_file(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def write_file(path: str | Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file atomically and durably; a folder that is missing is made root-only."""
+    target = Path(path)
+    make_folder(target.parent)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=str(target.parent))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, str(target))
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    sync_folder(target.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents, root-only, and make their names durable; leave existing ones as they are."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable."""
+    handle = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class EngineState:
+    """The records about one engine, in the folder ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.inventory_path = root / "inventory.json"
+        self.plan_path = root / "plan.json"
+        self.retired_path = root / "retired.json"
+
+    @property
+    def engine_id(self) -> str:
+        return self.root.name
+
+    @property
+    def socket(self) -> str:
+        return str(read_json(self.root / "engine.json").get("socket", ""))
+
+    @property
+    def retired(self) -> bool:
+        return self.retired_path.exists()
+
+    def journal_path(self, workload: str) -> Path:
+        return self.root / "journal" / (safe_name(workload) + ".jsonl")
+
+    def journal(self, workload: str) -> list[dict[str, Any]]:
+        """The events of a workload's transactions, oldest first; empty when there was none."""
+        return read_journal(self.journal_path(workload))
+
+    def committed(self) -> dict[str, list[str]]:
+        """Workloads that belong to Podman now, with the IDs of the Docker containers they were."""
+        moved = {}
+        for path in sorted((self.root / "journal").glob("*.jsonl")):
+            owner = None
+            for event in read_journal(path):
+                if event["event"] == "commit":
+                    owner = [str(item) for item in event["data"]["containers"]]
+                elif event["event"] == "rollback":
+                    owner = None
+            if owner is not None:
+                moved[path.name[: -len(".jsonl")]] = owner
+        return moved
+
+
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """Read the lines of a journal. A torn last line is what a power cut leaves: it was never acknowledged.
+
+    Raises StateError when any other line is damaged.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        return []
+    events = []
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            event = json.loads(line)
+            if event["format"] != FORMAT or not isinstance(event["event"], str):
+                raise ValueError("unknown format")
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError("{0}, line {1}, is damaged ({2}). {3}".format(path, number, error, _REMEDY)) from None
+        events.append(event)
+    return events
+
+
+def append_journal(path: Path, event: dict[str, Any]) -> None:
+    """Append one event, durable when this returns; a torn line before it is cut off first."""
+    make_folder(path.parent)
+    new = not path.exists()
+    with open(str(path), "ab+") as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        stream.seek(0)
+        whole = stream.read().rfind(b"\n") + 1
+        stream.truncate(whole)
+        stream.write(json.dumps({"format": FORMAT, **event}, sort_keys=True).encode() + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    if new:
+        sync_folder(path.parent)
+
+
+def find_engine(state_dir: str, socket: str) -> EngineState | None:
+    """The records about the engine that was assessed at ``socket``; None when none was."""
+    wanted = os.path.realpath(socket)
+    for record in sorted(Path(state_dir).glob("*/engine.json")):
+        engine = EngineState(record.parent)
+        if os.path.realpath(engine.socket) == wanted:
+            return engine
+    return None
+
+
+def open_engine(state_dir: str, engine_id: str, socket: str) -> EngineState:
+    """The records about an engine; begins them when there are none."""
+    engine = EngineState(Path(state_dir) / safe_name(engine_id))
+    record = engine.root / "engine.json"
+    if not record.exists():
+        write_json(record, {"format": FORMAT, "id": engine_id, "socket": socket})
+    return engine

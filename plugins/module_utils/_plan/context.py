@@ -1,0 +1,101 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory, looked up by name: what every part of the translation needs (private to the collection)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    Json,
+    PlanError,
+    Version,
+    dig,
+    items,
+    mapping,
+    strings,
+    text,
+)
+
+_FORMAT = 1
+_PREFIX = "docker-"
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Context:
+    """The documents of an inventory by name or ID. Networks are found by both."""
+
+    version: Version
+    containers: list[Json]
+    images: Mapping[str, Json]
+    networks: Mapping[str, Json]
+    volumes: Mapping[str, Json]
+    engine: Json
+    host: Json
+    listening: Mapping[str, list[dict[str, Any]]]
+    changes: Mapping[str, Json]
+
+    @property
+    def data_root(self) -> str:
+        return text(dig(self.engine, "info.DockerRootDir")) or "/var/lib/docker"
+
+    def image_config(self, container: Json) -> Json:
+        return mapping(self.images.get(text(container.get("Image")), {}).get("Config"))
+
+
+def context(inventory: Any, version: Version) -> Context:
+    """Look an inventory up. Raises PlanError naming the JSON path that is not what Docker would say."""
+    document = _checked(inventory)
+    networks = _documents(document, "networks")
+    processes = mapping(document.get("processes"))
+    return Context(
+        version=version,
+        containers=sorted(_documents(document, "containers"), key=name_of),
+        images={text(image.get("Id")): image for image in _documents(document, "images")},
+        networks={text(network.get(key)): network for network in networks for key in ("Id", "Name")},
+        volumes={text(volume.get("Name")): volume for volume in _documents(document, "volumes")},
+        engine=mapping(document.get("engine")),
+        host=mapping(document.get("host")),
+        listening={key: [mapping(s) for s in items(mapping(view).get("listening"))] for key, view in processes.items()},
+        changes={key: mapping(change) for key, change in mapping(document.get("changes")).items()},
+    )
+
+
+def _checked(inventory: Any) -> Json:
+    if not isinstance(inventory, dict):
+        raise PlanError("The inventory is not a JSON object; make it with the module docker_inventory.")
+    if inventory.get("format") != _FORMAT:
+        found = inventory.get("format")
+        raise PlanError(f"format: the inventory has format {found!r}, this version reads {_FORMAT}.")
+    if not isinstance(inventory.get("containers"), list):
+        raise PlanError("containers: the inventory has no list of containers; nothing can be planned from it.")
+    return inventory
+
+
+def _documents(inventory: Json, key: str) -> list[Json]:
+    found = items(inventory.get(key))
+    for number, document in enumerate(found):
+        name = text(mapping(document).get("Name") or mapping(document).get("Id"))
+        if not name:
+            raise PlanError(f"{key}[{number}]: this is no document of Docker; make the inventory again.")
+    return found
+
+
+class Services:
+    """Unit names that collide with nothing: neither with a unit of the host, nor with each other."""
+
+    def __init__(self, host: Json) -> None:
+        self._taken: set[str] = set(strings(host.get("units")))
+
+    def choose(self, name: str, suffix: str = "") -> str:
+        """A base name whose service (``base + suffix + .service``) is free; it is taken from now on."""
+        number, base = 1, _UNSAFE.sub("-", name)
+        while base + suffix + ".service" in self._taken:
+            base = _PREFIX + name + ("" if number == 1 else f"-{number}")
+            number += 1
+        self._taken.add(base + suffix + ".service")
+        return base

@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Walk a document of Docker and say what becomes of each value (private to the collection)."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, Mapping, NamedTuple
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import fields
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    BLOCKER,
+    Finding,
+    Json,
+    dig,
+    is_empty,
+    text,
+)
+
+_ENTRY_NAMES = ("Destination", "Target", "Name", "Subnet", "PathInContainer")
+
+
+class Value(NamedTuple):
+    """A value at a path: ``path`` names entries (Mounts[/data].Mode), ``row_path`` is how the table writes it."""
+
+    path: str
+    row_path: str
+    value: Any
+
+
+def coverage(
+    document: Json, rows: Mapping[str, fields.Field], image: Json, own_defaults: Mapping[str, Any]
+) -> dict[str, str]:
+    """What becomes of every path with a value: the words of the plan's ``coverage``; blockers included.
+
+    ``image`` is compared with for rows of the kind ``image``; ``own_defaults`` are the document's own default values.
+    """
+    return {
+        found.path: "default" if _is_own(found, own_defaults) else _status(found, rows.get(found.row_path), image)
+        for found in values(document, rows)
+        if not is_empty(found.value)
+    }
+
+
+def _is_own(found: Value, own_defaults: Mapping[str, Any]) -> bool:
+    return found.row_path in own_defaults and found.value == own_defaults[found.row_path]
+
+
+def findings(
+    subject: str, document: Json, covered: Mapping[str, str], rows: Mapping[str, fields.Field]
+) -> list[Finding]:
+    """A blocker for each path that the coverage calls one."""
+    return [
+        _blocker(subject, found.path, found.row_path in rows)
+        for found in values(document, rows)
+        if covered.get(found.path) == BLOCKER
+    ]
+
+
+def _blocker(subject: str, path: str, is_known: bool) -> Finding:
+    accept = f"If it does not matter there, accept it with policy.accept: ['{path}']."
+    if is_known:
+        message = f"{path} of {subject} is set, and this version does not translate it yet."
+        remedy = "Remove the option from {0}, or leave its workload out with policy.exclude. {1}"
+        return Finding(BLOCKER, "untranslated-option", subject, path, message, remedy.format(subject, accept))
+    message = f"{path} of {subject} has a value, and nothing is known about this field."
+    remedy = f"Report it to the project with the version of Docker. {accept}"
+    return Finding(BLOCKER, "unknown-field", subject, path, message, remedy)
+
+
+def values(document: Any, rows: Mapping[str, fields.Field], path: str = "", row_path: str = "") -> Iterator[Value]:
+    """The values of a document at the depth of the rows; below a path without a row, every leaf."""
+    if row_path in rows or not isinstance(document, (dict, list)) or not document:
+        yield Value(path, row_path, document)
+    elif isinstance(document, dict):
+        star = any(row.startswith(row_path + ".*") for row in rows)
+        for key, value in document.items():
+            dot = "." if path else ""
+            yield from values(value, rows, path + dot + key, row_path + dot + ("*" if star else key))
+    else:
+        for number, entry in enumerate(document):
+            name = _entry_name(entry, number)
+            yield from values(entry, rows, f"{path}[{name}]", row_path + "[]")
+
+
+def _entry_name(entry: Any, number: int) -> str:
+    names = [text(entry.get(key)) for key in _ENTRY_NAMES] if isinstance(entry, dict) else []
+    return next((name for name in names if name), str(number))
+
+
+def _status(found: Value, row: fields.Field | None, image: Json) -> str:
+    if row is None:
+        return BLOCKER
+    if row.kind == fields.UNTRANSLATED:
+        return "default" if _is_default(found.value, row) else BLOCKER
+    if row.kind == fields.IMAGE:
+        same = found.value == dig(image, found.row_path)
+        return "image-default" if same else fields.TRANSLATED
+    return row.kind
+
+
+def _is_default(value: Any, row: fields.Field) -> bool:
+    return any(type(value) is type(default) and value == default for default in row.defaults)

@@ -1,0 +1,35 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of images as Docker means them (private to the collection)."""
+
+from __future__ import annotations
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, strings, text
+
+_DOCKER_HUB = "docker.io"
+
+
+def fully_qualified(name: str) -> str:
+    """``redis`` -> ``docker.io/library/redis:latest``: what Docker means, whatever the host's short names say."""
+    domain, slash, path = name.partition("/")
+    is_domain = bool(slash) and ("." in domain or ":" in domain or domain == "localhost")
+    if not is_domain:
+        domain, path = _DOCKER_HUB, name
+    if domain in (_DOCKER_HUB, "index.docker.io"):
+        domain, path = _DOCKER_HUB, path if "/" in path else "library/" + path
+    is_complete = ":" in path.rsplit("/", 1)[-1] or "@" in path
+    return "{}/{}{}".format(domain, path, "" if is_complete else ":latest")
+
+
+def names(image: Json) -> list[str]:
+    """All names of an image, fully qualified, sorted."""
+    return sorted(fully_qualified(tag) for tag in strings(image.get("RepoTags")) if tag != "<none>:<none>")
+
+
+def reference(typed: str, image: Json) -> str:
+    """What a unit calls the image: the name the user typed while it still is this image, else a name, else its ID."""
+    known = names(image)
+    wanted = fully_qualified(typed)
+    if wanted in known:
+        return wanted
+    return known[0] if known else text(image.get("Id")).split(":")[-1]

@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Foreign JSON, read without surprises, and the words of a plan (private to the collection)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Tuple
+
+Json = Dict[str, Any]
+
+BLOCKER = "blocker"
+WARNING = "warning"
+INFO = "info"
+SEVERITIES = (BLOCKER, WARNING, INFO)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
+_VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
+
+Version = Tuple[int, int, int]
+
+
+class PlanError(Exception):
+    """The input cannot be planned at all. The message names the place and says what to do."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something the user should know. ``subject`` is a container, volume, network or ``engine``."""
+
+    severity: str
+    code: str
+    subject: str
+    path: str
+    message: str
+    remedy: str
+
+    def as_json(self) -> Json:
+        return asdict(self)
+
+
+def parse_version(text: str) -> Version:
+    """``5.4.2+ds1-2`` -> ``(5, 4, 2)``. Raises PlanError when there is no version in it."""
+    found = _VERSION.match(text.strip())
+    if not found:
+        raise PlanError(f"{text!r} is not a version of Podman; write it as in 5.4.2.")
+    major, minor, patch = found.groups()
+    return int(major), int(minor), int(patch or 0)
+
+
+def is_safe_name(name: str) -> bool:
+    """True for what Docker allows as a name; only such a name becomes a file name or an option."""
+    return bool(_NAME.match(name))
+
+
+def mapping(value: Any) -> Json:
+    """``value`` when it is an object, else an empty one: Docker writes null for empty."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """``value`` when it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """``value`` when it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def strings(value: Any) -> list[str]:
+    """The strings of a list."""
+    return [item for item in items(value) if isinstance(item, str)]
+
+
+def dig(document: Any, path: str) -> Any:
+    """The value at a dotted path, None when any part of it is missing."""
+    for key in path.split("."):
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def is_empty(value: Any) -> bool:
+    """True for the ways in which Docker writes "not set"."""
+    return value is None or value is False or value == "" or value == 0 or value == [] or value == {}

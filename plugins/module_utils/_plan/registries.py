@@ -1,0 +1,65 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where images come from: the daemon's mirrors and insecure registries (private to the collection)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    WARNING,
+    Finding,
+    Json,
+    dig,
+    strings,
+)
+
+_MIRROR = re.compile(r"(?P<scheme>https?)://(?:[^/@]*@)?(?P<location>[A-Za-z0-9.:/_\[\]-]+?)/*\Z")
+_REGISTRY = re.compile(r"[A-Za-z0-9.:_\[\]-]+\Z")
+
+IMPLICITLY_INSECURE = "localhost:5000"
+"""Docker talks to registries on the loopback without TLS, Podman does not (facts on daemon.json)."""
+
+
+def registries(known: Context) -> Json:
+    """{search, mirrors: [{location, insecure}], insecure}: what registries.conf says for the same pulls."""
+    mirrors = [found for found in map(_MIRROR.match, _values(known, "registry-mirrors", "--registry-mirror")) if found]
+    insecure = [name for name in _insecure(known) if _REGISTRY.match(name)]
+    return {
+        "search": ["docker.io"],
+        "mirrors": [
+            {"location": found.group("location"), "insecure": found.group("scheme") == "http"} for found in mirrors
+        ],
+        "insecure": sorted({IMPLICITLY_INSECURE, *insecure}),
+    }
+
+
+def findings(known: Context) -> list[Finding]:
+    """What registries.conf cannot say."""
+    message = "Podman's registries.conf cannot express {0!r}."
+    remedy = "Name the registries in it with registries_insecure, and accept this finding."
+    untranslated = [name for name in _insecure(known) if not _REGISTRY.match(name) and not _is_loopback(name)]
+    return [
+        Finding(WARNING, "insecure-registry", "engine", "config.daemon_json", message.format(name), remedy)
+        for name in untranslated
+    ]
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_network(name, strict=False).is_loopback
+    except ValueError:
+        return False
+
+
+def _insecure(known: Context) -> list[str]:
+    return _values(known, "insecure-registries", "--insecure-registry")
+
+
+def _values(known: Context, key: str, flag: str) -> list[str]:
+    flags = [
+        item[len(flag) + 1 :] for item in strings(dig(known.engine, "config.flags")) if item.startswith(flag + "=")
+    ]
+    return strings(dig(known.engine, "config.daemon_json." + key)) + flags

@@ -1,0 +1,174 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which containers move together, and whether they become a pod (private to the collection)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator, Mapping, Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
+    COMPOSE,
+    label,
+    name_of,
+    ports,
+    starts_at_boot,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    Json,
+    Version,
+    dig,
+    items,
+    mapping,
+    strings,
+    text,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import START_WITH_POD
+
+BUILT_IN_NETWORKS = ("bridge", "host", "none")
+_ANY_ADDRESS = ("0.0.0.0", "::", "127.0.0.1", "::1")
+
+
+def project_of(container: Json) -> str:
+    """The Compose project, empty when it belongs to none."""
+    return label(container, COMPOSE + "project")
+
+
+def networks_of(container: Json) -> list[str]:
+    """The user-defined networks of a container."""
+    return [name for name in mapping(dig(container, "NetworkSettings.Networks")) if name not in BUILT_IN_NETWORKS]
+
+
+def volumes_of(container: Json) -> list[str]:
+    """The named and anonymous volumes of a container."""
+    mounts = [mapping(mount) for mount in items(container.get("Mounts"))]
+    return [text(mount.get("Name")) for mount in mounts if mount.get("Type") == "volume" and mount.get("Name")]
+
+
+def connect(containers: Sequence[Json]) -> list[list[Json]]:
+    """Containers grouped by what connects them (design: "Which containers move together"), in their order."""
+    by_id = {text(container.get("Id")): name_of(container) for container in containers}
+    groups: list[tuple[set[str], list[Json]]] = []
+    for container in containers:
+        tokens, members = set(_tokens(container, by_id)), [container]
+        apart = []
+        for other_tokens, other_members in groups:
+            if tokens & other_tokens:
+                tokens |= other_tokens
+                members = other_members + members
+            else:
+                apart.append((other_tokens, other_members))
+        groups = [*apart, (tokens, members)]
+    return [members for _tokens_of, members in groups]
+
+
+def _tokens(container: Json, by_id: Mapping[str, str]) -> Iterator[str]:
+    """What a container shares with others, as comparable words."""
+    yield "container:" + name_of(container)
+    yield from ("network:" + name for name in networks_of(container))
+    yield from ("volume:" + name for name in volumes_of(container))
+    if project_of(container):
+        yield "project:" + project_of(container)
+    host_config = mapping(container.get("HostConfig"))
+    for key in ("NetworkMode", "PidMode", "IpcMode"):
+        kind, _colon, other = text(host_config.get(key)).partition(":")
+        if kind == "container":
+            yield "container:" + by_id.get(other, other)
+    for link in strings(host_config.get("Links")):
+        yield "container:" + link.split(":")[0].lstrip("/")
+    for source in strings(host_config.get("VolumesFrom")):
+        yield "container:" + by_id.get(source.split(":")[0], source.split(":")[0])
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A workload that may become a pod. ``listening``: sockets of each container, by its ID."""
+
+    containers: Sequence[Json]
+    listening: Mapping[str, list[dict[str, Any]]]
+    version: Version
+    socket_readers: Sequence[str]
+
+
+def grouping(candidate: Candidate, wanted: str) -> tuple[str, str]:
+    """``pod``, ``network`` or ``single``, and the sentence that says which rule decided."""
+    if len(candidate.containers) == 1:
+        return "single", "It is one container that shares nothing with others."
+    if wanted == "network":
+        return "network", "The policy says so."
+    for rule in _RULES:
+        objection = rule(candidate)
+        if objection:
+            return "network", objection
+    return "pod", "It is a whole Compose project whose containers can share one network namespace."
+
+
+def _one_project(candidate: Candidate) -> str:
+    projects = {project_of(container) for container in candidate.containers}
+    return "" if len(projects) == 1 and "" not in projects else "It is not exactly one Compose project."
+
+
+def _not_scaled(candidate: Candidate) -> str:
+    services = [label(container, COMPOSE + "service") for container in candidate.containers]
+    scaled = sorted({service for service in services if services.count(service) > 1})
+    return f"The service {scaled[0]} is scaled." if scaled else ""
+
+
+def _same_networks(candidate: Candidate) -> str:
+    sets = {tuple(sorted(networks_of(container))) for container in candidate.containers}
+    if len(sets) > 1:
+        return "Its containers are on different networks, and a pod must not join what was kept apart."
+    return "" if sets != {()} else "Its containers are on no network of their own."
+
+
+def _no_port_twice(candidate: Candidate) -> str:
+    owners: dict[tuple[str, int], str] = {}
+    for container in candidate.containers:
+        for port in sorted(_ports_of(container, candidate.listening)):
+            owner = owners.setdefault(port, name_of(container))
+            if owner != name_of(container):
+                return f"{owner} and {name_of(container)} both listen on {port[1]}/{port[0]}."
+    return ""
+
+
+def _ports_of(container: Json, listening: Mapping[str, list[dict[str, Any]]]) -> set[tuple[str, int]]:
+    """Published, exposed, and what the kernel shows listening, as (protocol, port)."""
+    used = {(text(port["proto"]), int(port["container_port"])) for port in ports(container)[0]}
+    for spec in mapping(dig(container, "Config.ExposedPorts")):
+        number, _slash, proto = spec.partition("/")
+        if number.isdigit():
+            used.add((proto or "tcp", int(number)))
+    sockets = listening.get(text(container.get("Id")), [])
+    return used | {(text(socket.get("proto")), int(socket.get("port", 0))) for socket in sockets}
+
+
+def _no_own_address(candidate: Candidate) -> str:
+    for container in candidate.containers:
+        for socket in candidate.listening.get(text(container.get("Id")), []):
+            if text(socket.get("address")) not in _ANY_ADDRESS:
+                return f"{name_of(container)} listens on its own address only."
+    return ""
+
+
+def _all_start(candidate: Candidate) -> str:
+    if candidate.version >= START_WITH_POD:
+        return ""
+    late = [name_of(container) for container in candidate.containers if not starts_at_boot(container)]
+    return f"{late[0]} does not start at boot, and this Podman cannot leave it out." if late else ""
+
+
+def _nobody_discovers(candidate: Candidate) -> str:
+    if not candidate.socket_readers:
+        return ""
+    return f"{candidate.socket_readers[0]} reads the Docker socket and could not find members of a pod."
+
+
+_RULES: tuple[Callable[[Candidate], str], ...] = (
+    _one_project,
+    _not_scaled,
+    _same_networks,
+    _no_port_twice,
+    _no_own_address,
+    _all_start,
+    _nobody_discovers,
+)

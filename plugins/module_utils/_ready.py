@@ -1,0 +1,155 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is a workload on Podman no worse than it was on Docker? (private to the collection)"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import Any, Dict, List, NamedTuple, Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
+    container_view,
+    read_processes,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, Port
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import Service, services
+
+# Documentation/networking/ip-sysctl.rst, ip_local_port_range: where programs get a port that they did not ask for.
+_EPHEMERAL = range(32768, 61000)
+
+Listening = List[Dict[str, Any]]
+"""Sockets as the plan has them: proto, address, port."""
+
+
+class Expected(NamedTuple):
+    """What must be so: services that run, health and sockets by container name, ports that answer from outside.
+
+    ``owners``: the service of each container. ``services``: all of the workload, to notice the one that failed.
+    """
+
+    owners: dict[str, str]
+    services: Sequence[str]
+    healthy: Sequence[str]
+    listening: dict[str, Listening]
+    ports: Sequence[Port]
+
+
+class Lack(NamedTuple):
+    """What is missing, in a sentence; the service whose log may say why; and whether waiting can help."""
+
+    sentence: str
+    service: str
+    hopeless: bool = False
+
+
+class Container(NamedTuple):
+    """What Podman says of a container: its first process, and its health ("" without a check)."""
+
+    pid: int
+    health: str
+
+
+def lacks(expected: Expected, outside: Outside) -> list[Lack]:
+    """What is missing at this moment; what costs more is looked at when all that is cheaper is there."""
+    states = services(list(expected.services))
+    found = inspect(list(expected.owners))
+    nudge_health_checks([name for name in expected.healthy if name in found and found[name].health == "starting"])
+    missing = service_lacks(expected, states) + health_lacks(expected, found)
+    if missing:
+        return missing
+    processes = read_processes()
+    views = {name: container_view(processes, container.pid) or {} for name, container in found.items()}
+    missing = socket_lacks(expected, {name: view.get("listening", []) for name, view in views.items()})
+    return missing or port_lacks(expected, outside.answering(expected.ports))
+
+
+def service_lacks(expected: Expected, states: dict[str, Service]) -> list[Lack]:
+    """Services that failed, first; then those that do not run yet."""
+    wanted = set(expected.owners.values())
+    failed = [
+        Lack(str(state), name, True)
+        for name, state in states.items()
+        if state.active == "failed" or (name in wanted and state.is_hopeless)
+    ]
+    waiting = [Lack(str(state), name) for name, state in states.items() if name in wanted and not state.is_active]
+    return failed or waiting
+
+
+def health_lacks(expected: Expected, found: dict[str, Container]) -> list[Lack]:
+    """Containers that were healthy under Docker and are not now."""
+    none = Container(0, "not there")
+    return [
+        Lack("{0} is {1}, and was healthy under Docker".format(name, health or "without a health check"), owner)
+        for name, owner in expected.owners.items()
+        for health in [found.get(name, none).health]
+        if name in expected.healthy and health != "healthy"
+    ]
+
+
+def socket_lacks(expected: Expected, listening: dict[str, Listening]) -> list[Lack]:
+    """Sockets that listened under Docker and do not now."""
+    return [
+        Lack("{0} does not listen on {1} {2} port {3} as it did under Docker".format(name, *_words(socket)), owner)
+        for name, owner in expected.owners.items()
+        for socket in expected.listening.get(name, [])
+        if not any(_stands_for(other, socket) for other in listening.get(name, []))
+    ]
+
+
+def port_lacks(expected: Expected, answering: Sequence[Port]) -> list[Lack]:
+    """Published ports that answered from outside under Docker and do not now."""
+    return [
+        Lack(
+            "published port {0} of {1} does not answer from outside, as it did under Docker".format(
+                port["host_port"], port["container"]
+            ),
+            expected.owners.get(port["container"], ""),
+        )
+        for port in expected.ports
+        if port not in answering
+    ]
+
+
+def is_lasting(socket: dict[str, Any], published: Sequence[int]) -> bool:
+    """False for a port that the kernel chose: after a restart it is another one."""
+    return socket["port"] not in _EPHEMERAL or socket["port"] in published
+
+
+def _words(socket: dict[str, Any]) -> tuple[str, str, int]:
+    return socket["proto"], socket["address"], socket["port"]
+
+
+def _stands_for(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    """True when ``now`` can be reached wherever ``before`` could: a container's own address may be another one."""
+    if (now["proto"], now["port"]) != (before["proto"], before["port"]):
+        return False
+    address, wanted = ipaddress.ip_address(now["address"]), ipaddress.ip_address(before["address"])
+    if address.is_unspecified or address == wanted:
+        return True
+    return not (wanted.is_unspecified or wanted.is_loopback or address.is_loopback)
+
+
+def inspect(names: Sequence[str]) -> dict[str, Container]:
+    """Those of the containers that Podman has."""
+    if not names:
+        return {}
+    # It fails when one of them is missing, and still prints the others.
+    shown = run(["podman", "container", "inspect", *names], check=False).stdout
+    try:
+        documents = json.loads(shown or "[]")
+    except ValueError:
+        return {}
+    return {
+        str(document["Name"]): Container(
+            int(document["State"].get("Pid") or 0), str((document["State"].get("Health") or {}).get("Status") or "")
+        )
+        for document in documents
+    }
+
+
+def nudge_health_checks(names: Sequence[str]) -> None:
+    """Run the health checks now: Podman, unlike Docker, has no shorter interval while a container starts."""
+    for name in names:
+        run(["podman", "healthcheck", "run", name], check=False)

@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A recorded inventory: reading it, comparing it, and what has moved since (private to the collection)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Dict, Iterable
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, read_json
+
+Json = Dict[str, Any]
+
+# Parts of an inventory that change while nothing is changed: place ("*" is each item) -> keys that do not count.
+VOLATILE: dict[str, list[str]] = {
+    "": ["changes", "processes"],
+    "host": ["filesystems", "listeners", "socket_readers"],
+    "engine.info": [
+        "SystemTime", "NGoroutines", "NFd", "NEventsListener", "Images", "DriverStatus",
+        "ContainersRunning", "ContainersPaused", "ContainersStopped",
+    ],
+    "containers.*": ["ExecIDs", "RestartCount", "SizeRootFs", "SizeRw"],
+    "containers.*.State": [
+        "Status", "Restarting", "OOMKilled", "Pid", "ExitCode", "Error", "StartedAt", "FinishedAt", "Health",
+    ],
+    "containers.*.NetworkSettings": [
+        "SandboxID", "SandboxKey", "Ports", "EndpointID", "Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen",
+        "IPAddress", "IPPrefixLen", "IPv6Gateway", "MacAddress",
+    ],
+    "containers.*.NetworkSettings.Networks.*": [
+        "NetworkID", "EndpointID", "Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen",
+        "IPAddress", "IPPrefixLen", "IPv6Gateway", "MacAddress", "DNSNames",
+    ],
+    "networks.*": ["Containers", "Status"],
+    "volumes.*": ["Status", "UsageData"],
+}  # fmt: skip
+
+
+# What is read from the containers of a record without asking first.
+_RECORDED = (
+    ("Id", str), ("Name", str), ("Image", str), ("State", dict), ("Config", dict), ("NetworkSettings", dict),
+)  # fmt: skip
+
+# Names that Quadlet derives: unit file -> service (podman-systemd.unit(5)).
+_SERVICES = {
+    ".container": ".service",
+    ".pod": "-pod.service",
+    ".network": "-network.service",
+    ".volume": "-volume.service",
+    ".image": "-image.service",
+    ".build": "-build.service",
+}
+
+
+def read(path: str | Path) -> Json:
+    """A recorded inventory. Raises StateError when it is missing, damaged or lacks what every record holds."""
+    document = read_json(path)
+    try:
+        whole = isinstance(document["engine"]["id"], str) and all(
+            isinstance(item[key], kind) for item in document["containers"] for key, kind in _RECORDED
+        )
+    except (KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise StateError(
+            "{0} is damaged: it is no whole inventory. Restore it from a backup, or move it away and assess the host "
+            "again if none of its workloads has moved; nothing was changed.".format(path)
+        )
+    return document
+
+
+def owned(plan: Json, workloads: Iterable[str]) -> Json:
+    """What on this host belongs to ``workloads`` that have moved, by their plan: names by kind, and ports.
+
+    On a second run these are no strangers with whom a plan could collide.
+    """
+    mine = [item for item in plan["workloads"] if item["name"] in frozenset(workloads)]
+    files = [os.path.splitext(unit) for item in mine for unit in item["units"]]
+    pods = {stem for stem, kind in files if kind == ".pod"}
+    return {
+        "units": {stem + _SERVICES[kind] for stem, kind in files if kind in _SERVICES},
+        "containers": {one["name"] for item in mine for one in item["containers"]} | {pod + "-infra" for pod in pods},
+        "pods": pods,
+        "ports": {(one["proto"], int(one["host_port"])) for item in mine for one in item["ports"]},
+        **{kind: {one["name"] for item in mine for one in item[kind]} for kind in ("networks", "volumes", "secrets")},
+    }
+
+
+def without(host: Json, mine: Json) -> Json:
+    """The ``host`` part of an inventory without what is ``owned``."""
+    podman = {key: _strange(value, mine.get(key)) for key, value in host["podman"].items()}
+    ports = mine.get("ports", frozenset())
+    listeners = [item for item in host["listeners"] if (item["proto"], item["port"]) not in ports]
+    return {**host, "units": _strange(host["units"], mine.get("units")), "podman": podman, "listeners": listeners}
+
+
+def _strange(names: Any, mine: Any) -> Any:
+    return [name for name in names if name not in mine] if mine else names
+
+
+def same(one: Json, other: Json) -> bool:
+    """True when two inventories differ in nothing but VOLATILE parts."""
+    return bool(_stable(one) == _stable(other))
+
+
+def _stable(node: Any, place: tuple[str, ...] = ()) -> Any:
+    each = (*place, "*")
+    if isinstance(node, list):
+        return [_stable(item, each) for item in node]
+    if not isinstance(node, dict):
+        return node
+    volatile = VOLATILE.get(".".join(place), ())
+    is_collection = ".".join(each) in VOLATILE
+    return {
+        key: _stable(value, each if is_collection else (*place, key))
+        for key, value in node.items()
+        if key not in volatile
+    }

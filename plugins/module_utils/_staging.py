@@ -1,0 +1,56 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan, and which of its workloads are still Docker's (private to the collection)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple, Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    EngineState,
+    StateError,
+    read_json,
+    safe_name,
+)
+
+
+class Ownership(NamedTuple):
+    """The plan's workloads, told apart by who owns them."""
+
+    docker: list[dict[str, Any]]
+    podman: list[dict[str, Any]]
+
+
+def load(plan_path: str, state_dir: str) -> tuple[dict[str, Any], EngineState]:
+    """Read a plan and find the records of its engine: beside the plan, or below ``state_dir`` when the plan was made in
+    check mode and lies elsewhere. Raises StateError."""
+    plan = read_json(plan_path)
+    beside = EngineState(Path(plan_path).parent)
+    if (beside.root / "engine.json").exists():
+        return plan, beside
+    try:
+        return plan, EngineState(Path(state_dir) / safe_name(plan["engine"]["id"]))
+    except (KeyError, TypeError):
+        raise StateError("{0} does not name its engine; run the role assess again.".format(plan_path)) from None
+
+
+def owners(plan: dict[str, Any], engine: EngineState, wanted: Sequence[str] = ()) -> Ownership:
+    """Tell committed workloads from the others; ``wanted`` limits the others to these names (none: all).
+
+    A workload counts as committed also when only one of its containers is: a plan made again may have named or cut it
+    otherwise, and what Podman owns is never written.
+    """
+    committed = engine.committed()
+    moved = {container for containers in committed.values() for container in containers}
+    result = Ownership([], [])
+    for workload in plan["workloads"]:
+        gone = workload["name"] in committed or any(item["id"] in moved for item in workload["containers"])
+        if gone:
+            result.podman.append(workload)
+        elif not wanted or workload["name"] in wanted:
+            result.docker.append(workload)
+    unknown = set(wanted).difference(workload["name"] for workload in plan["workloads"])
+    if unknown:
+        raise StateError("The plan has no workload {0}; name one of its own.".format(" and no ".join(sorted(unknown))))
+    return result

@@ -1,0 +1,174 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quadlet unit files and the services systemd makes of them (private to the collection)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Iterable, Mapping, NamedTuple, Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import sync_folder, write_file
+
+UNIT_DIR = "/etc/containers/systemd"
+GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"
+
+# podman-systemd.unit(5): what the generator puts behind the name, by type of unit.
+_SUFFIXES = {"container": "", "pod": "-pod", "network": "-network", "volume": "-volume", "image": "-image"}
+_UNIT_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,200})\.(container|pod|network|volume|image)\Z")
+_GENERATED = "/run/systemd/generator/"
+_PROPERTIES = "Id,LoadState,FragmentPath,ActiveState,SubState,Result,NRestarts,ExecMainStatus,Job"
+# podman-run(1): podman's own failure, a command that cannot be invoked, a command that is not found.
+_PODMAN_FAILURES = (125, 126, 127)
+
+
+class UnitError(Exception):
+    """A unit cannot be installed, or systemd does not take it. The message says what to do."""
+
+
+class Service(NamedTuple):
+    """What systemd says about a service; ``job`` is True while one is queued for it."""
+
+    name: str
+    load: str = ""
+    path: str = ""
+    active: str = ""
+    sub: str = ""
+    result: str = ""
+    restarts: int = 0
+    status: int = 0
+    job: bool = False
+
+    @property
+    def is_active(self) -> bool:
+        return self.active == "active"
+
+    @property
+    def is_down(self) -> bool:
+        return self.active in ("inactive", "failed")
+
+    @property
+    def is_hopeless(self) -> bool:
+        """True when waiting does not help: it failed, ended, or Podman itself cannot run it again and again."""
+        if "auto-restart" in self.sub:
+            return self.restarts > 1 and self.status in _PODMAN_FAILURES
+        return self.active == "failed" or (self.active == "inactive" and not self.job)
+
+    def __str__(self) -> str:
+        return "{0} is {1} ({2}, result {3})".format(self.name, self.active, self.sub, self.result)
+
+
+def service_of(unit: str) -> str:
+    """``blog.pod`` -> ``blog-pod.service``. UnitError for a name that must not become a file."""
+    found = _UNIT_NAME.match(unit)
+    if not found:
+        raise UnitError("{0!r} is not the name of a Quadlet unit; make the plan again.".format(unit))
+    return "{0}{1}.service".format(found.group(1), _SUFFIXES[found.group(2)])
+
+
+def read(units: Iterable[str], folder: str = UNIT_DIR) -> dict[str, str]:
+    """The texts of those units that are installed."""
+    paths = {name: Path(folder, name) for name in units if service_of(name)}
+    return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.is_file()}
+
+
+def install(units: Mapping[str, str], folder: str = UNIT_DIR) -> None:
+    """Write the units, each atomically and root-only, and have systemd take them in."""
+    for name in units:
+        service_of(name)
+    for name, text in units.items():
+        write_file(str(Path(folder, name)), text)
+    reload_systemd()
+
+
+def remove(units: Iterable[str], folder: str = UNIT_DIR) -> None:
+    """Remove the units that are there and have systemd forget them."""
+    for name in read(units, folder):
+        Path(folder, name).unlink()
+    if Path(folder).is_dir():
+        sync_folder(Path(folder))
+    reload_systemd()
+
+
+def reload_systemd() -> None:
+    run(["systemctl", "daemon-reload"])
+
+
+def services(names: Sequence[str]) -> dict[str, Service]:
+    """What systemd says about the services."""
+    if not names:
+        return {}
+    shown = run(["systemctl", "show", "--property=" + _PROPERTIES, "--", *names]).stdout
+    return {service.name: service for service in parse_services(shown)}
+
+
+def parse_services(shown: str) -> list[Service]:
+    """The output of ``systemctl show``: blocks of KEY=VALUE, one for each service."""
+    found = []
+    for block in shown.strip().split("\n\n"):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        found.append(
+            Service(
+                values.get("Id", ""),
+                values.get("LoadState", ""),
+                values.get("FragmentPath", ""),
+                values.get("ActiveState", ""),
+                values.get("SubState", ""),
+                values.get("Result", ""),
+                _number(values.get("NRestarts", "")),
+                _number(values.get("ExecMainStatus", "")),
+                _number(values.get("Job", "")) > 0,
+            )
+        )
+    return found
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
+
+
+def require_known(units: Sequence[str]) -> None:
+    """UnitError unless systemd runs every one of the units as Quadlet made it, with the generator's complaint."""
+    known = services([service_of(unit) for unit in units])
+    for unit in units:
+        service = known.get(service_of(unit), Service(service_of(unit), load="not-found"))
+        if service.load != "loaded":
+            raise UnitError("systemd did not take {0} from {1}: {2}".format(service.name, unit, _complaint(unit)))
+        if not service.path.startswith(_GENERATED):
+            raise UnitError(
+                "{0} of this host ({1}) stands before {2}; name the container otherwise in the policy.".format(
+                    service.name, service.path, unit
+                )
+            )
+
+
+def _complaint(unit: str) -> str:
+    said = run([GENERATOR, "--dryrun"], check=False).stderr.splitlines()
+    # The generator speaks of every unit of the host; standard output would show environment values.
+    lines = [line.strip() for line in said if unit in line or unit.rsplit(".", 1)[0] in line]
+    return " | ".join(lines[-3:]) or "its generator did not say why (see {0} --dryrun)".format(GENERATOR)
+
+
+def start(names: Sequence[str]) -> None:
+    """Queue the services; systemd orders them. Returns at once."""
+    if names:
+        run(["systemctl", "start", "--no-block", "--", *names])
+
+
+def stop(names: Sequence[str]) -> None:
+    """Stop the services and forget their failures. UnitError when one is still up afterwards."""
+    if not names:
+        return
+    run(["systemctl", "stop", "--", *names], check=False)
+    run(["systemctl", "reset-failed", "--", *names], check=False)
+    left = [str(service) for service in services(names).values() if not service.is_down]
+    if left:
+        raise UnitError("systemctl stop did not stop all: {0}.".format("; ".join(left)))
+
+
+def journal_tail(service: str, since: float, lines: int = 50) -> list[str]:
+    """The last lines that a service logged since a moment (seconds of the epoch)."""
+    argv = ["journalctl", "--quiet", "--no-pager", "--output=cat", "--unit=" + service]
+    shown = run([*argv, "--lines={0}".format(lines), "--since=@{0}".format(int(since))], check=False)
+    return shown.stdout.splitlines()

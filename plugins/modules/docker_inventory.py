@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_inventory
+short_description: Record what a Docker Engine runs
+version_added: 0.1.0
+author:
+  - The podshift developers (@podshift)
+description:
+  - Reads everything that a Docker Engine runs on this host from its API socket, and how the kernel sees it,
+    and records it on the host, readable for root alone.
+  - What it returns holds no environment values. The complete record stays on the host.
+  - A container that has moved to Podman keeps what was recorded while it ran in Docker.
+  - A retired engine is not connected to. Its record is returned.
+notes:
+  - Needs root (C(become)).
+attributes:
+  check_mode:
+    description: Can run without changing anything, and says truthfully whether it would.
+    support: full
+    details:
+      - Where the record would differ, the new one is written to a folder for root alone below C(/run),
+        so that a plan can be made from it. The state folder is not written.
+  diff_mode:
+    description: Returns the differences in diff mode.
+    support: none
+  platform:
+    description: Systems that the module works on.
+    support: full
+    platforms: linux
+options:
+  socket:
+    description: The API socket of the Docker Engine.
+    type: path
+    default: /run/docker.sock
+  state_dir:
+    description: The folder on the host in which the collection keeps its state.
+    type: path
+    default: /var/lib/docker_to_podman
+seealso:
+  - module: podshift.docker_to_podman.migration_plan
+"""
+
+EXAMPLES = r"""
+- name: Record what Docker runs
+  podshift.docker_to_podman.docker_inventory:
+  register: inventory
+
+- name: Record what a second Docker Engine runs
+  podshift.docker_to_podman.docker_inventory:
+    socket: /run/docker-build.sock
+"""
+
+RETURN = r"""
+inventory_path:
+  description:
+    - The complete record on the host.
+    - In check mode, where the record would differ, a copy below C(/run) that goes away with the next boot.
+  returned: success
+  type: str
+  sample: /var/lib/docker_to_podman/5bf90e3a-7d08-4890-aaf0-a74b1d4112b5/inventory.json
+state_path:
+  description: The folder with the state of this engine. In check mode it may not exist yet.
+  returned: success
+  type: str
+  sample: /var/lib/docker_to_podman/5bf90e3a-7d08-4890-aaf0-a74b1d4112b5
+engine:
+  description: The engine that was read.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: The ID that the engine gave itself.
+      type: str
+    version:
+      description: Its version.
+      type: str
+      sample: 26.1.5
+retired:
+  description: Whether the engine is retired, so that this is what was recorded before.
+  returned: success
+  type: bool
+podman:
+  description: Podman on this host.
+  returned: success
+  type: dict
+  contains:
+    installed:
+      description: The installed version; null when there is none.
+      type: str
+      sample: 5.4.2
+    candidate:
+      description: The version that the package manager would install; null when there is none.
+      type: str
+      sample: 5.4.2
+containers:
+  description: The containers, by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the container.
+      type: str
+      sample: blog-web-1
+    id:
+      description: Its ID.
+      type: str
+    image:
+      description: The image that it was created from, as it was named.
+      type: str
+      sample: docker.io/library/nginx:1
+    state:
+      description: Its state when it was recorded.
+      type: str
+      sample: running
+    moved:
+      description: Whether it belongs to a workload that has moved to Podman.
+      type: bool
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _record
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import HostError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    SCRATCH_DIR,
+    STATE_DIR,
+    EngineState,
+    StateError,
+    find_engine,
+    open_engine,
+    read_json,
+    safe_name,
+    write_json,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import collect
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import ProcessError
+
+
+def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
+    """Record the engine at ``socket``; returns the result of the module."""
+    known = find_engine(state_dir, socket)
+    recorded = _record.read(known.inventory_path) if known and known.inventory_path.exists() else None
+    if known and known.retired:
+        return summary(_record.read(known.inventory_path), known, changed=False)
+    committed = known.committed() if known else {}
+    document = collect(
+        Docker(socket),
+        recorded=recorded,
+        moved=[container for containers in committed.values() for container in containers],
+        owned=_record.owned(read_json(known.plan_path), committed) if known and committed else None,
+    )
+    changed = recorded is None or not _record.same(recorded, document)
+    engine_id = safe_name(document["engine"]["id"])
+    engine = EngineState(Path(state_dir) / engine_id) if check_mode else open_engine(state_dir, engine_id, socket)
+    result = summary(document, engine, changed)
+    if document != recorded:
+        path = Path(SCRATCH_DIR, engine_id, "inventory.json") if check_mode else engine.inventory_path
+        write_json(path, document)
+        result["inventory_path"] = str(path)
+    return result
+
+
+def summary(document: dict[str, Any], engine: EngineState, changed: bool) -> dict[str, Any]:
+    """What may leave the host: no environment values."""
+    moved = {container for containers in engine.committed().values() for container in containers}
+    podman = document.get("host", {}).get("podman", {})
+    return {
+        "changed": changed,
+        "inventory_path": str(engine.inventory_path),
+        "state_path": str(engine.root),
+        "engine": {
+            "id": document["engine"]["id"],
+            "version": document["engine"].get("version", {}).get("Version"),
+        },
+        "retired": engine.retired,
+        "podman": {key: podman.get(key) for key in ("installed", "candidate")},
+        "containers": [
+            {
+                "name": item["Name"].lstrip("/"),
+                "id": item["Id"],
+                "image": item["Config"].get("Image"),
+                "state": item["State"].get("Status"),
+                "moved": item["Id"] in moved,
+            }
+            for item in document["containers"]
+        ],
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "socket": {"type": "path", "default": "/run/docker.sock"},
+            "state_dir": {"type": "path", "default": STATE_DIR},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = inventory(module.params["socket"], module.params["state_dir"], module.check_mode)
+    except (CommandError, DockerError, HostError, ProcessError, StateError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="{0} cannot be used: {1}.".format(error.filename or "The state", error.strerror))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+#!/usr/bin/python
+
+# Copyright: The podshift developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: migration_plan
+short_description: Plan what a Docker host will run on Podman
+version_added: "0.1.0"
+description:
+  - Translates the inventory of a Docker Engine into Quadlet units for Podman, and says what cannot be translated.
+  - It is a pure computation and runs anywhere, also on a laptop from a saved inventory.
+options:
+  inventory:
+    description:
+      - The inventory, as the module M(podshift.docker_to_podman.docker_inventory) writes it.
+    type: dict
+  inventory_path:
+    description:
+      - Where the inventory is on the target.
+    type: path
+  podman_version:
+    description:
+      - The version of Podman that will run the units, for example V(5.4.2).
+    type: str
+    required: true
+  policy:
+    description:
+      - What the user decides; C(grouping), C(accept), C(exclude), C(projects).
+    type: dict
+  plan_path:
+    description:
+      - Where the complete plan is written, readable by root only. Nothing is written without it, or in check mode.
+    type: path
+  reveal:
+    description:
+      - Whether the returned units hold the values of environment variables. Meant for work on a saved inventory.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Says whether the plan would change and does not write it.
+    support: full
+  diff_mode:
+    description: Shows the units before and after, environment values masked.
+    support: full
+  platform:
+    description: Runs anywhere.
+    support: full
+    platforms: posix
+author:
+  - The podshift developers (@podshift)
+"""
+
+EXAMPLES = r"""
+- name: Plan the migration
+  podshift.docker_to_podman.migration_plan:
+    inventory_path: /var/lib/docker_to_podman/7f0c/inventory.json
+    plan_path: /var/lib/docker_to_podman/7f0c/plan.json
+    podman_version: 5.4.2
+    policy:
+      accept:
+        - writable-layer:cache
+"""
+
+RETURN = r"""
+plan:
+  description: The plan, environment values masked unless O(reveal) is set.
+  returned: success
+  type: dict
+report:
+  description: The plan in lines that a person reads.
+  returned: success
+  type: list
+  elements: str
+obstacles:
+  description:
+    - One sentence with its remedy for each blocker, and for each warning that nobody has accepted yet.
+    - A migration begins when this is empty.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    StateError,
+    read_json,
+    write_json,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import PlanError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked_plan
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.report import obstacles, report
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
+
+
+def units_text(plan):
+    """All units of a plan as one masked text, for the diff."""
+    units = [item for workload in masked_plan(plan)["workloads"] for item in sorted(workload["units"].items())]
+    return "".join("# {0}\n{1}\n".format(name, unit) for name, unit in units)
+
+
+def recorded_plan(path):
+    """The plan that is written there, or an empty one."""
+    try:
+        return read_json(path)
+    except StateError:
+        return {"workloads": []}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "inventory": {"type": "dict"},
+            "inventory_path": {"type": "path"},
+            "podman_version": {"type": "str", "required": True},
+            "policy": {"type": "dict"},
+            "plan_path": {"type": "path"},
+            "reveal": {"type": "bool", "default": False},
+        },
+        required_one_of=[("inventory", "inventory_path")],
+        mutually_exclusive=[("inventory", "inventory_path")],
+        supports_check_mode=True,
+    )
+    given = module.params
+    try:
+        inventory = given["inventory"] or read_json(given["inventory_path"])
+        plan = make_plan(inventory, given["policy"], given["podman_version"])
+    except (PlanError, StateError) as error:
+        module.fail_json(msg=str(error))
+    result = {
+        "changed": False,
+        "plan": plan if given["reveal"] else masked_plan(plan),
+        "report": report(plan),
+        "obstacles": obstacles(plan),
+    }
+    if given["plan_path"]:
+        before = recorded_plan(given["plan_path"])
+        result["changed"] = before.get("hash") != plan["hash"]
+        result["diff"] = {"before": units_text(before), "after": units_text(plan)}
+        if result["changed"] and not module.check_mode:
+            write_json(given["plan_path"], plan)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

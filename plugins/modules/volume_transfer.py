@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: volume_transfer
+version_added: "0.1.0"
+short_description: Copy the volumes of a plan from Docker to Podman
+description:
+  - Creates the Podman volumes of a plan, with labels and driver options, and makes their content an exact copy of
+    Docker's, to be repeated as often as wanted while the application runs; later rounds copy what changed.
+  - Docker's volumes are only read. Volumes of committed workloads belong to Podman and are never touched. A Podman
+    volume that was not made from the same Docker volume is never overwritten.
+  - Of a volume whose data lies elsewhere (nfs, tmpfs, bind) only the definition moves.
+author:
+  - The podshift developers (@podshift)
+options:
+  plan_path:
+    description: The plan that M(podshift.docker_to_podman.migration_plan) wrote.
+    type: path
+    required: true
+  workloads:
+    description: Names of the workloads whose volumes are transferred; none means all.
+    type: list
+    elements: str
+    default: []
+  state_dir:
+    description: Where the records of all engines lie, for a plan that does not lie there itself.
+    type: path
+    default: /var/lib/docker_to_podman
+requirements:
+  - podman
+  - rsync >= 3.1.3
+attributes:
+  check_mode:
+    description: Counts what would be copied; says only that it would while Podman is not installed.
+    support: full
+  diff_mode:
+    description: The list of volumes is the difference.
+    support: none
+  platform:
+    description: Linux hosts with Docker.
+    support: full
+    platforms: linux
+"""
+
+EXAMPLES = r"""
+- name: Copy the volumes while the application runs
+  podshift.docker_to_podman.volume_transfer:
+    plan_path: "{{ plan.plan_path }}"
+"""
+
+RETURN = r"""
+volumes:
+  description: Each volume of the plan.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Podman's name of the volume.
+      type: str
+      sample: blog_dbdata
+    action:
+      description: >-
+        V(copied), V(unchanged), V(created) (only its definition), V(would-copy) and V(would-create) in check mode, or
+        V(skipped) (its workload is committed).
+      type: str
+    files:
+      description: How many regular files were transferred.
+      type: int
+    bytes:
+      description: Their size.
+      type: int
+    seconds:
+      description: How long it took.
+      type: float
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging, _tree, _volumes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR, StateError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "plan_path": {"type": "path", "required": True},
+            "workloads": {"type": "list", "elements": "str", "default": []},
+            "state_dir": {"type": "path", "default": STATE_DIR},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    try:
+        plan, engine = _staging.load(given["plan_path"], given["state_dir"])
+        owners = _staging.owners(plan, engine, given["workloads"])
+        volumes = _volumes.transfer(plan, owners, check=module.check_mode)
+    except (StateError, CommandError, _tree.TreeError, _volumes.VolumeError) as error:
+        module.fail_json(msg=str(error))
+    changed = any(volume["action"] not in ("unchanged", "skipped") for volume in volumes)
+    module.exit_json(changed=changed, volumes=volumes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Molecule's scenarios: one after the other, resumable, and never silently empty."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import tree
+from steps import CACHE, ROOT, Failed, Skipped, Step, run
+
+# Emulated machines are slow; a scenario that needs longer than this hangs.
+TIMEOUT = 3600.0
+
+# A test that passed, in pytest's closing line.
+EXECUTED = r"\b[1-9]\d* passed"
+
+# Molecule says these and exits with 0 (an action without its playbook, a verifier without tests).
+LEFT_OUT = (
+    r"(?i)missing playbook.*",
+    r"(?i)\d+ missing files.*",
+    r"Skipping, no tests found.*",
+    r"Skipping, verifier is disabled.*",
+)
+
+
+def names() -> list[str]:
+    """All scenarios, sorted."""
+    return sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+
+
+def sample(others: Sequence[str], seed: str, size: int) -> list[str]:
+    """The scenarios that a seed chooses."""
+    return random.Random(seed).sample(sorted(others), min(size, len(others)))
+
+
+def execute(name: str) -> None:
+    """Run one scenario from create to destroy, or raise Failed."""
+    if name not in names():
+        raise Failed(f"there is no molecule/{name}/molecule.yml; there are: {', '.join(names()) or 'none'}")
+    keep = bool(os.environ.get("KEEP"))
+    try:
+        run(
+            ["molecule", "test", "--scenario-name", name, "--destroy", "never" if keep else "always"],
+            must=EXECUTED,
+            never=LEFT_OUT,
+            timeout=TIMEOUT,
+        )
+    except BaseException:
+        if not keep:
+            run(["molecule", "destroy", "--scenario-name", name], timeout=300)
+        raise
+
+
+def resume(name: str, stamps: Path = CACHE / "scenarios") -> None:
+    """Run one scenario unless it passed with the very same files."""
+    state = tree.digest(tree.files())
+    stamp = stamps / name
+    if not os.environ.get("FRESH") and stamp.is_file() and stamp.read_text() == state:
+        raise Skipped("passed before with the same files (FRESH=1 repeats it)")
+    execute(name)
+    stamps.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(state)
+
+
+def all_steps() -> list[Step]:
+    """SCENARIO, or else every scenario."""
+    chosen = os.environ.get("SCENARIO", "").split() or names()
+    return [Step(f"scenario {name}", partial(resume, name)) for name in chosen]
+
+
+def default_steps() -> list[Step]:
+    """The scenario `default`."""
+    return [Step("scenario default", partial(execute, "default"))]
+
+
+def sample_steps() -> list[Step]:
+    """SAMPLE (1) of the other scenarios, chosen by SEED (random)."""
+    seed = os.environ.get("SEED") or str(secrets.randbelow(10000))
+    chosen = sample([name for name in names() if name != "default"], seed, int(os.environ.get("SAMPLE") or 1))
+    print(f"SEED={seed} chose these other scenarios: {', '.join(chosen) or 'none, there are no others'}", flush=True)
+    return [Step(f"scenario {name}", partial(execute, name)) for name in chosen]

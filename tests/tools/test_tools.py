@@ -1,0 +1,134 @@
+"""The checks themselves: each of them can fail."""
+
+from __future__ import annotations
+
+import ansible_tests
+import build
+import pytest
+import scenarios
+import steps
+import tree
+import words
+
+MOLECULE_PASSED = "INFO default > verify: Executed: Successful\n==== 7 passed in 3.10s ====\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "complaint"),
+    [
+        (MOLECULE_PASSED, None),
+        ("WARNING default > verify: Skipping, no tests found.\n", "Skipping, no tests found."),
+        (
+            MOLECULE_PASSED + "\x1b[33mdefault > side_effect: Executed: Missing playbook (Remove)\x1b[0m",
+            "Missing playbook",
+        ),
+        (MOLECULE_PASSED + "Molecule executed 1 scenario (1 missing files)", "1 missing files"),
+        ("==== 3 skipped in 0.01s ====", "nothing in its output"),
+        ("==== 0 passed in 0.01s ====", "nothing in its output"),
+        ("", "nothing in its output"),
+    ],
+)
+def test_a_scenario_that_left_something_out_does_not_pass(output: str, complaint: str | None) -> None:
+    found = steps.nothing_done(output, scenarios.EXECUTED, scenarios.LEFT_OUT)
+    assert found is None if complaint is None else complaint in str(found)
+
+
+def test_ansible_test_that_skipped_all_targets_does_not_pass() -> None:
+    output = 'Running sanity test "x"\nWARNING: All targets skipped.\n'
+    assert steps.nothing_done(output, "Running", ansible_tests.LEFT_OUT) == "it said: All targets skipped."
+
+
+def fail() -> None:
+    raise steps.Failed("it is broken")
+
+
+def skip() -> None:
+    raise steps.Skipped("nothing new")
+
+
+@pytest.mark.parametrize(
+    ("actions", "code", "closing"),
+    [
+        ([print, print], 0, "2 passed, 0 failed"),
+        ([fail, print], 1, "1 passed, 1 failed"),
+        ([skip, print], 0, "1 passed, 0 failed, 1 skipped"),
+        ([], 1, "0 passed, 0 failed"),
+    ],
+)
+def test_the_last_line_counts_what_happened(actions, code, closing, capsys) -> None:
+    assert steps.run_steps([steps.Step("step", action) for action in actions]) == code
+    assert capsys.readouterr().out.splitlines()[-1] == closing
+
+
+def test_a_program_that_succeeds_and_did_something_passes() -> None:
+    steps.run(["echo", "done"], must="done")
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint"),
+    [
+        (["sh", "-c", "exit 3"], "sh ended with exit code 3"),
+        (["true"], "true ended with exit code 0, but nothing in its output shows that anything was executed"),
+        (["sleep", "60"], "sleep did not end within 1 s"),
+    ],
+)
+def test_other_programs_fail_with_a_sentence(argv: list[str], complaint: str) -> None:
+    with pytest.raises(steps.Failed, match=complaint):
+        steps.run(argv, must="done", timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("deb http://deb" + ".debian.org/debian trixie main", 1),
+        ("index-url = https://pypi" + ".org/simple\nimage: docker.io/library/redis", 1),
+        ("see /wo" + "rk/main/plugins", 1),
+        ("WorkingDir: /work\nhttps://www.gnu.org/licenses/", 0),
+    ],
+)
+def test_forbidden_words_are_found(text: str, count: int) -> None:
+    assert len(words.findings("file", text)) == count
+
+
+def test_an_archive_holds_what_it_should() -> None:
+    assert build.complaints(build.NEEDED | {"plugins/modules/x.py"}) == []
+    assert build.complaints((build.NEEDED | {".venv/bin/python"}) - {"LICENSE"}) == [
+        "surplus: .venv (add it to build_ignore in galaxy.yml)",
+        "missing: LICENSE",
+    ]
+
+
+def test_pip_settings_of_all_places_reach_the_clean_environment() -> None:
+    listing = "global.index-url='https://mirror.example/simple'\n:env:.timeout='60'\ninstall.find-links='/a\\n/b'\n"
+    settings = ansible_tests.pip_settings(listing)
+    assert settings.get("global", "index-url") == "https://mirror.example/simple"
+    assert settings.get("global", "timeout") == "60"
+    assert settings.get("install", "find-links") == "/a\n/b"
+
+
+def test_a_seed_always_chooses_the_same_scenarios() -> None:
+    others = ["a", "b", "c", "d"]
+    assert scenarios.sample(others, "7", 2) == scenarios.sample(others[::-1], "7", 2)
+    assert {scenarios.sample(others, str(seed), 1)[0] for seed in range(50)} == set(others)
+    assert scenarios.sample(["a"], "7", 3) == ["a"]
+
+
+def test_a_passed_scenario_is_repeated_when_a_file_changed(tmp_path, monkeypatch) -> None:
+    executed: list[str] = []
+    monkeypatch.delenv("FRESH", raising=False)
+    monkeypatch.setattr(scenarios, "execute", executed.append)
+    monkeypatch.setattr(tree, "ROOT", tmp_path)
+    monkeypatch.setattr(tree, "files", lambda: ["README.md", "roles.yml"])
+    for readme, roles in [("one", "one"), ("two", "one"), ("two", "two")]:
+        (tmp_path / "README.md").write_text(readme)
+        (tmp_path / "roles.yml").write_text(roles)
+        try:
+            scenarios.resume("default", tmp_path / "stamps")
+        except steps.Skipped:
+            executed.append("skipped")
+    assert executed == ["default", "skipped", "default"]
+
+
+def test_an_unknown_scenario_is_named() -> None:
+    with pytest.raises(steps.Failed, match="there is no molecule/nonsense"):
+        scenarios.execute("nonsense")

@@ -1,0 +1,216 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module as a playbook runs it: its arguments in, its result out, files on the host in between."""
+
+from __future__ import annotations
+
+import copy
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils import basic
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _inventory
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import append_journal, write_json
+from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_inventory
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_docker import (
+    ENGINE_ID,
+    VERSION,
+    FakeDocker,
+    answers,
+    container,
+)
+
+WEB = container("web", 1, Status="running", Running=True, Pid=0)
+DB = container("db", 2)
+HOST = {"units": [], "podman": {"installed": None, "candidate": "5.4.2"}, "listeners": [], "socket_readers": []}
+
+
+class Host:
+    """A host with a folder of its own for everything that the module touches."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root, self.monkeypatch, self.capsys = root, monkeypatch, capsys
+        self.state = root / "state" / ENGINE_ID
+        monkeypatch.setattr(docker_inventory, "SCRATCH_DIR", str(root / "scratch"))
+        monkeypatch.setattr(_inventory, "read_processes", lambda _proc: {})
+        monkeypatch.setattr(_inventory, "host_facts", lambda *_args: copy.deepcopy(HOST))
+
+    def run(self, replies: dict[str, Any] | None, check_mode: bool = False) -> dict[str, Any]:
+        """Run the module; ``replies`` None: no Docker is there."""
+        if replies is None:
+            return self._main(check_mode)
+        with FakeDocker(self.root / "docker.sock", replies) as self.docker:
+            return self._main(check_mode)
+
+    def _main(self, check_mode: bool) -> dict[str, Any]:
+        arguments = {
+            "socket": str(self.root / "docker.sock"),
+            "state_dir": str(self.root / "state"),
+            "_ansible_check_mode": check_mode,
+        }
+        packed = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+        self.monkeypatch.setattr(basic, "_ANSIBLE_ARGS", packed)
+        self.monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        with pytest.raises(SystemExit):
+            docker_inventory.main()
+        printed = self.capsys.readouterr().out
+        assert "correct horse" not in printed
+        result: dict[str, Any] = json.loads(printed)
+        return result
+
+    def files(self) -> dict[str, str]:
+        return {
+            str(path.relative_to(self.root)): path.read_text()
+            for path in sorted(self.root.rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch, capsys):
+    return Host(tmp_path, monkeypatch, capsys)
+
+
+def test_the_first_assessment(host):
+    result = host.run(answers(WEB, DB))
+    assert result["changed"]
+    assert result["engine"] == {"id": ENGINE_ID, "version": VERSION["Version"]}
+    assert (result["retired"], result["podman"]) == (False, {"installed": None, "candidate": "5.4.2"})
+    assert result["containers"] == [
+        {"name": "db", "id": DB["Id"], "image": "app:3", "state": "exited", "moved": False},
+        {"name": "web", "id": WEB["Id"], "image": "app:3", "state": "running", "moved": False},
+    ]
+    assert result["state_path"] == str(host.state)
+    record = Path(result["inventory_path"])
+    assert record == host.state / "inventory.json"
+    assert stat.S_IMODE(record.stat().st_mode) == 0o600
+    assert stat.S_IMODE(record.parent.stat().st_mode) == 0o700
+    assert json.loads(record.read_text())["containers"] == [DB, WEB]
+
+
+def later(document: dict[str, Any]) -> dict[str, Any]:
+    """The same container after a while."""
+    health = {"Status": "healthy", "FailingStreak": 0, "Log": [{"Output": "ok"}]}
+    return {**document, "State": {**document["State"], "Health": health}}
+
+
+def test_a_second_assessment_changes_nothing_but_refreshes_what_is_volatile(host):
+    host.run(answers(WEB))
+    assert host.run(answers(WEB))["changed"] is False
+    before = host.files()
+    result = host.run(answers(later(WEB)))
+    assert result["changed"] is False
+    assert host.files() != before
+    assert '"healthy"' in Path(result["inventory_path"]).read_text()
+
+
+def test_a_new_container_changes_the_record(host):
+    host.run(answers(WEB))
+    assert host.run(answers(WEB, DB))["changed"] is True
+
+
+def test_check_mode_on_an_untouched_host_writes_no_state(host):
+    result = host.run(answers(WEB), check_mode=True)
+    assert result["changed"]
+    assert result["state_path"] == str(host.state)
+    assert result["inventory_path"] == str(host.root / "scratch" / ENGINE_ID / "inventory.json")
+    assert list(host.files()) == ["scratch/{0}/inventory.json".format(ENGINE_ID)]
+    assert stat.S_IMODE(Path(result["inventory_path"]).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("now", "changed", "place"),
+    [([WEB], False, "state"), ([later(WEB)], False, "scratch"), ([WEB, DB], True, "scratch")],
+)
+def test_check_mode_leaves_a_record_as_it_is_and_shows_what_it_would_be(host, now, changed, place):
+    host.run(answers(WEB))
+    before = host.files()
+    result = host.run(answers(*now), check_mode=True)
+    assert result["changed"] is changed
+    assert result["inventory_path"] == str(host.root / place / ENGINE_ID / "inventory.json")
+    assert {name: text for name, text in host.files().items() if name.startswith("state/")} == before
+    assert json.loads(Path(result["inventory_path"]).read_text())["containers"] == sorted(now, key=lambda c: c["Name"])
+
+
+def commit(host: Host, workload: str, *containers: dict[str, Any]) -> None:
+    ids = [item["Id"] for item in containers]
+    write_json(host.state / "plan.json", {"format": 1, "workloads": [
+        {"name": workload, "units": {"web.container": ""}, "containers": [{"name": "web"}], "networks": [],
+         "volumes": [], "secrets": [], "ports": []},
+    ]})  # fmt: skip
+    append_journal(host.state / "journal" / (workload + ".jsonl"), {"event": "commit", "data": {"containers": ids}})
+
+
+def test_a_moved_container_is_reported_as_it_ran(host):
+    host.run(answers(WEB, DB))
+    commit(host, "web", WEB)
+    host.monkeypatch.setitem(HOST, "units", ["web.service"])
+    stopped = {**WEB, "State": {**WEB["State"], "Status": "exited", "Running": False}}
+    result = host.run(answers(stopped, DB))
+    assert result["changed"] is False
+    assert [(item["name"], item["state"], item["moved"]) for item in result["containers"]] == [
+        ("db", "exited", False),
+        ("web", "running", True),
+    ]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_retired_engine_is_not_woken_and_its_record_speaks(host, check_mode):
+    first = host.run(answers(WEB, DB))
+    commit(host, "web", WEB, DB)
+    write_json(host.state / "retired.json", {"format": 1})
+    before = host.files()
+    result = host.run(answers(), check_mode=check_mode)
+    assert host.docker.requests == []
+    assert host.run(None, check_mode=check_mode) == result
+    assert (result["changed"], result["retired"], host.files()) == (False, True, before)
+    moved = [{**item, "moved": True} for item in first["containers"]]
+    assert result == {**first, "changed": False, "retired": True, "containers": moved}
+
+
+HTML = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"
+
+
+@pytest.mark.parametrize(
+    ("replies", "said"),
+    [
+        (None, "Docker is not installed here or its socket is elsewhere"),
+        ({"GET /version": b""}, "Docker broke off its answer"),
+        ({"GET /version": HTML}, "is not JSON"),
+        ({"GET /version": {**VERSION, "ApiVersion": "1.39"}}, "too old"),
+        ({"GET /version": VERSION, "GET /info": (500, {"message": "oops"})}, "oops"),
+        ({**answers(), "GET /info": {**answers()["GET /info"], "ID": "../../etc"}}, "cannot be the name of a file"),
+    ],
+)
+def test_bad_input_is_one_clear_message_and_nothing_is_written(host, replies, said):
+    result = host.run(replies)
+    assert result["failed"]
+    assert said in result["msg"]
+    assert host.files() == {}
+
+
+@pytest.mark.parametrize("retired", [False, True])
+@pytest.mark.parametrize("text", ["{", '{"format": 1}'])
+def test_a_damaged_record_is_named_and_left_alone(host, text, retired):
+    host.run(answers(WEB))
+    record = host.state / "inventory.json"
+    record.write_text(text)
+    if retired:
+        write_json(host.state / "retired.json", {"format": 1})
+    result = host.run(answers(WEB))
+    assert result["failed"]
+    assert str(record) in result["msg"]
+    assert record.read_text() == text
+
+
+def test_a_retired_engine_without_its_record_is_an_error(host):
+    host.run(answers(WEB))
+    write_json(host.state / "retired.json", {"format": 1})
+    (host.state / "inventory.json").unlink()
+    result = host.run(answers(WEB))
+    assert result["failed"]
+    assert "inventory.json" in result["msg"]
