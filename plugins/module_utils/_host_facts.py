@@ -83,7 +83,7 @@ def daemon_pid(processes: Processes, unix_table: str, socket: str) -> int | None
         for fields in (line.split(None, 7) for line in unix_table.splitlines()[1:])
         if len(fields) == 8 and same_socket(fields[7], socket)
     }
-    holders = [pid for pid, process in sorted(processes.items()) if pid != 1 and inodes & process.sockets]
+    holders = (pid for pid, process in sorted(processes.items()) if inodes & process.sockets)
     return next((pid for pid in holders if processes[pid].name == "dockerd"), None)
 
 

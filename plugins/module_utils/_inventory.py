@@ -23,6 +23,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_fa
     engine_config,
     host_facts,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import FORMAT
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
     Processes,
     container_view,
@@ -31,8 +32,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._record import without
 
 Json = Dict[str, Any]
-
-FORMAT = 1
 
 _AT_ONCE = 8
 _ROUNDS = 5
@@ -52,13 +51,14 @@ def collect(
 ) -> Json:
     """The inventory of a host.
 
-    Containers in ``moved`` (IDs) keep what ``recorded`` says about them; ``owned`` (of _record) is left out of ``host``.
+    Containers in ``moved`` (IDs) keep what ``recorded`` says; what is ``owned`` (_record) is left out of ``host``.
     Raises DockerError, HostError, ProcessError or CommandError.
     """
-    before, kept = recorded or {}, frozenset(moved)
+    before, gone = recorded or {}, frozenset(moved)
+    old = [item for item in before.get("containers", []) if item["Id"] in gone]
+    kept = frozenset(item["Id"] for item in old)
     version, info = docker.version, docker.get("/info")
     fresh = [item for item in _containers(docker) if item["Id"] not in kept]
-    old = [item for item in before.get("containers", []) if item["Id"] in kept]
     processes = read_processes(proc)
     host = host_facts(processes, docker.socket_path, str(info["DockerRootDir"]), proc)
     host["socket_readers"] += _socket_mounts(fresh, docker.socket_path)

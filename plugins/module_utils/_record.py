@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any, Dict, Iterable
+from typing import Any, Dict, Iterable, Mapping
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, read_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    EngineState,
+    StateError,
+    read_json,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import service_of
 
 Json = Dict[str, Any]
 
@@ -42,15 +47,18 @@ _RECORDED = (
     ("Id", str), ("Name", str), ("Image", str), ("State", dict), ("Config", dict), ("NetworkSettings", dict),
 )  # fmt: skip
 
-# Names that Quadlet derives: unit file -> service (podman-systemd.unit(5)).
-_SERVICES = {
-    ".container": ".service",
-    ".pod": "-pod.service",
-    ".network": "-network.service",
-    ".volume": "-volume.service",
-    ".image": "-image.service",
-    ".build": "-build.service",
-}
+
+def read_current(engine: EngineState, needed: bool) -> Json | None:
+    """The recorded inventory of an engine; None when there is none and it is not ``needed``."""
+    path = engine.inventory_path
+    if path.exists():
+        return read(path)
+    if not needed:
+        return None
+    raise StateError(
+        "{0} is missing, and it alone knows how the workloads ran that have moved to Podman. Restore it from a backup; "
+        "nothing was changed.".format(path)
+    )
 
 
 def read(path: str | Path) -> Json:
@@ -70,16 +78,22 @@ def read(path: str | Path) -> Json:
     return document
 
 
-def owned(plan: Json, workloads: Iterable[str]) -> Json:
-    """What on this host belongs to ``workloads`` that have moved, by their plan: names by kind, and ports.
+def owned(plan: Json, moved: Iterable[str], installed: Mapping[str, str]) -> Json:
+    """What on this host comes from the plan: names by kind, and ports. On another run these are no strangers.
 
-    On a second run these are no strangers with whom a plan could collide.
+    ``moved``: names of workloads that belong to Podman; all of them is theirs. ``installed``: the texts of the plan's
+    units that are there; of the others an interrupted cutover may have left units, which are known by their text.
     """
-    mine = [item for item in plan["workloads"] if item["name"] in frozenset(workloads)]
-    files = [os.path.splitext(unit) for item in mine for unit in item["units"]]
-    pods = {stem for stem, kind in files if kind == ".pod"}
+    names = frozenset(moved)
+    mine = [item for item in plan["workloads"] if item["name"] in names]
+    ours = {unit for item in mine for unit in item["units"]}
+    for item in plan["workloads"]:
+        for unit, text in item["units"].items():
+            if installed.get(unit) in (text, without_install(text)):
+                ours.add(unit)
+    pods = {unit[: -len(".pod")] for item in mine for unit in item["units"] if unit.endswith(".pod")}
     return {
-        "units": {stem + _SERVICES[kind] for stem, kind in files if kind in _SERVICES},
+        "units": {service_of(unit) for unit in ours},
         "containers": {one["name"] for item in mine for one in item["containers"]} | {pod + "-infra" for pod in pods},
         "pods": pods,
         "ports": {(one["proto"], int(one["host_port"])) for item in mine for one in item["ports"]},

@@ -124,7 +124,7 @@ containers:
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -145,20 +145,22 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import collect
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import ProcessError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UnitError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import read as read_units
 
 
 def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     """Record the engine at ``socket``; returns the result of the module."""
     known = find_engine(state_dir, socket)
-    recorded = _record.read(known.inventory_path) if known and known.inventory_path.exists() else None
-    if known and known.retired:
-        return summary(_record.read(known.inventory_path), known, changed=False)
     committed = known.committed() if known else {}
+    recorded = _record.read_current(known, needed=bool(committed) or known.retired) if known else None
+    if known and recorded and known.retired:
+        return summary(recorded, known, changed=False)
     document = collect(
         Docker(socket),
         recorded=recorded,
         moved=[container for containers in committed.values() for container in containers],
-        owned=_record.owned(read_json(known.plan_path), committed) if known and committed else None,
+        owned=own_names(known, committed) if known and known.plan_path.exists() else None,
     )
     changed = recorded is None or not _record.same(recorded, document)
     engine_id = safe_name(document["engine"]["id"])
@@ -169,6 +171,13 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
         write_json(path, document)
         result["inventory_path"] = str(path)
     return result
+
+
+def own_names(engine: EngineState, committed: Iterable[str]) -> dict[str, Any]:
+    """What on this host comes from the engine's plan."""
+    plan = read_json(engine.plan_path)
+    installed = read_units([unit for workload in plan["workloads"] for unit in workload["units"]])
+    return _record.owned(plan, committed, installed)
 
 
 def summary(document: dict[str, Any], engine: EngineState, changed: bool) -> dict[str, Any]:
@@ -208,7 +217,7 @@ def main() -> None:
     )
     try:
         result = inventory(module.params["socket"], module.params["state_dir"], module.check_mode)
-    except (CommandError, DockerError, HostError, ProcessError, StateError) as error:
+    except (CommandError, DockerError, HostError, ProcessError, StateError, UnitError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="{0} cannot be used: {1}.".format(error.filename or "The state", error.strerror))

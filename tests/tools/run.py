@@ -30,8 +30,13 @@ def check_steps() -> list[Step]:
     mypy = {"MYPYPATH": ".cache/collections:tests/tools"}
     return [
         Step("words", words.check),
-        Step("ruff check", partial(run, ["ruff", "check", "."], must="All checks passed")),
-        Step("ruff format", partial(run, ["ruff", "format", "--check", "."], must=r"\d+ files? already formatted")),
+        Step("ruff check", partial(run, ["ruff", "check", "--output-format=concise", "."], must="All checks passed")),
+        Step(
+            "ruff format",
+            partial(
+                run, ["ruff", "format", "--check", "--output-format=concise", "."], must=r"\d+ files? already formatted"
+            ),
+        ),
         Step("mypy", partial(run, ["mypy"], env=mypy, must=r"no issues found in \d+ source file")),
         Step("yamllint", partial(run, ["yamllint", "--strict", "."])),
         Step("shellcheck", lambda: run(["shellcheck", "--exclude=SC1091", *shell_scripts()])),

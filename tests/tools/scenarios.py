@@ -18,12 +18,13 @@ TIMEOUT = 3600.0
 # A test that passed, in pytest's closing line.
 EXECUTED = r"\b[1-9]\d* passed"
 
-# Molecule says these and exits with 0 (an action without its playbook, a verifier without tests).
+# Molecule says these and exits with 0: an action without its playbook, a verifier that is off or has no tests, and a
+# copy of the collection in the user's home that runs in place of this tree (molecule's `prerun` makes one).
 LEFT_OUT = (
-    r"(?i)missing playbook.*",
-    r"(?i)\d+ missing files.*",
+    r"\S+ > \S+: Executed: .*[Mm]issing.*",
     r"Skipping, no tests found.*",
-    r"Skipping, verifier is disabled.*",
+    r"\b(missing|disabled)=[1-9].*",
+    r"Another version of 'podshift.*",
 )
 
 

@@ -18,11 +18,11 @@ MOLECULE_PASSED = "INFO default > verify: Executed: Successful\n==== 7 passed in
     [
         (MOLECULE_PASSED, None),
         ("WARNING default > verify: Skipping, no tests found.\n", "Skipping, no tests found."),
-        (
-            MOLECULE_PASSED + "\x1b[33mdefault > side_effect: Executed: Missing playbook (Remove)\x1b[0m",
-            "Missing playbook",
-        ),
-        (MOLECULE_PASSED + "Molecule executed 1 scenario (1 missing files)", "1 missing files"),
+        (MOLECULE_PASSED + "\x1b[33mdefault > dependency: Executed: 2 missing (Remove)\x1b[0m", "2 missing"),
+        (MOLECULE_PASSED + "default > side_effect: Executed: Missing playbook (Remove)", "Missing playbook"),
+        (MOLECULE_PASSED + "default : actions=4 successful=3 disabled=0 skipped=0 missing=1 failed=0", "missing=1"),
+        (MOLECULE_PASSED + "default : actions=4 successful=3 disabled=1 skipped=0 missing=0 failed=0", "disabled=1"),
+        (MOLECULE_PASSED + "default : actions=4 successful=4 disabled=0 skipped=0 missing=0 failed=0", None),
         ("==== 3 skipped in 0.01s ====", "nothing in its output"),
         ("==== 0 passed in 0.01s ====", "nothing in its output"),
         ("", "nothing in its output"),

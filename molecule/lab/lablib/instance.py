@@ -104,7 +104,7 @@ def _save(machine: dict[str, Any], acceleration: list[str], boot: Path, work: Pa
                 with (folder / f"{one['folder']}.tar").open("rb") as tar:
                     _on(port, f"docker import {changes} - {name} > /dev/null", stdin=tar)
         cache.say(f"kernel, Docker, Compose: {' '.join(_on(port, VERSIONS).split())}")
-        _on(port, "sync; sleep 5")
+        _on(port, "sync; echo 3 > /proc/sys/vm/drop_caches; sleep 5")
         qemu.Monitor(work / "qmp").save_state(work / "state")
     finally:
         qemu.kill(work)
@@ -185,19 +185,18 @@ def up(name: str, machine_name: str, ports: list[int]) -> dict[str, Any]:
         folder.mkdir(parents=True)
         (folder / "instance.json").write_text(json.dumps(record))
         _create_disk(saved / "disk.qcow2", "qcow2", folder)
-        _start(
-            qemu.command(
-                machine,
-                qemu.accelerator_arguments(accelerator, qemu.version()),
-                folder,
-                boot,
-                {22: port, **forwards},
-                saved / "state",
+        acceleration = qemu.accelerator_arguments(accelerator, qemu.version())
+        all_forwards = {22: port, **forwards}
+        try:
+            _start(
+                qemu.command(machine, acceleration, folder, boot, all_forwards, saved / "state")
             )
-        )
-        qemu.Monitor(folder / "qmp").wait("query-status", "running")
-        _wait_for_ssh(port, folder)
-        _set_clock(port)
+            qemu.Monitor(folder / "qmp").resume()
+            _wait_for_ssh(port, folder)
+            _set_clock(port)
+        except BaseException:
+            qemu.kill(folder)
+            raise
     return record
 
 

@@ -140,6 +140,11 @@ class Monitor:
             time.sleep(0.1)
         raise LabError(f"QEMU's {query} says {status!r} instead of {wanted!r}.")
 
+    def resume(self) -> None:
+        """Run what -incoming loads: it arrives as it was saved, stopped."""
+        self.wait("query-status", "paused")
+        self.execute("cont")
+
     def save_state(self, path: Path) -> None:
         """Memory and devices into a file; the machine stays stopped."""
         self.execute("stop")

@@ -44,7 +44,9 @@ def _blocker(code: str, container: Json, path: str, message: str, remedy: str) -
 
 
 def _names(container: Json) -> list[Finding]:
-    names = {"Name": name_of(container), "Config.Labels[com.docker.compose.project]": workloads.project_of(container)}
+    names = {"Name": name_of(container)}
+    if workloads.project_of(container):
+        names["Config.Labels[com.docker.compose.project]"] = workloads.project_of(container)
     names.update({"NetworkSettings.Networks." + name: name for name in workloads.networks_of(container)})
     names.update({f"Mounts[{name}].Name": name for name in workloads.volumes_of(container)})
     for network in workloads.networks_of(container):
@@ -54,7 +56,7 @@ def _names(container: Json) -> list[Finding]:
     return [
         _blocker("invalid-name", container, path, f"{name!r} is no name that Docker would allow.", _REINSPECT)
         for path, name in names.items()
-        if name and not is_safe_name(name)
+        if not is_safe_name(name)
     ]
 
 

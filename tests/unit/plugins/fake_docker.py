@@ -85,6 +85,14 @@ def answers(*containers: dict[str, Any]) -> dict[str, Any]:
     return copy.deepcopy(found)
 
 
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, _request: Any, _address: Any) -> None:
+        """A client that went away, which is what some tests are about."""
+
+
 class FakeDocker:
     """Answers ``replies``: a document, ``(status, document)``, raw ``bytes`` for the whole answer, or a function of
     the handler that returns one of these. What is not among them is Docker's own 404."""
@@ -113,8 +121,7 @@ class FakeDocker:
             def log_message(self, *_args: Any) -> None:
                 pass
 
-        self._server = socketserver.ThreadingUnixStreamServer(self.socket, Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(self.socket, Handler)
 
     def __enter__(self) -> FakeDocker:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()

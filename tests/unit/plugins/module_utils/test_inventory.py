@@ -165,6 +165,11 @@ def test_what_has_moved_keeps_its_record(tmp_path):
     assert sum(DB["Id"] in request for request in requests) == 1
 
 
+def test_nothing_vanishes_because_its_record_is_missing(tmp_path):
+    document, _requests = collect(tmp_path / "s", answers(WEB, DB), recorded={"containers": []}, moved=[WEB["Id"]])
+    assert document["containers"] == [DB, WEB]
+
+
 def test_what_has_moved_keeps_its_record_even_when_docker_has_forgotten_it(tmp_path):
     recorded, _requests = collect(tmp_path / "s", answers(WEB, DB))
     empty = {**answers(), "GET /networks": [], "GET /volumes": {"Volumes": []}}

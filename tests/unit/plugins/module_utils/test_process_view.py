@@ -16,7 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 ID = "867e5a9966f643bff263871d11130d47b4464b0ae5559fe922250b2cbd9bb4b2"
 SCOPE = "/system.slice/docker-{0}.scope".format(ID)
 
-ANY = "0.0.0.0"  # noqa: S104 - it is read, not bound
+ANY = "0.0.0.0"
 HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 ROW = "{at:4d}: {local} {remote} {state} 00000000:00000000 00:00000000 00000000     0        0 {inode} 1 0000 100\n"
 

@@ -33,7 +33,7 @@ PLAN = {
     "workloads": [
         {
             "name": "blog",
-            "units": {"blog.container": "", "web.pod": "", "net.network": "", "notes.txt": ""},
+            "units": {"blog.container": "[Container]\n\n[Install]\n", "web.pod": "[Pod]\n", "net.network": ""},
             "containers": [{"name": "blog"}],
             "networks": [{"name": "net"}],
             "volumes": [{"name": "data"}],
@@ -45,11 +45,17 @@ PLAN = {
 
 
 @pytest.mark.parametrize(
-    ("moved", "units", "ports"),
-    [(["blog"], ["ssh.service"], []), ([], HOST["units"], [8080])],
+    ("moved", "installed", "units", "ports"),
+    [
+        (["blog"], {}, ["ssh.service"], []),
+        ([], {}, HOST["units"], [8080]),
+        ([], {"blog.container": "[Container]\n"}, ["ssh.service", "web-pod.service"], [8080]),
+        ([], {"blog.container": "[Container]\n\n[Install]\n", "web.pod": "[Pod]\n"}, ["ssh.service"], [8080]),
+        ([], {"blog.container": "[Container]\nImage=theirs\n"}, HOST["units"], [8080]),
+    ],
 )
-def test_what_has_moved_is_no_stranger_on_its_host(moved, units, ports):
-    left = record.without(HOST, record.owned(PLAN, moved))
+def test_what_comes_from_the_plan_is_no_stranger_on_its_host(moved, installed, units, ports):
+    left = record.without(HOST, record.owned(PLAN, moved, installed))
     assert left["units"] == units
     assert [item["port"] for item in left["listeners"]] == ports
     assert left["podman"]["installed"] == "5.4.2"
@@ -60,7 +66,7 @@ def test_the_objects_of_a_moved_workload_are_its_own():
         "containers": ["blog", "web-infra", "other"], "pods": ["web"], "networks": ["net", "podman"],
         "volumes": ["data"], "secrets": ["password", "theirs"],
     }  # fmt: skip
-    left = record.without({**HOST, "podman": {**HOST["podman"], **names}}, record.owned(PLAN, ["blog"]))
+    left = record.without({**HOST, "podman": {**HOST["podman"], **names}}, record.owned(PLAN, ["blog"], {}))
     assert {kind: left["podman"][kind] for kind in names} == {
         "containers": ["other"], "pods": [], "networks": ["podman"], "volumes": [], "secrets": ["theirs"],
     }  # fmt: skip

@@ -207,10 +207,24 @@ def test_a_damaged_record_is_named_and_left_alone(host, text, retired):
     assert record.read_text() == text
 
 
-def test_a_retired_engine_without_its_record_is_an_error(host):
+@pytest.mark.parametrize(
+    "afterwards",
+    [
+        lambda host: write_json(host.state / "retired.json", {"format": 1}),
+        lambda host: commit(host, "web", WEB),
+    ],
+)
+def test_the_record_must_not_be_lost_once_a_workload_has_moved(host, afterwards):
     host.run(answers(WEB))
-    write_json(host.state / "retired.json", {"format": 1})
+    afterwards(host)
     (host.state / "inventory.json").unlink()
     result = host.run(answers(WEB))
     assert result["failed"]
-    assert "inventory.json" in result["msg"]
+    assert "{0} is missing".format(host.state / "inventory.json") in result["msg"]
+    assert not (host.state / "inventory.json").exists()
+
+
+def test_a_record_that_is_lost_before_is_made_again(host):
+    host.run(answers(WEB))
+    (host.state / "inventory.json").unlink()
+    assert host.run(answers(WEB))["changed"] is True

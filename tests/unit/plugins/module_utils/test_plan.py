@@ -1,0 +1,275 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the plan makes of what ran under Docker."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import fields, report
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import PlanError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.documents import (
+    changed,
+    container,
+    identifier,
+    inventory,
+    service,
+    volume_mount,
+)
+
+
+def plan(containers, policy=None, version="5.4.2", **parts):
+    return make_plan(inventory(containers, **parts), policy, version)
+
+
+def unit_of(containers, version="5.4.2", name="web.container", **parts):
+    made = plan(containers, version=version, **parts)
+    assert report.obstacles(made) == []
+    return {key: text for workload in made["workloads"] for key, text in workload["units"].items()}[name]
+
+
+def codes(made, severity="blocker"):
+    return {(item["code"], item["path"]) for item in made["findings"] if item["severity"] == severity}
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({}, "Image=docker.io/library/app:1"),
+        ({}, "Pull=never"),
+        ({}, "PidsLimit=-1"),
+        ({}, "AddCapability=CAP_NET_RAW"),
+        ({}, "Network=podman"),
+        ({"Config__Cmd": ["echo", "a b", "$HOME", "50%"]}, 'Exec="echo" "a b" "$$HOME" "50%%"'),
+        ({"Config__Cmd": ["echo", "", "x"]}, 'Entrypoint=["echo","","x"]'),
+        ({"Config__Cmd": ["echo", ";"]}, 'Entrypoint=["echo",";"]'),
+        ({"Config__Entrypoint": ["/run"], "Config__Cmd": ["x"]}, 'Entrypoint=["/run"]'),
+        ({"Config__Env": ["PATH=/bin", 'A=x "y"\nz']}, 'Environment="A=x \\"y\\"\\nz"'),
+        ({"Config__Env": ["PATH=/bin", "PATH"]}, 'PodmanArgs="--unsetenv=PATH"'),
+        ({"Config__User": "1000:1000"}, "User=1000:1000"),
+        ({"Config__WorkingDir": "/srv"}, "WorkingDir=/srv"),
+        ({"Config__WorkingDir": "/a\nb"}, 'PodmanArgs="--workdir=/a\\nb"'),
+        ({"Config__WorkingDir": "/a\\"}, 'PodmanArgs="--workdir=/a\\\\"'),
+        ({"Config__Labels": {"a": "b c"}}, 'Label="a=b c"'),
+        (
+            {"Config__Labels": {"com.docker.compose.oneoff": "False"}},
+            'Label="podshift.com.docker.compose.oneoff=False"',
+        ),
+        ({"Config__StopTimeout": 120}, "TimeoutStopSec=150"),
+        ({"HostConfig__RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}, "WantedBy=multi-user.target"),
+        ({"HostConfig__RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}, "StartLimitIntervalSec=0"),
+        ({"HostConfig__RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}}, "StartLimitBurst=4"),
+        ({"HostConfig__PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}}, "PublishPort=8080:80"),
+        (
+            {"HostConfig__PortBindings": {"53/udp": [{"HostIp": "::1", "HostPort": "5353"}]}},
+            "PublishPort=[::1]:5353:53/udp",
+        ),
+        ({"Mounts": [volume_mount("v")]}, "Volume=v.volume:/data:suid,dev"),
+        ({"Mounts": [volume_mount("v", RW=False)]}, "Volume=v.volume:/data:ro,suid,dev"),
+        ({"Config__Healthcheck": {"Test": ["CMD-SHELL", "true"]}}, 'HealthCmd=["/bin/sh","-c","true"]'),
+        ({"Config__Healthcheck": {"Test": ["CMD", "/check"]}}, "HealthCmd=CMD /check"),
+        ({"Config__Healthcheck": {"Test": ["CMD", "a", "b"], "Interval": 5 * 10**9}}, "HealthInterval=5s"),
+    ],
+)
+def test_what_was_set_stands_in_the_unit(change, line):
+    assert line in unit_of([container(**change)]).split("\n")
+
+
+def test_what_the_image_says_stands_in_no_unit():
+    unit = unit_of([container()])
+    for key in ("Environment=", "Exec=", "Entrypoint=", "Label=", "WorkingDir=", "User=", "PublishPort="):
+        assert key not in unit
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"HostConfig__Devices": [{"PathOnHost": "/dev/kvm"}]}, "HostConfig.Devices"),
+        ({"HostConfig__Privileged": True}, "HostConfig.Privileged"),
+        ({"HostConfig__NetworkMode": "host"}, "HostConfig.NetworkMode"),
+        ({"HostConfig__ShmSize": 1}, "HostConfig.ShmSize"),
+        ({"Config__Hostname": "own"}, "Config.Hostname"),
+        ({"Mounts": [volume_mount("v", Driver="nfs")]}, "Mounts[/data].Driver"),
+    ],
+)
+def test_what_is_not_translated_yet_is_a_blocker_with_its_path(change, path):
+    made = plan([container(**change)])
+    assert codes(made) == {("untranslated-option", path)}
+    assert made["workloads"] == []
+    assert made["coverage"]["web"][path] == "blocker" or path == "HostConfig.NetworkMode"
+    assert any("web" in line and path in line for line in report.obstacles(made))
+
+
+def test_a_field_that_nobody_knows_is_a_blocker_that_the_policy_lifts_by_its_path():
+    invented = container(HostConfig__Teleport={"To": "mars"})
+    assert codes(plan([invented])) == {("unknown-field", "HostConfig.Teleport.To")}
+    assert report.obstacles(plan([invented], {"accept": ["HostConfig.Teleport.To"]})) == []
+
+
+def test_an_excluded_workload_stays_on_docker_and_blocks_nothing():
+    made = plan([container(HostConfig__Privileged=True), container("cache")], {"exclude": ["web"]})
+    assert report.obstacles(made) == []
+    assert made["left_on_docker"] == ["web"]
+    assert [workload["name"] for workload in made["workloads"]] == ["cache"]
+
+
+def test_data_in_the_writable_layer_is_a_warning_until_it_is_accepted():
+    made = plan([container(SizeRw=5 << 20)])
+    assert codes(made, "warning") == {("writable-layer", "SizeRw")}
+    assert report.obstacles(made)
+    assert report.obstacles(plan([container(SizeRw=5 << 20)], {"accept": ["writable-layer:web"]})) == []
+
+
+def test_a_compose_project_becomes_a_pod_that_owns_its_ports():
+    depends = {"com.docker.compose.depends_on": "db:service_healthy:false"}
+    database = service("blog", "db", Config__Healthcheck={"Test": ["CMD", "true"]})
+    web = service("blog", "web", HostConfig__PortBindings={"80/tcp": [{"HostIp": "", "HostPort": "8080"}]})
+    web["Config"]["Labels"].update(depends)
+    made = plan([web, database])
+    (workload,) = made["workloads"]
+    assert (workload["name"], workload["grouping"]) == ("blog", "pod")
+    assert workload["layers"] == [["blog-db-1"], ["blog-web-1"]]
+    assert workload["services"] == ["blog-pod.service", "blog-db-1.service", "blog-web-1.service"]
+    pod = workload["units"]["blog.pod"].split("\n")
+    for line in ("PublishPort=8080:80", "AddHost=db:127.0.0.1", "NetworkAlias=web", "WantedBy=multi-user.target"):
+        assert line in pod
+    assert "Notify=healthy" in workload["units"]["blog-db-1.container"].split("\n")
+    assert "After=blog-db-1.service" in workload["units"]["blog-web-1.container"].split("\n")
+    assert "PublishPort" not in workload["units"]["blog-web-1.container"]
+
+
+LISTENING = {"listening": [{"proto": "tcp", "address": "127.0.0.1", "port": 9000}]}
+
+
+@pytest.mark.parametrize(
+    ("members", "parts", "reason"),
+    [
+        ([service("blog", "a"), service("blog", "b")], {"policy": {"grouping": "network"}}, "policy"),
+        ([service("blog", "a"), changed(service("blog", "a"), Name="/blog-a-2", Id="f" * 64)], {}, "scaled"),
+        (
+            [service("blog", "a"), service("blog", "b")],
+            {"processes": {identifier("blog-a-1"): LISTENING, identifier("blog-b-1"): LISTENING}},
+            "9000",
+        ),
+        (
+            [service("blog", "a"), service("blog", "b")],
+            {
+                "processes": {
+                    identifier("blog-a-1"): {"listening": [{"proto": "tcp", "address": "172.18.0.2", "port": 1}]}
+                }
+            },
+            "its own address",
+        ),
+        ([service("blog", "a"), service("blog", "b")], {"host": {"socket_readers": ["traefik"]}}, "traefik"),
+    ],
+)
+def test_what_cannot_share_localhost_stays_on_a_network(members, parts, reason):
+    for member in members:
+        member["Config"]["Hostname"] = member["Id"][:12]
+    made = plan(members, parts.pop("policy", None), **parts)
+    assert report.obstacles(made) == []
+    (workload,) = made["workloads"]
+    assert workload["grouping"] == "network"
+    assert reason in workload["reason"]
+    assert any("Network=blog_default.network:alias=" in text for text in workload["units"].values())
+
+
+def test_a_stopped_container_is_not_started():
+    stopped = container(State={"Status": "exited", "Running": False})
+    stopped["HostConfig"]["RestartPolicy"]["Name"] = "unless-stopped"
+    (workload,) = plan([stopped])["workloads"]
+    assert workload["services"] == []
+    assert "[Install]" not in workload["units"]["web.container"]
+
+
+def test_an_anonymous_volume_gets_a_name_that_outlives_a_stop():
+    made = plan([container(Mounts=[volume_mount("a" * 64, "/var/lib/data")])])
+    (volume,) = made["workloads"][0]["volumes"]
+    assert (volume["docker_name"], volume["name"]) == ("a" * 64, "web-var-lib-data")
+    assert "VolumeName=web-var-lib-data" in made["workloads"][0]["units"]["web-var-lib-data.volume"]
+
+
+def test_a_unit_never_shadows_a_unit_of_the_host():
+    made = plan([container("ssh")], host={"units": ["ssh.service"]})
+    assert "docker-ssh.container" in made["workloads"][0]["units"]
+    assert ("unit-renamed", "") in codes(made, "info")
+
+
+@pytest.mark.parametrize("name", ["../../etc/cron.d/x", "a b", "x\ny", "-v", ""])
+def test_a_name_that_docker_would_not_allow_is_a_blocker(name):
+    made = plan([changed(container(), Name="/" + name)])
+    assert codes(made) == {("invalid-name", "Name")}
+    assert made["workloads"] == []
+
+
+@pytest.mark.parametrize(
+    ("damaged", "place"),
+    [
+        ([], "inventory"),
+        ({"format": 2, "containers": []}, "format"),
+        ({"format": 1}, "containers"),
+        ({"format": 1, "containers": [None]}, "containers[0]"),
+        ({"format": 1, "containers": [], "images": [{}]}, "images[0]"),
+    ],
+)
+def test_a_damaged_inventory_is_refused_with_its_place(damaged, place):
+    with pytest.raises(PlanError, match=place.replace("[", r"\[")):
+        make_plan(damaged, None, "5.4.2")
+
+
+@pytest.mark.parametrize(
+    ("policy", "place"),
+    [
+        ({"grouping": "swarm"}, "grouping"),
+        ({"acept": []}, "policy.acept"),
+        ({"accept": "x"}, "policy.accept"),
+        ({"projects": {"blog": {"groping": "pod"}}}, "policy.projects.blog.groping"),
+    ],
+)
+def test_a_policy_with_a_typing_error_is_refused(policy, place):
+    with pytest.raises(PlanError, match=place):
+        make_plan(inventory([]), policy, "5.4.2")
+
+
+@pytest.mark.parametrize(
+    ("engine", "code"),
+    [
+        ({"info": {"Swarm": {"LocalNodeState": "active"}}}, "swarm"),
+        ({"info": {"SecurityOptions": ["name=rootless"]}}, "engine-mode"),
+        ({"info": {"CgroupVersion": "1"}}, "cgroup-v1"),
+        ({"config": {"daemon_json": {"icc": False}}}, "daemon-option"),
+        ({"config": {"daemon_json": {"live-restore": True}}}, ""),
+        ({"config": {"daemon_json": {"default-ulimits": {"nofile": {}}}}}, "daemon-option"),
+        ({"config": {"flags": ["--init"]}}, "daemon-option"),
+        ({"config": {"flags": ["-H", "fd://", "--containerd=/run/c.sock", "--registry-mirror=http://m"]}}, ""),
+    ],
+)
+def test_what_binds_the_whole_host(engine, code):
+    made = plan([container()], engine={"id": "e", **engine})
+    assert {found for found, _path in codes(made)} == ({code} if code else set())
+
+
+def test_a_podman_without_pods_is_a_blocker():
+    assert ("podman-too-old", "podman_version") in codes(plan([container()], version="4.9.3"))
+
+
+def test_registries_carry_over_without_credentials():
+    config = {"registry-mirrors": ["http://u:secret@mirror:5000/"], "insecure-registries": ["reg:5000", "10.0.0.0/8"]}
+    made = plan([container()], engine={"id": "e", "config": {"daemon_json": config}})
+    assert made["registries"]["mirrors"] == [{"location": "mirror:5000", "insecure": True}]
+    assert made["registries"]["insecure"] == ["localhost:5000", "reg:5000"]
+    assert ("insecure-registry", "config.daemon_json") in codes(made, "warning")
+    assert "u:secret" not in json.dumps(made)
+
+
+def test_the_same_inventory_gives_the_same_hash_in_any_order():
+    first, second = container("a"), container("b")
+    assert plan([first, second])["hash"] == plan([second, first])["hash"]
+
+
+def test_every_path_has_one_row():
+    for rows in (fields.CONTAINER, fields.NETWORK, fields.VOLUME):
+        assert len(rows) == len(fields.index(rows))
