@@ -56,7 +56,8 @@ CONTAINER: tuple[Field, ...] = (
         Id Created Path Args ResolvConfPath HostnamePath HostsPath LogPath RestartCount Driver Platform
         ImageManifestDescriptor MountLabel ProcessLabel AppArmorProfile ExecIDs GraphDriver Storage SizeRootFs"""),
     *_rows(TRANSLATED, "", "Name State Image SizeRw"),
-    *_rows(IMAGE, "Config.", "Env Cmd Healthcheck WorkingDir Entrypoint Labels User StopSignal"),
+    *_rows(IMAGE, "Config.", "Env Cmd WorkingDir Entrypoint Labels User StopSignal"),
+    *_rows(IMAGE, "Config.Healthcheck.", "Test Interval Timeout Retries StartPeriod StartInterval"),
     *_rows(TRANSLATED, "Config.", "Image Volumes StopTimeout ExposedPorts"),
     *_rows(NOT_APPLICABLE, "Config.", "AttachStdin AttachStdout AttachStderr ArgsEscaped OnBuild"),
     *_rows(UNTRANSLATED, "Config.", "Hostname Domainname Tty OpenStdin StdinOnce NetworkDisabled MacAddress"),

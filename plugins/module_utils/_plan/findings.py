@@ -119,12 +119,15 @@ def _writable_layer(container: Json, known: Context) -> list[Finding]:
     return [Finding(WARNING, "writable-layer", name_of(container), "SizeRw", message, remedy)]
 
 
+_NONE = "None needed."
+
+
 def _notes(container: Json, known: Context) -> list[Finding]:
     name, found = name_of(container), []
     published, chosen = containers.ports(container)
     if chosen:
         message = "Docker chose a port of the host; the one in use now is kept for good."
-        found.append(Finding(INFO, "port-pinned", name, "HostConfig.PortBindings", message, "None needed."))
+        found.append(Finding(INFO, "port-pinned", name, "HostConfig.PortBindings", message, _NONE))
     if known.host.get("ipv6") is True and any(port["host_ip"] in ("", "::") for port in published):
         message = (
             "Docker answered on IPv6 too; Podman publishes on IPv4 where the network of the container has no IPv6."
@@ -134,6 +137,11 @@ def _notes(container: Json, known: Context) -> list[Finding]:
     if mapping(dig(container, "HostConfig.LogConfig.Config")):
         message = "Logs go to the journal; its own limits apply instead of the options of Docker's log driver."
         found.append(Finding(INFO, "logs", name, "HostConfig.LogConfig.Config", message, "See journald.conf(5)."))
+    if dig(container, "Config.Healthcheck.StartInterval"):
+        message = (
+            "Podman has no shorter interval for the time of the start; it checks at the usual one from the beginning."
+        )
+        found.append(Finding(INFO, "health-start-interval", name, "Config.Healthcheck.StartInterval", message, _NONE))
     if containers.starts_at_boot(container):
         message = "systemd starts it at every boot and does not remember a manual stop."
         remedy = "To keep it stopped, mask its service."

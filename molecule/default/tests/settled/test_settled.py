@@ -1,0 +1,31 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""After a second run of the playbook: nothing was started again."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+
+
+def test_no_container_was_restarted_since_its_commit(host):
+    started = {
+        item["Name"]: datetime.fromisoformat(item["State"]["StartedAt"][:19])
+        for item in checks.run_json(host, "podman inspect blog-app-1 blog-db-1 blog-web-1 cache")
+    }
+    lines = host.check_output(f"cat {checks.STATE_DIR}/*/journal/*.jsonl").splitlines()
+    commits = [json.loads(line)["time"] for line in lines if json.loads(line)["event"] == "commit"]
+    assert len(commits) == 2
+    assert max(started.values()) <= max(datetime.fromisoformat(time[:19]) for time in commits)
+
+
+def test_docker_is_masked(host):
+    for unit in ("docker.service", "docker.socket"):
+        assert host.run("systemctl is-enabled %s", unit).stdout.strip() == "masked"
+
+
+def test_dockers_data_is_kept(host):
+    for volume in checks.inventory(host)["volumes"]:
+        assert host.file(volume["Mountpoint"]).is_directory

@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What verifiers ask a machine, from the outside and from the inside."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+EXPECTED = yaml.safe_load((Path(__file__).parent / "vars" / "blog.yml").read_text(encoding="utf-8"))
+STATE_DIR = "/var/lib/docker_to_podman"
+
+
+def outside(host: Any, port: int) -> tuple[str, int]:
+    """Where a published port of the machine is reached from another machine: through the emulator's network card."""
+    return "127.0.0.1", int(host.ansible.get_variables()["lab_forwards"][str(port)])
+
+
+def notes(host: Any) -> list[str]:
+    """What the application answers to somebody outside; it comes from PostgreSQL through nginx."""
+    address, port = outside(host, 8080)
+    with urllib.request.urlopen(f"http://{address}:{port}/notes", timeout=60) as answer:
+        return json.load(answer)["notes"]
+
+
+def cached(host: Any, key: str) -> str:
+    """The value of a key in Redis, asked from outside."""
+    with socket.create_connection(outside(host, 6379), timeout=60) as connection:
+        connection.sendall(f"*2\r\n$3\r\nGET\r\n${len(key)}\r\n{key}\r\n".encode())
+        answer = connection.makefile("rb").readlines(1)[0] + connection.recv(4096)
+    found = re.match(rb"\$\d+\r\n(.*)\r\n", answer, re.DOTALL)
+    assert found, answer
+    return found.group(1).decode()
+
+
+def run_json(host: Any, command: str) -> Any:
+    """The JSON that a command prints."""
+    return json.loads(host.check_output(command))
+
+
+def inventory(host: Any) -> Any:
+    """The recorded inventory."""
+    return run_json(host, f"cat {STATE_DIR}/*/inventory.json")
+
+
+def plan(host: Any) -> Any:
+    """The recorded plan."""
+    return run_json(host, f"cat {STATE_DIR}/*/plan.json")
