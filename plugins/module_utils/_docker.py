@@ -18,7 +18,7 @@ Version = Tuple[int, int]
 OLDEST_API: Version = (1, 40)
 NEWEST_API: Version = (1, 56)
 
-_HANDSHAKE_SECONDS = 10
+_HANDSHAKE_SECONDS = 30
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\Z")
 
 
@@ -67,7 +67,7 @@ class Docker:
     def version(self) -> dict[str, Any]:
         """The document of GET /version; the first use settles whether and how to talk to this engine."""
         if not self._version:
-            # A hung Docker should be told apart from a slow answer soon, hence the shorter wait.
+            # A hung Docker should be noticed soon; dockerd runs programs to answer this, so not too soon.
             answer = self._request("GET", "/version", None, min(self.timeout, _HANDSHAKE_SECONDS))
             document = self._decode("GET", "/version", answer)
             self._api_version = negotiate(document, self.socket_path)

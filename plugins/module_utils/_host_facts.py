@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
@@ -21,7 +21,9 @@ GRAPH_ROOT = "/var/lib/containers"
 DAEMON_JSON = "/etc/docker/daemon.json"
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
-_PLAIN = ("--no-legend", "--no-pager", "--plain")
+# Units that are made while the system runs come and go and bind no name.
+_TRANSIENT = "/run/systemd/transient"
+_UNIT = re.compile(r"[^/]+\.(?:service|socket|target|mount|automount|swap|timer|path|slice|scope|device)\Z")
 _SECONDS = 60
 # A repository that is out of reach should delay an assessment, not stop it.
 _CANDIDATE_SECONDS = 120
@@ -50,7 +52,7 @@ class HostError(Exception):
 def host_facts(processes: Processes, socket: str, data_root: str, proc: str = "/proc") -> dict[str, Any]:
     """The ``host`` part of an inventory, but for the containers among its ``socket_readers``."""
     return {
-        "units": unit_names(run(["systemctl", "list-unit-files", *_PLAIN], timeout=_SECONDS).stdout),
+        "units": unit_names(run(["systemd-analyze", "unit-paths"], timeout=_SECONDS).stdout.split()),
         "systemd": first_number(run(["systemctl", "--version"], timeout=_SECONDS).stdout),
         "cgroup": 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1,
         "selinux": {"0": "permissive", "1": "enforcing"}.get(_word("/sys/fs/selinux/enforce"), "disabled"),
@@ -69,7 +71,7 @@ def engine_config(processes: Processes, socket: str, proc: str = "/proc") -> dic
     flags = [] if pid is None else _fields(Path(proc, str(pid), "cmdline"))[1:]
     environment = [] if pid is None else _fields(Path(proc, str(pid), "environ"))
     return {
-        "socket": socket,
+        "socket": os.path.realpath(socket),
         "flags": flags,
         "daemon_json": read_daemon_json(flag_value(flags, "--config-file") or DAEMON_JSON),
         "environment": proxies(environment),
@@ -122,10 +124,13 @@ def read_daemon_json(path: str) -> dict[str, Any]:
     return document
 
 
-def unit_names(listing: str) -> list[str]:
-    """Names in the output of ``systemctl list-unit-files``; transient ones come and go and bind no name."""
-    rows = (line.split() for line in listing.splitlines())
-    return sorted({row[0] for row in rows if len(row) > 1 and row[1] != "transient"})
+def unit_names(folders: Iterable[str]) -> list[str]:
+    """The unit files in systemd's unit path, as ``systemctl list-unit-files`` has them.
+
+    A loaded systemd takes longer to list them than its own clients wait for an answer (25 s).
+    """
+    present = [folder for folder in folders if folder != _TRANSIENT and os.path.isdir(folder)]
+    return sorted({name for folder in present for name in os.listdir(folder) if _UNIT.match(name)})
 
 
 def first_number(text: str) -> int:

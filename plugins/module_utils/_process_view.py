@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import struct
-from pathlib import Path
 from typing import Any, Dict, Iterable, NamedTuple, Tuple
 
 Cgroup = Tuple[str, str]
@@ -23,7 +21,7 @@ _HIERARCHIES = ("pids", "memory", "devices", "freezer", "cpu", "name=systemd", "
 _TABLES = (("tcp", "tcp"), ("tcp6", "tcp"), ("udp", "udp"), ("udp6", "udp"))
 # States of include/net/tcp_states.h: a UDP socket without a peer is in state CLOSE.
 _WAITING = {"tcp": 0x0A, "udp": 0x07}
-_SOCKET = re.compile(r"socket:\[(\d+)\]\Z")
+_SOCKET = "socket:["
 
 
 class ProcessError(Exception):
@@ -122,11 +120,10 @@ def read_processes(proc: str = "/proc") -> Processes:
     for entry in os.listdir(proc):
         if not entry.isdigit():
             continue
-        folder = Path(proc, entry)
+        folder = "{0}/{1}".format(proc, entry)
         try:
-            name = (folder / "comm").read_text(errors="replace").strip()
-            cgroup = parse_cgroup((folder / "cgroup").read_text(errors="replace"))
-            processes[int(entry)] = Process(name, cgroup, frozenset(_held(folder / "fd")))
+            name, cgroup = _read(folder + "/comm").strip(), parse_cgroup(_read(folder + "/cgroup"))
+            processes[int(entry)] = Process(name, cgroup, frozenset(_held(folder + "/fd")))
         except (FileNotFoundError, ProcessLookupError):
             continue
         except OSError as error:
@@ -136,15 +133,20 @@ def read_processes(proc: str = "/proc") -> Processes:
     return processes
 
 
-def _held(folder: Path) -> list[int]:
+def _read(path: str) -> str:
+    with open(path, errors="replace") as stream:
+        return stream.read()
+
+
+def _held(folder: str) -> list[int]:
     inodes = []
-    for entry in os.listdir(str(folder)):
+    for entry in os.listdir(folder):
         try:
-            found = _SOCKET.match(os.readlink(str(folder / entry)))
+            target = os.readlink("{0}/{1}".format(folder, entry))
         except FileNotFoundError:
             continue
-        if found:
-            inodes.append(int(found.group(1)))
+        if target.startswith(_SOCKET):
+            inodes.append(int(target[len(_SOCKET) : -1]))
     return inodes
 
 
@@ -177,14 +179,14 @@ def host_listeners(processes: Processes, proc: str = "/proc") -> list[dict[str, 
 def _read_sockets(pid: int, proc: str) -> list[Socket]:
     sockets = []
     for table, proto in _TABLES:
-        path = Path(proc, str(pid), "net", table)
+        path = "{0}/{1}/net/{2}".format(proc, pid, table)
         # Without IPv6 in the kernel there are no tcp6 and udp6.
-        if path.exists():
-            sockets.extend(parse_sockets(path.read_text(errors="replace"), proto))
+        if os.path.exists(path):
+            sockets.extend(parse_sockets(_read(path), proto))
     return sockets
 
 
 def _read_ephemeral(proc: str) -> range:
     # The host's own range: a namespace starts with it, and another's can only be read from inside.
-    low, high = Path(proc, "sys/net/ipv4/ip_local_port_range").read_text().split()
+    low, high = _read(proc + "/sys/net/ipv4/ip_local_port_range").split()
     return range(int(low), int(high) + 1)

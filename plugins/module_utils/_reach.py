@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import ctypes
 import ipaddress
+import json
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Iterable, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 
 NAMESPACE = "d2p-probe"
 _HOST_END, _FAR_END = "d2p-probe0", "d2p-probe1"
-# RFC 5737 and RFC 3849: for documentation, so nobody's route.
-_IPV4 = ("192.0.2.1", "192.0.2.2", 30)
-_IPV6 = ("2001:db8:6432::1", "2001:db8:6432::2", 126)
+# RFC 5737 and RFC 3849: for documentation. Laboratories do use them, so one that this host does not is taken.
+_SUBNETS = ("198.51.100.252/30", "203.0.113.252/30", "192.0.2.252/30", "2001:db8:6432::/126", "2001:db8:6433::/126")
 _CLONE_NEWNET = 0x40000000
 _WORKERS = 16
 
@@ -33,15 +33,29 @@ class ReachError(Exception):
     """The probe cannot be set up. The message says what to do."""
 
 
-def target(port: Port) -> tuple[str, bool]:
+Gateways = Dict[int, str]
+"""The host's address on the link to the namespace, by IP version."""
+
+
+def target(port: Port, gateways: Gateways) -> tuple[str, bool]:
     """Which address to connect to, and whether from outside: what listens on loopback is for the host alone."""
     host_ip = port.get("host_ip") or "0.0.0.0"
     address = ipaddress.ip_address(host_ip)
     if address.is_loopback:
         return host_ip, False
     if address.is_unspecified:
-        return (_IPV4 if address.version == 4 else _IPV6)[0], True
+        return gateways[address.version], True
     return host_ip, True
+
+
+def free_subnet(version: int, used: Iterable[str]) -> str:
+    """A small subnet that overlaps with none of the ``used`` ones. ReachError when there is none."""
+    taken = [ipaddress.ip_network(subnet, strict=False) for subnet in used if subnet != "default"]
+    for candidate in map(ipaddress.ip_network, _SUBNETS):
+        rivals = [subnet for subnet in taken if subnet.version == version and subnet.prefixlen]
+        if candidate.version == version and not any(candidate.overlaps(rival) for rival in rivals):
+            return str(candidate)
+    raise ReachError("All of {0} are in use on this host; one must be free for the probe.".format(", ".join(_SUBNETS)))
 
 
 def connects(address: str, port: int, timeout: float) -> bool:
@@ -58,11 +72,12 @@ class Outside:
 
     def __init__(self) -> None:
         self._inside: ThreadPoolExecutor | None = None
+        self._gateways: Gateways = {}
 
     def __enter__(self) -> Outside:
         _clean()
         try:
-            _build()
+            self._gateways = _build()
         except CommandError as error:
             _clean()
             raise ReachError("No network namespace to probe published ports from: {0}".format(error)) from None
@@ -81,25 +96,36 @@ class Outside:
         tries = []
         with ThreadPoolExecutor(_WORKERS) as here:
             for port in ports:
-                address, outside = target(port)
+                address, outside = target(port, self._gateways)
                 pool = self._inside if outside else here
                 tries.append(pool.submit(connects, address, int(port["host_port"]), timeout))
             return [port for port, attempt in zip(ports, tries) if attempt.result()]
 
 
-def _build() -> None:
+def _build() -> Gateways:
     far = ["ip", "-n", NAMESPACE]
     run(["ip", "netns", "add", NAMESPACE])
     run(["ip", "link", "add", _HOST_END, "type", "veth", "peer", "name", _FAR_END, "netns", NAMESPACE])
     run(["ip", "link", "set", _HOST_END, "up"])
     run([*far, "link", "set", _FAR_END, "up"])
-    for (near, distant, length), needed in ((_IPV4, True), (_IPV6, False)):
-        # nodad: an IPv6 address is usable at once. Without IPv6 in the kernel there is nothing to probe with it.
-        flags = [] if needed else ["nodad"]
-        near_end, far_end = "{0}/{1}".format(near, length), "{0}/{1}".format(distant, length)
-        run(["ip", "address", "add", near_end, "dev", _HOST_END, *flags], check=needed)
-        run([*far, "address", "add", far_end, "dev", _FAR_END, *flags], check=needed)
+    gateways = {}
+    for version, flags in ((4, []), (6, ["nodad"])):
+        subnet = ipaddress.ip_network(free_subnet(version, _routes(version)))
+        near, distant = str(subnet[1]), str(subnet[2])
+        # Without IPv6 in the kernel there is nothing to probe with it, and an IPv6 address is usable at once with nodad.
+        needed = version == 4
+        run(["ip", "address", "add", "{0}/{1}".format(near, subnet.prefixlen), "dev", _HOST_END, *flags], check=needed)
+        run(
+            [*far, "address", "add", "{0}/{1}".format(distant, subnet.prefixlen), "dev", _FAR_END, *flags], check=needed
+        )
         run([*far, "route", "add", "default", "via", near], check=needed)
+        gateways[version] = near
+    return gateways
+
+
+def _routes(version: int) -> list[str]:
+    shown = run(["ip", "-json", "-{0}".format(version), "route", "show", "table", "main"], check=False).stdout
+    return [route["dst"] for route in json.loads(shown or "[]")]
 
 
 def _clean() -> None:

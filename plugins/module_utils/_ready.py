@@ -8,8 +8,9 @@ import ipaddress
 import json
 from typing import Any, Dict, List, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
+    ProcessError,
     container_view,
     read_processes,
 )
@@ -52,7 +53,15 @@ class Container(NamedTuple):
 
 
 def lacks(expected: Expected, outside: Outside) -> list[Lack]:
-    """What is missing at this moment; what costs more is looked at when all that is cheaper is there."""
+    """What is missing at this moment; a moment in which the host does not answer is no verdict."""
+    try:
+        return _lacks(expected, outside)
+    except (CommandError, ProcessError) as error:
+        return [Lack(str(error), "")]
+
+
+def _lacks(expected: Expected, outside: Outside) -> list[Lack]:
+    # What costs more is looked at when all that is cheaper is there.
     states = services(list(expected.services))
     found = inspect(list(expected.owners))
     nudge_health_checks([name for name in expected.healthy if name in found and found[name].health == "starting"])

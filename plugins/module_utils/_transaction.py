@@ -105,18 +105,18 @@ class Transaction:
 
         Raises RolledBack when a step before the commit fails, Unfinished when one after it does.
         """
+        notes = self._notes()
         if self.state != COMMITTED:
             try:
-                notes = self._notes()
                 for step in self._before:
                     self._do(step, notes)
                 self._write("commit", "commit", commit())
             # Whatever happened, an application stands still until it is undone.
             except Exception as error:
-                raise RolledBack(explain(error), self.undo(explain(error))) from error
+                raise RolledBack(explain(error), self._undo_all(explain(error), notes)) from error
         try:
             for step in self._after:
-                self._do(step, self._notes())
+                self._do(step, notes)
         except Exception as error:
             raise Unfinished(explain(error)) from error
 
@@ -127,10 +127,12 @@ class Transaction:
         """
         if self.state == COMMITTED:
             raise ValueError("a committed transaction is not undone")
+        return self._undo_all(reason, self._notes())
+
+    def _undo_all(self, reason: str, notes: Notes) -> list[str]:
         events = attempt(read_journal(self._journal))
         begun = {event["step"] for event in events if event["event"] == "do"}
         undone = {event["step"] for event in events if event["event"] == "undone"}
-        notes = self._notes()
         failures: list[str] = []
         for step in reversed(self._before):
             if step.name in begun - undone:

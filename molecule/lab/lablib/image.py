@@ -16,10 +16,7 @@ from .cache import LabError
 LAB = Path(__file__).resolve().parent.parent
 SMALL = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/i18n", "usr/share/info"]
 # Woken by the jump of the clock after a snapshot is loaded, they would work beside a test.
-TIMERS = [
-    f"{name}.timer"
-    for name in ("apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "e2scrub_all", "fstrim")
-]
+TIMERS = [f"{name}.timer" for name in ("apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "e2scrub_all", "fstrim")]
 DISK_SCRIPT = """
 set -e
 mkdir root
@@ -102,16 +99,14 @@ def build_machine(machine: dict[str, Any], public_key: str, work: Path) -> None:
         f"--customize-hook=sync-in {overlay} /",
         f"--customize-hook={in_root} sh -c 'rm -f /etc/apt/apt.conf.d/99mmdebstrap'",
         *(
-            f"--customize-hook={in_root} apt-get -qy -o APT::Install-Recommends=1"
-            f" --download-only install {name}"
+            f"--customize-hook={in_root} apt-get -qy -o APT::Install-Recommends=1 --download-only install {name}"
             for name in machine["repository"]
         ),
         '--customize-hook=mkdir "$1/srv/packages"',
         '--customize-hook=mv "$1"/var/cache/apt/archives/*.deb "$1/srv/packages/"',
         '--customize-hook=cd "$1/srv/packages" && apt-ftparchive packages . > Packages',
         '--customize-hook=rm -rf "$1"/etc/apt/sources.list* "$1"/var/lib/apt/lists/*',
-        '--customize-hook=echo "deb [trusted=yes] file:/srv/packages ./"'
-        ' > "$1/etc/apt/sources.list"',
+        '--customize-hook=echo "deb [trusted=yes] file:/srv/packages ./" > "$1/etc/apt/sources.list"',
         f"--customize-hook={in_root} apt-get -q update",
         f"--customize-hook={in_root} systemctl enable systemd-networkd",
         f"--customize-hook={in_root} systemctl mask {' '.join(TIMERS)}",
@@ -151,7 +146,5 @@ def build_application(application: str, suite: str, work: Path) -> None:
 
 def images(application: str) -> dict[str, dict[str, Any]]:
     """apps/NAME/images.yml: image name -> {folder, packages, changes, hooks, exclude}."""
-    loaded: dict[str, dict[str, Any]] = yaml.safe_load(
-        (LAB / "apps" / application / "images.yml").read_text()
-    )
+    loaded: dict[str, dict[str, Any]] = yaml.safe_load((LAB / "apps" / application / "images.yml").read_text())
     return loaded

@@ -51,9 +51,7 @@ def public_key() -> str:
 
 def layers(name: str) -> tuple[Path, Path]:
     """The layers of a machine, built when absent: what it boots from, what it is saved as."""
-    image.require(
-        qemu.PROGRAM, "qemu-img", "mmdebstrap", "mke2fs", "apt-ftparchive", "ssh", "ssh-keygen"
-    )
+    image.require(qemu.PROGRAM, "qemu-img", "mmdebstrap", "mke2fs", "apt-ftparchive", "ssh", "ssh-keygen")
     machine, key, here = image.definition(name), public_key(), Path(__file__).parent
     apps = [image.LAB / "apps" / app for app in machine["applications"]]
     inputs: dict[str, Any] = {"machine": machine, "ssh_key": key}
@@ -188,9 +186,7 @@ def up(name: str, machine_name: str, ports: list[int]) -> dict[str, Any]:
         acceleration = qemu.accelerator_arguments(accelerator, qemu.version())
         all_forwards = {22: port, **forwards}
         try:
-            _start(
-                qemu.command(machine, acceleration, folder, boot, all_forwards, saved / "state")
-            )
+            _start(qemu.command(machine, acceleration, folder, boot, all_forwards, saved / "state"))
             qemu.Monitor(folder / "qmp").resume()
             _wait_for_ssh(port, folder)
             _set_clock(port)

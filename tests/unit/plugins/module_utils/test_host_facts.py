@@ -85,15 +85,17 @@ def test_the_objects_of_an_installed_podman(programs):
     }  # fmt: skip
 
 
-def test_units_that_come_and_go_bind_no_name():
-    listing = """\
-docker.service                         enabled         enabled
--.mount                                generated       -
-docker-867e5a.scope                    transient       -
-getty@.service                         enabled         enabled
-
-"""
-    assert host.unit_names(listing) == ["-.mount", "docker.service", "getty@.service"]
+def test_units_that_come_and_go_bind_no_name(tmp_path, monkeypatch):
+    for name in [
+        "etc/docker.service", "etc/docker.service.d/http.conf", "etc/multi-user.target.wants/x.service", "etc/README",
+        "lib/docker.service", "lib/getty@.service", "generator/-.mount", "transient/docker-867e5a.scope",
+    ]:  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "etc/masked.service").symlink_to("/dev/null")
+    monkeypatch.setattr(host, "_TRANSIENT", str(tmp_path / "transient"))
+    folders = [str(tmp_path / name) for name in ("etc", "transient", "generator", "lib", "absent")]
+    assert host.unit_names(folders) == ["-.mount", "docker.service", "getty@.service", "masked.service"]
 
 
 @pytest.mark.parametrize(("text", "number"), [("systemd 257 (257.5-2)\n+PAM", 257), ("systemd 260~rc1", 260), ("", 0)])

@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a stopped dockerd leaves behind: rules, bridges, its data (private to the collection).
+
+Each part is a function of the recorded inventory that says what there is and, unless it is asked only, removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UNIT_DIR
+
+# What dockerd makes in its data root (moby, daemon/daemon.go); a folder with fewer than three of them is something else.
+_MARKS = frozenset(["buildkit", "containers", "engine-id", "image", "network", "plugins", "swarm", "tmp", "volumes"])
+_BRIDGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
+
+
+class ResidueError(Exception):
+    """Something must not be removed. The message says what and why."""
+
+
+class Found(NamedTuple):
+    """What of Docker is there, and what is left on purpose, each in a few words."""
+
+    found: list[str]
+    left: list[str]
+
+
+def require_no_docker(proc: str = "/proc") -> None:
+    """ResidueError while a dockerd runs on this host; one inside a container is not meant."""
+    own = os.readlink(proc + "/self/ns/pid")
+    for entry in os.listdir(proc):
+        try:
+            is_docker = entry.isdigit() and Path(proc, entry, "comm").read_text().strip() == "dockerd"
+            if is_docker and os.readlink("{0}/{1}/ns/pid".format(proc, entry)) == own:
+                raise ResidueError(
+                    "dockerd runs (process {0}); stop docker.service and docker.socket first.".format(entry)
+                )
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+
+
+def remove_firewall(inventory: dict[str, Any], check: bool) -> Found:
+    """Docker's chains and rules in both families; rules that the user put into DOCKER-USER are kept in FORWARD."""
+    result = Found([], [])
+    for family in firewall.FAMILIES:
+        removal = firewall.removal(firewall.read(family), firewall.dockers_bridges(inventory.get("networks") or []))
+        result.found.extend("{0} {1}".format(family, item) for item in removal.found)
+        result.left.extend("{0} FORWARD: {1} (was in DOCKER-USER)".format(family, item) for item in removal.kept)
+        if not check:
+            firewall.apply(family, removal.script)
+    return result
+
+
+def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:
+    """The bridges of the inventory's networks, as far as nothing is attached to them."""
+    result = Found([], [])
+    for name in firewall.dockers_bridges(inventory.get("networks") or []):
+        if not _BRIDGE.match(name) or not os.path.isdir("/sys/class/net/{0}/bridge".format(name)):
+            continue
+        attached = sorted(os.listdir("/sys/class/net/{0}/brif".format(name)))
+        if attached:
+            result.left.append("{0}: {1} is attached to it".format(name, ", ".join(attached)))
+            continue
+        result.found.append(name)
+        if not check:
+            run(["ip", "link", "delete", name, "type", "bridge"])
+    return result
+
+
+def remove_data_root(inventory: dict[str, Any], confirmed: str, check: bool) -> Found:
+    """Docker's data, when ``confirmed`` names the folder that the inventory names. There is no way back from this."""
+    root = str(inventory["engine"].get("info", {}).get("DockerRootDir") or "")
+    if not confirmed or os.path.normpath(confirmed) != root:
+        raise ResidueError(
+            "The data root of this Docker is {0}; set data_root to exactly that to have it removed.".format(
+                root or "unknown"
+            )
+        )
+    if not os.path.lexists(root):
+        return Found([], [])
+    require_removable(root)
+    if not check:
+        for mount in mounts_below(root, Path("/proc/self/mountinfo").read_text()):
+            run(["umount", "--", mount])
+        _remove_tree(root)
+    return Found([root], [])
+
+
+def require_removable(root: str, unit_dir: str = UNIT_DIR) -> None:
+    """ResidueError unless the folder is a data root of Docker that nobody else uses."""
+    if os.path.realpath(root) != root or root.count("/") < 2 or not os.path.isdir(root):
+        raise ResidueError("{0} is no plain folder at least two levels deep; it is left alone.".format(root))
+    if len(_MARKS.intersection(os.listdir(root))) < 3:
+        raise ResidueError("{0} does not look like a data root of Docker; it is left alone.".format(root))
+    for unit in sorted(Path(unit_dir).glob("*.*")):
+        if unit.is_file() and root + "/" in unit.read_text(encoding="utf-8", errors="replace"):
+            raise ResidueError("{0} uses what lies below {1}; it is left alone.".format(unit, root))
+
+
+def mounts_below(root: str, mountinfo: str) -> list[str]:
+    """What is mounted below a folder (not on it), deepest first (proc(5), mountinfo)."""
+    points = [line.split()[4] for line in mountinfo.splitlines() if len(line.split()) > 4]
+    plain = [re.sub(r"\\([0-7]{3})", lambda code: chr(int(code.group(1), 8)), point) for point in points]
+    return sorted((point for point in plain if point.startswith(root + "/")), key=lambda point: -point.count("/"))
+
+
+def _remove_tree(root: str) -> None:
+    """Remove a folder; of one that is a mount point only the content. Symbolic links are never followed."""
+    if not shutil.rmtree.avoids_symlink_attacks:
+        raise ResidueError("This Python cannot remove {0} safely; remove it by hand.".format(root))
+    if not os.path.ismount(root):
+        shutil.rmtree(root)
+        return
+    for entry in os.scandir(root):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_residue
+short_description: Find and remove what a stopped Docker leaves behind
+version_added: 0.1.0
+author:
+  - The podshift developers (@podshift)
+description:
+  - A dockerd that was stopped leaves its firewall rules and bridges in the kernel, and its data on disk.
+    The rules keep other machines from what Podman publishes.
+  - Refuses while dockerd runs.
+notes:
+  - Needs root (C(become)).
+attributes:
+  check_mode:
+    description: Can run without changing anything, and says truthfully whether it would.
+    support: full
+  diff_mode:
+    description: Returns the differences in diff mode.
+    support: full
+  platform:
+    description: Systems that the module works on.
+    support: full
+    platforms: linux
+options:
+  inventory_path:
+    description: The inventory that M(podshift.docker_to_podman.docker_inventory) recorded.
+    type: path
+    required: true
+  parts:
+    description:
+      - What to remove.
+      - V(firewall) are Docker's chains, their jumps, the rules of its bridges and the policy V(DROP) it gave to C(FORWARD).
+        Rules that a user put into C(DOCKER-USER) are moved to C(FORWARD). No other chain is touched.
+      - V(bridges) are those of the inventory's networks and C(docker0), when nothing is attached to them.
+      - V(data_root) are all images, volumes and containers of Docker. There is no way back from this.
+    type: list
+    elements: str
+    choices: [firewall, bridges, data_root]
+    default: [firewall, bridges]
+  data_root:
+    description:
+      - The data root, needed for the part V(data_root).
+      - Must be the very folder that the inventory names.
+    type: path
+seealso:
+  - module: podshift.docker_to_podman.docker_inventory
+"""
+
+EXAMPLES = r"""
+- name: Take Docker's rules and bridges away
+  podshift.docker_to_podman.docker_residue:
+    inventory_path: "{{ inventory.inventory_path }}"
+
+- name: Delete Docker's data
+  podshift.docker_to_podman.docker_residue:
+    inventory_path: "{{ inventory.inventory_path }}"
+    parts: [data_root]
+    data_root: /var/lib/docker
+"""
+
+RETURN = r"""
+found:
+  description: What was found and removed (in check mode, would be), by part.
+  returned: success
+  type: dict
+  sample:
+    bridges: [docker0]
+left:
+  description: What was left on purpose, by part.
+  returned: success
+  type: dict
+  sample:
+    bridges: ["br-0123456789ab: veth1 is attached to it"]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, read_json
+
+
+def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
+    """Find and remove the parts; returns the result of the module."""
+    inventory = read_json(params["inventory_path"])
+    residue.require_no_docker()
+    removers = {
+        "firewall": lambda: residue.remove_firewall(inventory, check),
+        "bridges": lambda: residue.remove_bridges(inventory, check),
+        "data_root": lambda: residue.remove_data_root(inventory, params["data_root"] or "", check),
+    }
+    results = {part: remove() for part, remove in removers.items() if part in params["parts"]}
+    found = {part: result.found for part, result in results.items()}
+    before = "".join("{0}: {1}\n".format(part, item) for part, items in found.items() for item in items)
+    return {
+        "changed": any(found.values()),
+        "found": found,
+        "left": {part: result.left for part, result in results.items()},
+        "diff": {"before": before, "after": ""},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "inventory_path": {"type": "path", "required": True},
+            "parts": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["firewall", "bridges", "data_root"],
+                "default": ["firewall", "bridges"],
+            },
+            "data_root": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = clean(module.params, module.check_mode)
+    except (CommandError, StateError, residue.ResidueError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="{0} cannot be used: {1}.".format(error.filename or "The host", error.strerror))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ready means: no worse than it was under Docker."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready as ready
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._ready import Container, Expected
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import Service
+
+PORT = {"container": "web", "host_ip": "", "host_port": 8080, "proto": "tcp", "container_port": 80}
+EXPECTED = Expected(
+    owners={"web": "web.service", "db": "db.service"},
+    services=["blog-pod.service", "web.service", "db.service", "blog-network.service"],
+    healthy=["db"],
+    listening={"web": [{"proto": "tcp", "address": "0.0.0.0", "port": 80}]},
+    ports=[PORT],
+)
+
+
+def states(**changes):
+    active = {name: Service(name, active="active", sub="running") for name in EXPECTED.services}
+    active.update({name + ".service": state for name, state in changes.items()})
+    return active
+
+
+def sentences(lacks):
+    return [(lack.sentence, lack.hopeless) for lack in lacks]
+
+
+def test_all_services_run():
+    assert ready.service_lacks(EXPECTED, states()) == []
+
+
+def test_a_service_that_still_starts_is_waited_for():
+    found = ready.service_lacks(EXPECTED, states(web=Service("web.service", active="activating", sub="start")))
+    assert sentences(found) == [("web.service is activating (start, result )", False)]
+
+
+def test_a_failed_network_is_noticed_at_once_although_the_containers_only_wait():
+    network = Service("blog-network.service", active="failed", sub="failed", result="exit-code")
+    waiting = Service("web.service", active="inactive", sub="dead", job=True)
+    found = ready.service_lacks(EXPECTED, {**states(web=waiting), "blog-network.service": network})
+    assert sentences(found) == [("blog-network.service is failed (failed, result exit-code)", True)]
+
+
+def test_only_what_was_healthy_has_to_be_healthy():
+    found = {"web": Container(1, "unhealthy"), "db": Container(2, "starting")}
+    assert sentences(ready.health_lacks(EXPECTED, found)) == [("db is starting, and was healthy under Docker", False)]
+    assert ready.health_lacks(EXPECTED, {"db": Container(2, "healthy")}) == []
+    assert sentences(ready.health_lacks(EXPECTED, {})) == [("db is not there, and was healthy under Docker", False)]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "same"),
+    [
+        ("0.0.0.0", "0.0.0.0", True),
+        ("0.0.0.0", "::", True),
+        ("::", "0.0.0.0", True),
+        ("0.0.0.0", "127.0.0.1", False),
+        ("0.0.0.0", "172.18.0.2", False),
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "0.0.0.0", True),
+        ("127.0.0.1", "172.18.0.2", False),
+        ("172.18.0.2", "10.88.0.5", True),
+        ("172.18.0.2", "127.0.0.1", False),
+    ],
+)
+def test_where_a_socket_has_to_listen_again(before, now, same):
+    expected = EXPECTED._replace(listening={"web": [{"proto": "udp", "address": before, "port": 53}]})
+    found = ready.socket_lacks(expected, {"web": [{"proto": "udp", "address": now, "port": 53}]})
+    assert (found == []) is same
+    for other in ({"proto": "tcp", "address": now, "port": 53}, {"proto": "udp", "address": now, "port": 54}):
+        assert len(ready.socket_lacks(expected, {"web": [other]})) == 1
+
+
+def test_a_port_that_no_longer_answers_is_named_with_its_container():
+    [lack] = ready.port_lacks(EXPECTED, [])
+    assert lack.sentence == "published port 8080 of web does not answer from outside, as it did under Docker"
+    assert lack.service == "web.service"
+    assert ready.port_lacks(EXPECTED, [PORT]) == []
+
+
+@pytest.mark.parametrize(("port", "published", "lasting"), [(80, [], True), (40123, [], False), (40123, [40123], True)])
+def test_a_port_that_the_kernel_chose_is_not_expected_again(port, published, lasting):
+    assert ready.is_lasting({"proto": "tcp", "address": "0.0.0.0", "port": port}, published) is lasting
+
+
+def test_a_moment_in_which_the_host_does_not_answer_is_no_verdict(monkeypatch):
+    def busy(_names):
+        raise CommandError("systemctl failed: Connection timed out")
+
+    monkeypatch.setattr(ready, "services", busy)
+    [lack] = ready.lacks(EXPECTED, None)
+    assert not lack.hopeless
+
+
+def test_what_podman_prints_when_one_container_is_missing(monkeypatch):
+    shown = '[{"Name": "db", "State": {"Pid": 4711, "Health": {"Status": "starting"}}}, {"Name": "web", "State": {}}]'
+    monkeypatch.setattr(ready, "run", lambda *_argv, **_options: Completed(125, shown, "no such container"))
+    assert ready.inspect(["db", "web", "gone"]) == {"db": Container(4711, "starting"), "web": Container(0, "")}
+    monkeypatch.setattr(ready, "run", lambda *_argv, **_options: Completed(125, "", "no such container"))
+    assert ready.inspect(["gone"]) == {}

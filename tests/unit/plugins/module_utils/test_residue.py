@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Docker's leftovers go; what could be anything else stays."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._residue import ResidueError
+
+MOUNTS = r"""
+36 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+80 36 0:55 / /srv/docker/overlay2/a/merged rw - overlay overlay rw
+81 80 0:56 / /srv/docker/overlay2/a/merged/proc rw - proc proc rw
+82 36 0:57 / /srv/docker/with\040blank rw - tmpfs tmpfs rw
+83 36 0:58 / /srv/docker-other rw - tmpfs tmpfs rw
+84 36 0:59 / /srv/docker rw - tmpfs tmpfs rw
+"""
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    folder = tmp_path / "docker"
+    for name in ("containers", "image", "volumes"):
+        (folder / name).mkdir(parents=True)
+    (folder / "volumes" / "file").write_text("data")
+    (tmp_path / "outside").write_text("stays")
+    (folder / "volumes" / "link").symlink_to(tmp_path / "outside")
+    monkeypatch.setattr(residue.require_removable, "__defaults__", (str(tmp_path / "units"),))
+    return folder
+
+
+def inventory(root):
+    return {"engine": {"info": {"DockerRootDir": str(root)}}}
+
+
+def process(proc, number, name, namespace):
+    (proc / number / "ns").mkdir(parents=True)
+    (proc / number / "comm").write_text(name + "\n")
+    (proc / number / "ns" / "pid").symlink_to(namespace)
+
+
+def test_a_running_dockerd_is_named(tmp_path):
+    process(tmp_path, "self", "python3", "pid:[1]")
+    process(tmp_path, "7", "dockerd", "pid:[2]")
+    residue.require_no_docker(str(tmp_path))
+    process(tmp_path, "42", "dockerd", "pid:[1]")
+    with pytest.raises(ResidueError, match="process 42"):
+        residue.require_no_docker(str(tmp_path))
+
+
+def test_the_data_root_goes_when_it_is_named(root):
+    assert residue.remove_data_root(inventory(root), str(root), True).found == [str(root)]
+    assert root.exists()
+    assert residue.remove_data_root(inventory(root), str(root) + "/", False).found == [str(root)]
+    assert not root.exists()
+    assert (root.parent / "outside").read_text() == "stays"
+    assert residue.remove_data_root(inventory(root), str(root), False).found == []
+
+
+@pytest.mark.parametrize("named", ["", "/", "/var/lib/docker", ".."])
+def test_another_name_than_the_recorded_one_removes_nothing(root, named):
+    with pytest.raises(ResidueError, match=r"set data_root to exactly that"):
+        residue.remove_data_root(inventory(root), named, False)
+    assert root.exists()
+
+
+@pytest.mark.parametrize("recorded", ["", None])
+def test_an_inventory_without_a_data_root_removes_nothing(recorded):
+    for named in ("", "."):
+        with pytest.raises(ResidueError):
+            residue.remove_data_root(inventory(recorded or ""), named, False)
+
+
+@pytest.mark.parametrize("path", ["/", "/etc", "/usr"])
+def test_a_folder_near_the_root_is_suspicious(path):
+    with pytest.raises(ResidueError, match="two levels deep"):
+        residue.require_removable(path)
+
+
+def test_a_folder_that_is_no_data_root_is_left(root):
+    (root / "image").rmdir()
+    with pytest.raises(ResidueError, match="does not look like a data root"):
+        residue.require_removable(str(root))
+
+
+def test_a_link_is_left(root, tmp_path):
+    (tmp_path / "link").symlink_to(root)
+    with pytest.raises(ResidueError, match="no plain folder"):
+        residue.require_removable(str(tmp_path / "link"))
+
+
+def test_data_that_a_unit_uses_in_place_is_left(root, tmp_path):
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units" / "redis.container").write_text("Volume={0}/volumes/r/_data:/data\n".format(root))
+    with pytest.raises(ResidueError, match=r"redis\.container uses"):
+        residue.require_removable(str(root))
+
+
+def test_what_is_mounted_below_comes_off_deepest_first():
+    assert residue.mounts_below("/srv/docker", MOUNTS) == [
+        "/srv/docker/overlay2/a/merged/proc",
+        "/srv/docker/overlay2/a/merged",
+        "/srv/docker/with blank",
+    ]
+
+
+def test_of_a_mount_point_only_the_content_goes(root, monkeypatch):
+    monkeypatch.setattr(os.path, "ismount", lambda path: str(path) == str(root))
+    residue.remove_data_root(inventory(root), str(root), False)
+    assert os.listdir(str(root)) == []
