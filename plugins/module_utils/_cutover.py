@@ -21,7 +21,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import Trees, trees
 
 ENABLE = "enable_units"
 _STOPPED: Data = {"Name": "no", "MaximumRetryCount": 0}
@@ -68,6 +68,7 @@ class Cutover:
         self._outside = outside
         self._ready_timeout = ready_timeout
         self._documents: dict[str, Data] = {}
+        self._trees: list[Trees] = []
         self._stopped_at = 0.0
         self.downtime = 0.0
         """From the first request to stop until ready, in seconds."""
@@ -89,7 +90,9 @@ class Cutover:
     def steps_after(self, settled: bool) -> list[Step]:
         """What follows the commit; of a ``settled`` workload only units that are missing are written again."""
         start = Step("start_services", lambda: settled or self._podman_started(), self._start_podman, nothing)
-        enable = Step(ENABLE, lambda: not self._to_enable(settled), lambda _notes: self._enable(settled), nothing)
+        enable = Step(
+            ENABLE, lambda: settled and not self._to_enable(settled), lambda _notes: self._enable(settled), nothing
+        )
         return [start, enable]
 
     def commit(self) -> Data:
@@ -139,6 +142,7 @@ class Cutover:
     def _record(self, _notes: Notes) -> Data:
         for container in self._workload["containers"]:
             self._documents.setdefault(container["id"], self._docker.inspect(container["id"]))
+        self._require_own_units()
         self._require_staged()
         return {
             "containers": [{**container, **self._docker_view(container)} for container in self._workload["containers"]],
@@ -152,7 +156,11 @@ class Cutover:
     def _docker_view(self, container: Data) -> Data:
         document = self._documents[container["id"]]
         health = (document["State"].get("Health") or {}).get("Status")
-        return {"policy": document["HostConfig"].get("RestartPolicy") or _STOPPED, "healthy": health == "healthy"}
+        return {
+            "policy": document["HostConfig"].get("RestartPolicy") or _STOPPED,
+            "healthy": health == "healthy",
+            "restarting": bool(document["State"].get("Restarting")),
+        }
 
     def _network_view(self, network: Data) -> Data:
         exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
@@ -165,7 +173,15 @@ class Cutover:
         for kind, name in wanted:
             if run(["podman", kind, "exists", name], check=False).rc != 0:
                 raise CutoverError("Podman has no {0} {1}; run the role stage first.".format(kind, name))
-        trees(self._plan, self._workload)
+        # Looked up here, because nothing that can be known before costs time inside the window.
+        self._trees = trees(self._plan, self._workload)
+
+    def _require_own_units(self) -> None:
+        # Before a step whose undo removes them.
+        for name, text in units.read(self._workload["units"]).items():
+            if text not in (self._asleep()[name], self._workload["units"][name]):
+                path = "{0}/{1}".format(units.UNIT_DIR, name)
+                raise CutoverError("{0} exists and is not of this plan; move it away and run this again.".format(path))
 
     # install_units
 
@@ -176,10 +192,6 @@ class Cutover:
         return units.read(self._workload["units"]) == self._asleep()
 
     def _install_units(self, _notes: Notes) -> None:
-        for name, text in units.read(self._workload["units"]).items():
-            if text not in (self._asleep()[name], self._workload["units"][name]):
-                path = "{0}/{1}".format(units.UNIT_DIR, name)
-                raise CutoverError("{0} exists and is not of this plan; move it away and run this again.".format(path))
         units.install(self._asleep())
         units.require_known(sorted(self._workload["units"]))
 
@@ -227,7 +239,7 @@ class Cutover:
 
     def _sync_volumes(self, _notes: Notes) -> Data:
         changes = {}
-        for name, source, destination in trees(self._plan, self._workload):
+        for name, source, destination in self._trees:
             stats = tree.sync(source, destination)
             left = tree.differences(source, destination)
             if left:
@@ -316,7 +328,10 @@ class Cutover:
         return {"downtime": self.downtime}
 
     def _expected(self, record: Data) -> ready.Expected:
-        members = running(record["containers"])
+        # What Docker had to start again and again need not run better now.
+        members = [member for member in running(record["containers"]) if not member["restarting"]]
+        ailing = [member["service"] for member in record["containers"] if member["restarting"]]
+        services = [units.service_of(name) for name in record["units"]]
         published: dict[str, list[int]] = {}
         for port in self._workload["ports"]:
             published.setdefault(port["container"], []).append(port["container_port"])
@@ -328,7 +343,7 @@ class Cutover:
         }
         return ready.Expected(
             owners={member["name"]: member["service"] for member in members},
-            services=[units.service_of(name) for name in record["units"]],
+            services=[service for service in services if service not in ailing],
             healthy=[member["name"] for member in members if member["health"] and member["healthy"]],
             listening=listening,
             ports=record["answered"],

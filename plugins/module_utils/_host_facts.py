@@ -167,6 +167,10 @@ def podman_candidate() -> str | None:
     return None
 
 
+# Commands that come and go: who discovers containers by the socket is a daemon.
+_COMMANDS = frozenset(("docker", "docker-compose", "docker-buildx", "curl"))
+
+
 def socket_clients(socket: str) -> list[str]:
     """Names of processes connected to ``socket``; a container's are not seen: their network namespace is another."""
     if not shutil.which("ss"):
@@ -180,7 +184,7 @@ def connected(listing: str, socket: str) -> list[str]:
     full = [row for row in rows if len(row) >= 7]
     peers = {row[6] for row in full if same_socket(row[3], socket)}
     users = " ".join(row[7] for row in full if row[4] in peers and len(row) == 8)
-    return sorted(set(re.findall(r'\("([^"]*)",pid=', users)))
+    return sorted(set(re.findall(r'\("([^"]*)",pid=', users)) - _COMMANDS)
 
 
 def existing(path: str) -> str:

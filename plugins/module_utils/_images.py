@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Iterable, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
 
 PARALLEL = 2
@@ -131,7 +131,8 @@ def transfer(
         if missing:
             _require_docker(missing[0], socket, retired)
         done = _in_parallel(images, held, socket, tmpdir)
-        _verify(images, podman.images() if missing else held)
+        if any(result["action"] != "present" for result in done):
+            _verify(images, podman.images())
     return done + [_result(image, "skipped") for image in skipped]
 
 
@@ -167,7 +168,7 @@ def _place(folder: str, need: int) -> Place:
 
 
 def _require_docker(image: Image, socket: str, retired: bool) -> None:
-    title = image.names[0] if image.names else image.source_id
+    title = _title(image)
     if retired:
         raise ImageError(
             "Podman lacks the image {0} and Docker is retired; bring it back with podman load.".format(title)
@@ -214,23 +215,29 @@ def _copy(image: Image, socket: str, tmpdir: str) -> None:
     source, destination = "docker-daemon:" + image.source_id, "containers-storage:" + _name(image)
     with tempfile.TemporaryDirectory(prefix="docker_to_podman-", dir=tmpdir) as folder:
         options = ["--quiet", "--src-daemon-host=unix://" + socket]
-        run(["skopeo", "--tmpdir=" + folder, "copy", *options, source, destination])
+        try:
+            run(["skopeo", "copy", *options, source, destination], env={"TMPDIR": folder})
+        except CommandError as error:
+            raise ImageError("The image {0} was not copied: {1}".format(_title(image), error)) from None
 
 
 def _verify(images: list[Image], held: list[podman.Image]) -> None:
     for image in images:
         found, lacking = find(image, held)
-        title = image.names[0] if image.names else "untagged"
         if not found:
             arrived = [item.id for item in held if image.names and image.names[0] in item.names]
             arrival = "sha256:" + arrived[0] if arrived else "no such image"
             raise ImageError(
                 "Docker's image {0} ({1}) arrived as another one: Podman has {2}.".format(
-                    image.config_digest or image.source_id, title, arrival
+                    image.config_digest or image.source_id, _title(image), arrival
                 )
             )
         if lacking:
             raise ImageError("Podman did not keep the name {0} of image {1}.".format(lacking[0], found))
+
+
+def _title(image: Image) -> str:
+    return image.names[0] if image.names else image.source_id
 
 
 def _result(image: Image, action: str, seconds: float = 0.0) -> dict[str, Any]:

@@ -13,7 +13,7 @@ author:
 description:
   - A dockerd that was stopped leaves its firewall rules and bridges in the kernel, and its data on disk.
     The rules keep other machines from what Podman publishes.
-  - Refuses while dockerd runs.
+  - Refuses while dockerd runs, except in check mode.
 notes:
   - Needs root (C(become)).
 attributes:
@@ -38,16 +38,12 @@ options:
       - V(firewall) are Docker's chains, their jumps, the rules of its bridges and the policy V(DROP) it gave to C(FORWARD).
         Rules that a user put into C(DOCKER-USER) are moved to C(FORWARD). No other chain is touched.
       - V(bridges) are those of the inventory's networks and C(docker0), when nothing is attached to them.
-      - V(data_root) are all images, volumes and containers of Docker. There is no way back from this.
+      - V(data_root) are all images, volumes and containers of Docker, in the folder that the inventory names.
+        There is no way back from this.
     type: list
     elements: str
     choices: [firewall, bridges, data_root]
     default: [firewall, bridges]
-  data_root:
-    description:
-      - The data root, needed for the part V(data_root).
-      - Must be the very folder that the inventory names.
-    type: path
 seealso:
   - module: podshift.docker_to_podman.docker_inventory
 """
@@ -61,7 +57,6 @@ EXAMPLES = r"""
   podshift.docker_to_podman.docker_residue:
     inventory_path: "{{ inventory.inventory_path }}"
     parts: [data_root]
-    data_root: /var/lib/docker
 """
 
 RETURN = r"""
@@ -79,7 +74,7 @@ left:
     bridges: ["br-0123456789ab: veth1 is attached to it"]
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -91,11 +86,13 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Find and remove the parts; returns the result of the module."""
     inventory = read_json(params["inventory_path"])
-    residue.require_no_docker()
-    removers = {
+    # In check mode the task that stops it has only been looked at as well.
+    if not check:
+        residue.require_no_docker()
+    removers: dict[str, Callable[[], residue.Found]] = {
         "firewall": lambda: residue.remove_firewall(inventory, check),
         "bridges": lambda: residue.remove_bridges(inventory, check),
-        "data_root": lambda: residue.remove_data_root(inventory, params["data_root"] or "", check),
+        "data_root": lambda: residue.remove_data_root(inventory, check),
     }
     results = {part: remove() for part, remove in removers.items() if part in params["parts"]}
     found = {part: result.found for part, result in results.items()}
@@ -118,7 +115,6 @@ def main() -> None:
                 "choices": ["firewall", "bridges", "data_root"],
                 "default": ["firewall", "bridges"],
             },
-            "data_root": {"type": "path"},
         },
         supports_check_mode=True,
     )

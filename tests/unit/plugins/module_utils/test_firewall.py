@@ -102,7 +102,7 @@ def restore(tables, script):
             table.rules[:] = [other for other in table.rules if not other.startswith("-A {0} ".format(chain))]
         elif word == "-X":
             assert not any(other.startswith("-A {0} ".format(chain)) for other in table.rules), line
-            assert not any(" -j " + chain in other for other in table.rules), line
+            assert not any(other.endswith(" -j " + chain) for other in table.rules), line
             del table.chains[chain]
         else:
             assert line == "COMMIT"

@@ -189,6 +189,7 @@ u_str 0      0                     * 904            * 903   users:(("sshd",pid=6
 u_str 0      0      /run/dbus        903            * 904
 """
     assert host.connected(listing, "/run/docker.sock") == ["traefik"]
+    assert host.connected(listing.replace("traefik", "docker"), "/run/docker.sock") == []
 
 
 def test_the_room_of_a_folder_that_does_not_exist_yet_is_that_of_its_parent(tmp_path):

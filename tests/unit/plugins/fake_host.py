@@ -1,0 +1,222 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host in memory, for the order of a cutover and its way back: what Docker, Podman, systemd and the kernel hold.
+
+It refuses what a real host refuses: two containers on one port, a network on a subnet that is taken.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _cutover,
+    _firewall,
+    _ready,
+    _units,
+    _volumes,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerNotFound
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeStats
+
+PASSWORD = "correct horse battery"
+BRIDGE = "br-0123456789ab"
+PORT = {"container": "web", "host_ip": "", "host_port": 8080, "proto": "tcp", "container_port": 80}
+
+
+def container(name: str, running: bool = True, listening: int = 80) -> dict[str, Any]:
+    return {
+        "name": name,
+        "id": name + "-id",
+        "service": name + ".service",
+        "running": running,
+        "health": name == "db",
+        "stop_timeout": 10,
+        "listening": [{"proto": "tcp", "address": "0.0.0.0", "port": listening}] if running else [],
+    }
+
+
+def unit(section: str, body: str) -> str:
+    return "[{0}]\n{1}\n\n[Install]\nWantedBy=multi-user.target\n".format(section, body)
+
+
+def plan() -> dict[str, Any]:
+    workload = {
+        "name": "blog",
+        "containers": [container("db", listening=5432), container("web"), container("job", running=False)],
+        "layers": [["db"], ["web", "job"]],
+        "services": ["db.service", "web.service"],
+        "units": {
+            "db.container": unit("Container", 'Network=blog.network\nEnvironment="PASSWORD={0}"'.format(PASSWORD)),
+            "web.container": unit("Container", "Network=blog.network"),
+            "job.container": "[Container]\nNetwork=blog.network\n",
+            "blog.network": "[Network]\nNetworkName=blog\n",
+        },
+        "images": [{"unit_ref": "docker.io/blog/web:1"}],
+        "volumes": [{"name": "data"}],
+        "networks": [
+            {"name": "blog", "docker_name": "blog", "docker_id": "net-id", "bridge": BRIDGE, "podman_bridge": "pm-1"}
+        ],
+        "ports": [PORT],
+        "secrets": [],
+    }
+    return {
+        "format": 1,
+        "hash": "plan-hash",
+        "engine": {"id": "engine-id", "data_root": "/var/lib/docker"},
+        "workloads": [workload],
+        "findings": [],
+    }
+
+
+class Host:
+    """``broken``: events that fail, for example ``stop web`` or ``start db.service``; ``log``: the events in order."""
+
+    def __init__(self) -> None:
+        self.docker = {
+            item["id"]: {
+                "Name": "/" + item["name"],
+                "State": {"Running": item["running"], "Health": {"Status": "healthy"} if item["health"] else None},
+                "HostConfig": {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}},
+                "Config": {"Env": ["PASSWORD=" + PASSWORD, "A=1"]},
+            }
+            for item in plan()["workloads"][0]["containers"]
+        }
+        self.addresses = {BRIDGE: ["172.18.0.1/16"]}
+        self.networks: list[str] = []
+        self.services: list[str] = []
+        self.rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
+        self.lacks: list[_ready.Lack] = []
+        self.differences: list[str] = []
+        self.broken: set[str] = set()
+        self.log: list[str] = []
+
+    def event(self, what: str) -> None:
+        self.log.append(what)
+        if what in self.broken:
+            raise CommandError(what + " failed.")
+
+    def state(self, folder: Path) -> Any:
+        """All that an undo has to bring back."""
+        held = (self.docker, self.addresses, self.networks, self.services, self.rules, sorted(_files(folder)))
+        return copy.deepcopy(held)
+
+    def install(self, monkeypatch: Any, unit_dir: Path) -> None:
+        """Take the place of the edges to the real host."""
+        for module in (_cutover, _units):
+            monkeypatch.setattr(module, "run", self.run)
+        monkeypatch.setattr(
+            _firewall, "read", lambda family: _firewall.parse(self.rules if family == "iptables" else "")
+        )
+        monkeypatch.setattr(_firewall, "apply", self.apply)
+        monkeypatch.setattr(_units.read, "__defaults__", (str(unit_dir),))
+        monkeypatch.setattr(_units.install, "__defaults__", (str(unit_dir),))
+        monkeypatch.setattr(_units.remove, "__defaults__", (str(unit_dir),))
+        monkeypatch.setattr(_cutover, "trees", lambda *_plan: [_volumes.Trees("data", "/from", "/to")])
+        monkeypatch.setattr(_cutover.tree, "sync", self.sync)
+        monkeypatch.setattr(_cutover.tree, "differences", lambda *_folders: self.differences)
+        monkeypatch.setattr(_ready, "lacks", lambda *_expected: self.lacks)
+        self.unit_dir = unit_dir
+
+    # Docker
+
+    def inspect(self, item: str) -> Any:
+        if item not in self.docker:
+            raise DockerNotFound("no such container")
+        return copy.deepcopy(self.docker[item])
+
+    def get(self, _path: str) -> Any:
+        return {"Containers": {item: {"Name": item} for item in self.docker if self.docker[item]["State"]["Running"]}}
+
+    def stop(self, item: str, timeout: int) -> None:
+        assert timeout == 10
+        self.event("stop " + item[:-3])
+        self.docker[item]["State"]["Running"] = False
+
+    def start(self, item: str) -> None:
+        self.event("start " + item[:-3])
+        assert not self.services, "both engines at once"
+        assert self.addresses[BRIDGE], "the bridge has no address"
+        self.docker[item]["State"]["Running"] = True
+
+    def set_restart_policy(self, item: str, policy: Any) -> None:
+        self.event("policy {0} {1}".format(item[:-3], policy["Name"]))
+        self.docker[item]["HostConfig"]["RestartPolicy"] = dict(policy)
+
+    # the host
+
+    def answering(self, ports: Any) -> Any:
+        return list(ports)
+
+    def sync(self, _source: str, _destination: str) -> TreeStats:
+        self.event("sync")
+        assert not any(item["State"]["Running"] for item in self.docker.values()), "copied while it was written"
+        return TreeStats(1, 10, 0.1, 1)
+
+    def apply(self, family: str, script: str) -> None:
+        if script:
+            self.event("firewall")
+            assert family == "iptables"
+            for line in script.splitlines():
+                if line.startswith("-I DOCKER-USER "):
+                    rule = "-A DOCKER-USER " + line.split(" ", 3)[3]
+                    self.rules = self.rules.replace("-A DOCKER-USER -j RETURN", rule + "\n-A DOCKER-USER -j RETURN")
+                elif line.startswith("-D "):
+                    self.rules = self.rules.replace("-A" + line[2:] + "\n", "", 1)
+
+    def run(self, argv: Any, check: bool = True) -> Completed:
+        answer = getattr(self, "_" + argv[0])(*argv[1:])
+        if check and answer.rc:
+            raise CommandError(" ".join(argv) + " failed.")
+        return answer
+
+    def _ip(self, *words: str) -> Completed:
+        bridge = words[-1] if words[-2] == "dev" else words[4]
+        if "show" in words:
+            items = [{"local": a.split("/")[0], "prefixlen": int(a.split("/")[1])} for a in self.addresses[bridge]]
+            return Completed(0, json.dumps([{"addr_info": items}]), "")
+        self.event("address " + words[1])
+        if words[1] == "delete":
+            self.addresses[bridge].remove(words[2])
+        elif words[2] not in self.addresses[bridge]:
+            self.addresses[bridge].append(words[2])
+        return Completed(0, "", "")
+
+    def _podman(self, kind: str, verb: str, name: str) -> Completed:
+        if kind != "network":
+            return Completed(0, "", "")
+        if verb == "rm":
+            self.event("network rm")
+            self.networks.remove(name)
+            return Completed(0, "", "")
+        return Completed(0 if name in self.networks else 1, "", "")
+
+    def _journalctl(self, *_words: str) -> Completed:
+        return Completed(0, "cannot connect with {0}\n".format(PASSWORD), "")
+
+    def _systemctl(self, verb: str, *words: str) -> Completed:
+        names = [word for word in words if not word.startswith("-")]
+        if verb == "show":
+            return Completed(0, "\n\n".join(self._show(name) for name in names), "")
+        self.event(verb)
+        if verb == "start":
+            assert not any(item["State"]["Running"] for item in self.docker.values()), "both engines at once"
+            assert not self.addresses[BRIDGE], "the subnet is taken"
+            self.networks.append("blog")
+            self.services += names
+        elif verb == "stop":
+            self.services = [name for name in self.services if name not in names]
+        return Completed(0, "", "")
+
+    def _show(self, name: str) -> str:
+        active = "active" if name in self.services else "inactive"
+        shown = "Id={0}\nLoadState=loaded\nFragmentPath=/run/systemd/generator/{0}\nActiveState={1}\nSubState=x"
+        return shown.format(name, active)
+
+
+def _files(folder: Path) -> Any:
+    return [(path.name, path.read_text()) for path in folder.glob("*")] if folder.is_dir() else []

@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Podman of memory and folders behind the command line: answers what 5.4 answers to the commands that staging uses."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+from pathlib import Path
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _command, _images, _podman, _tree
+
+
+class FakePodman:
+    """``docker_images``: what skopeo finds at Docker, ID -> (ID it has in Podman, layers). ``calls`` keeps what was run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.images = {}
+        self.volumes = {}
+        self.running = {}
+        self.docker_images = {}
+        self.calls = []
+        self._lock = threading.Lock()
+        (root / "volumes").mkdir(parents=True)
+
+    def install(self, monkeypatch, present=True):
+        for module in (_podman, _images, _tree):
+            monkeypatch.setattr(module, "run", self.run)
+        monkeypatch.setattr(_podman, "installed", lambda: present)
+        return self
+
+    def add_image(self, image_id, names=(), layers=()):
+        self.images[image_id] = {"Id": image_id, "RepoTags": list(names), "RootFS": {"Layers": list(layers)}}
+
+    def add_volume(self, name, labels=None, options=None):
+        mountpoint = self.root / "volumes" / name / "_data"
+        mountpoint.mkdir(parents=True)
+        self.volumes[name] = {
+            "Name": name,
+            "Mountpoint": str(mountpoint),
+            "Labels": labels or {},
+            "Options": options or {},
+        }
+        return mountpoint
+
+    def writes(self):
+        """The calls that changed something."""
+        reading = ("podman images", "podman image inspect", "podman info", "podman volume ls", "podman ps", "sync ")
+        return [call for call in self.calls if not call.startswith(reading) and "--dry-run" not in call]
+
+    def run(self, argv, **options):
+        with self._lock:
+            self.calls.append(" ".join(argv))
+            if argv[0] == "rsync":
+                return _command.run(argv, **options)
+            if argv[0] == "sync":
+                return _command.Completed(0, "", "")
+            if argv[0] == "skopeo":
+                return self._skopeo(argv)
+            return _command.Completed(0, self._podman(argv), "")
+
+    def _skopeo(self, argv):
+        source, destination = argv[-2].partition(":")[2], argv[-1].partition(":")[2]
+        if source not in self.docker_images:
+            raise _command.CommandError("'skopeo copy' failed with exit code 1: No such image: " + source)
+        arrived, layers = self.docker_images[source]
+        self._name(arrived, destination, layers)
+        return _command.Completed(0, "", "")
+
+    def _name(self, image_id, name, layers=()):
+        for image in self.images.values():
+            image["RepoTags"] = [other for other in image["RepoTags"] if other != name]
+        if image_id not in self.images:
+            self.add_image(image_id, (), layers)
+        self.images[image_id]["RepoTags"].append(name)
+
+    def _find(self, reference):
+        return next(i for i, image in self.images.items() if reference == i or reference in image["RepoTags"])
+
+    def _podman(self, argv):
+        command = " ".join(argv[1:3])
+        if argv[1] == "images":
+            return "".join("sha256:{0}\n".format(image_id) for image_id in self.images)
+        if command == "image inspect":
+            return json.dumps([self.images[reference.replace("sha256:", "")] for reference in argv[3:]])
+        if argv[1] == "tag":
+            return self._name(self._find(argv[2]), argv[3]) or ""
+        if argv[1] == "untag":
+            return self.images[self._find(argv[2])]["RepoTags"].remove(argv[3]) or ""
+        if argv[1] == "info":
+            return json.dumps({"store": {"graphRoot": str(self.root), "volumePath": str(self.root / "volumes")}})
+        if command == "volume ls":
+            return json.dumps(list(self.volumes.values()))
+        if command == "volume create":
+            given = [re.match("--(label|opt)=([^=]*)=(.*)", option, re.DOTALL).groups() for option in argv[3:-1]]
+            labels = {key: value for kind, key, value in given if kind == "label"}
+            self.add_volume(argv[-1], labels, {key: value for kind, key, value in given if kind == "opt"})
+            return argv[-1]
+        if argv[1] == "ps":
+            wanted = [option.rpartition("=")[2] for option in argv[4:]]
+            return "".join(self.running[name] + "\n" for name in wanted if name in self.running)
+        raise AssertionError("an unexpected command: {0}".format(argv))
+
+
+def needs_rsync():
+    """Whether trees can be copied here."""
+    return shutil.which("rsync") is not None

@@ -1,0 +1,244 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The minute in which everything can go wrong: in order, and back again from wherever it stops."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE, Cutover, CutoverError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import read_journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._ready import Lack
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
+    RolledBack,
+    Transaction,
+    Unfinished,
+)
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, PASSWORD, Host, plan
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    host = Host()
+    host.install(monkeypatch, tmp_path / "units")
+    return host
+
+
+@pytest.fixture
+def begin(host, tmp_path):
+    """A transaction as a new run would see it, and its cutover."""
+
+    def make(settled=False):
+        document = plan()
+        cutover = Cutover(document, document["workloads"][0], host, host, ready_timeout=0.01)
+        journal = tmp_path / "blog.jsonl"
+        return Transaction(journal, document["hash"], cutover.steps(), cutover.steps_after(settled)), cutover
+
+    return make
+
+
+def installed(host):
+    return {path.name: path.read_text() for path in host.unit_dir.glob("*")}
+
+
+def asleep():
+    return {name: without_install(text) for name, text in plan()["workloads"][0]["units"].items()}
+
+
+def test_everything_happens_in_the_order_of_the_design(host, begin):
+    run, cutover = begin()
+    cutover.require_as_planned()
+    run.run(cutover.commit)
+    assert host.log == [
+        "daemon-reload",
+        "policy db no",
+        "policy web no",
+        "policy job no",
+        "stop web",
+        "stop db",
+        "sync",
+        "address delete",
+        "firewall",
+        "start",
+        "daemon-reload",
+    ]
+    assert host.services == ["db.service", "web.service"]
+    assert installed(host) == plan()["workloads"][0]["units"]
+    assert cutover.commit()["containers"] == ["db-id", "web-id", "job-id"]
+    assert [step.name for step in run.ran][-1] == ENABLE
+
+
+def test_the_second_time_nothing_is_left_to_do(host, begin):
+    run, cutover = begin()
+    run.run(cutover.commit)
+    host.log.clear()
+    run, cutover = begin(settled=True)
+    assert run.pending() == []
+    run.run(cutover.commit)
+    assert host.log == []
+
+
+FAILURES = [
+    ("policy web no", ["policy job always", "policy web always", "policy db always"]),
+    ("stop db", ["start db", "start web"]),
+    ("sync", ["start db", "start web"]),
+    ("address delete", ["start db", "start web"]),
+    ("firewall", ["address replace", "start db", "start web"]),
+    ("start", ["stop", "network rm", "address replace", "start db", "start web"]),
+]
+
+
+@pytest.mark.parametrize("failing", [what for what, _back in FAILURES])
+def test_what_fails_on_the_way_ends_on_docker_as_it_was(host, begin, failing):
+    before = host.state(host.unit_dir)
+    host.broken = {failing}
+    run, cutover = begin()
+    with pytest.raises(RolledBack, match=failing + " failed.") as error:
+        run.run(cutover.commit)
+    assert error.value.failures == []
+    assert host.state(host.unit_dir) == before
+    host.broken = set()
+    run, cutover = begin()
+    run.run(cutover.commit)
+    assert host.services == ["db.service", "web.service"]
+
+
+def test_what_does_not_get_ready_ends_on_docker_and_says_why_without_secrets(host, begin):
+    before = host.state(host.unit_dir)
+    host.lacks = [Lack("db is unhealthy, and was healthy under Docker", "db.service")]
+    run, cutover = begin()
+    with pytest.raises(RolledBack) as error:
+        run.run(cutover.commit)
+    assert host.state(host.unit_dir) == before
+    assert "was not ready within 0.01 s on Podman: db is unhealthy" in str(error.value)
+    assert "The last lines of db.service:\ncannot connect with ********" in str(error.value)
+    assert PASSWORD not in str(error.value)
+    assert cutover.whereabouts() == "Docker runs db, web, Podman runs none."
+
+
+def test_what_docker_could_not_keep_running_need_not_run_on_podman(host, begin, monkeypatch):
+    host.docker["web-id"]["State"]["Restarting"] = True
+    seen = []
+    monkeypatch.setattr(_ready, "lacks", lambda expected, _outside: seen.append(expected) or [])
+    run, cutover = begin()
+    run.run(cutover.commit)
+    [expected] = seen
+    assert expected.owners == {"db": "db.service"}
+    assert "web.service" not in expected.services
+    assert expected.healthy == ["db"]
+    assert "web.service" in host.services
+
+
+def test_a_volume_that_differs_after_the_copy_stops_it(host, begin):
+    host.differences = [">f.st...... base/1/2"]
+    run, cutover = begin()
+    with pytest.raises(RolledBack, match="Volume data differs"):
+        run.run(cutover.commit)
+    assert "start" not in host.log
+
+
+def test_docker_is_not_started_while_podman_still_runs(host, begin):
+    host.broken = {"stop"}
+    host.lacks = [Lack("web.service is failed", "web.service", True)]
+    run, cutover = begin()
+    with pytest.raises(RolledBack) as error:
+        run.run(cutover.commit)
+    assert [failure.split(":")[0] for failure in error.value.failures] == ["start_podman", "stop_docker"]
+    assert "Docker's containers were not started, because db.service is active" in error.value.failures[1]
+    assert cutover.whereabouts() == "Docker runs none, Podman runs db, web."
+    host.broken, host.lacks = set(), []
+    run, cutover = begin()
+    assert run.undo("again") == []
+    assert cutover.whereabouts() == "Docker runs db, web, Podman runs none."
+
+
+@pytest.mark.parametrize("step", range(9))
+def test_an_interrupted_run_is_undone_without_the_plan(host, begin, tmp_path, step):
+    before = host.state(host.unit_dir)
+    _run, cutover = begin()
+
+    class PowerCut(BaseException):
+        pass
+
+    def cut(_notes):
+        raise PowerCut
+
+    steps = cutover.steps()
+    steps[step] = steps[step]._replace(do=cut)
+    with pytest.raises(PowerCut):
+        Transaction(tmp_path / "blog.jsonl", "hash", steps).run(cutover.commit)
+    other = Cutover({}, {}, host, host)
+    assert Transaction(tmp_path / "blog.jsonl", "another plan", other.steps()).undo("power cut") == []
+    assert host.state(host.unit_dir) == before
+
+
+def test_a_run_that_ended_right_after_the_commit_goes_on(host, begin):
+    host.broken = {"daemon-reload"}
+    run, cutover = begin()
+    steps = cutover.steps()
+    run = Transaction(
+        run._journal, "hash", [step for step in steps if step.name != "install_units"], cutover.steps_after(False)
+    )
+    with pytest.raises(Unfinished, match="daemon-reload failed"):
+        run.run(cutover.commit)
+    host.broken, host.services = set(), []
+    host.log.clear()
+    run, cutover = begin()
+    run.run(cutover.commit)
+    assert host.log == ["start", "daemon-reload"]
+    assert installed(host) == plan()["workloads"][0]["units"]
+
+
+def test_in_a_settled_workload_missing_units_come_back_and_changed_ones_are_the_administrators(host, begin):
+    run, cutover = begin()
+    run.run(cutover.commit)
+    (host.unit_dir / "web.container").write_text("[Container]\nImage=mine\n")
+    (host.unit_dir / "db.container").unlink()
+    (host.unit_dir / "blog.network").write_text(asleep()["blog.network"])
+    host.log.clear()
+    host.services = []
+    run, cutover = begin(settled=True)
+    assert run.pending() == [ENABLE]
+    run.run(cutover.commit)
+    assert host.log == ["daemon-reload"]
+    assert installed(host) == {**plan()["workloads"][0]["units"], "web.container": "[Container]\nImage=mine\n"}
+
+
+def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
+    host.unit_dir.mkdir()
+    (host.unit_dir / "web.container").write_text("[Container]\nImage=theirs\n")
+    run, cutover = begin()
+    with pytest.raises(RolledBack, match=r"web\.container exists and is not of this plan"):
+        run.run(cutover.commit)
+    assert installed(host) == {"web.container": "[Container]\nImage=theirs\n"}
+    assert "stop web" not in host.log
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda host: host.docker.pop("web-id"), "web is not the container it was"),
+        (lambda host: host.docker["web-id"]["State"].update(Running=False), "web does not run now"),
+        (lambda host: host.docker["job-id"]["State"].update(Running=True), "job runs now"),
+        (lambda host: host.docker["web-id"].update(Name="/www"), "web has another name now"),
+        (lambda host: host.docker.update(new=host.docker["web-id"]), "new joined network blog"),
+    ],
+)
+def test_an_outdated_plan_stops_before_anything_is_touched(host, begin, change, message):
+    change(host)
+    _run, cutover = begin()
+    with pytest.raises(CutoverError, match=message):
+        cutover.require_as_planned()
+    assert host.log == []
+
+
+def test_the_journal_holds_what_the_undo_needs_and_no_secret(host, begin, tmp_path):
+    run, cutover = begin()
+    run.run(cutover.commit)
+    assert PASSWORD not in (tmp_path / "blog.jsonl").read_text()
+    record = next(event["data"] for event in read_journal(tmp_path / "blog.jsonl") if event["event"] == "done")
+    assert record["containers"][0]["policy"] == {"Name": "always", "MaximumRetryCount": 0}
+    assert record["networks"][0]["addresses"] == [{"local": "172.18.0.1/16", "broadcast": ""}]
+    assert record["networks"][0]["bridge"] == BRIDGE

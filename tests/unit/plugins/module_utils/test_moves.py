@@ -1,0 +1,204 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Workloads move one after the other; what fails stays on Docker, what has moved is left alone."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _moves, _ready
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    EngineState,
+    StateError,
+    append_journal,
+    write_json,
+)
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import PASSWORD, Host, plan
+
+
+@pytest.fixture
+def engine(tmp_path):
+    state = EngineState(tmp_path / "state" / "engine-id")
+    write_json(state.root / "engine.json", {"format": 1, "id": "engine-id", "socket": "/run/docker.sock"})
+    write_json(state.plan_path, plan())
+    return state
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    class Outside:
+        def __enter__(self):
+            host.event("probe")
+
+        def __exit__(self, *_exception):
+            pass
+
+        def answering(self, ports):
+            return ports
+
+    host = Host()
+    host.install(monkeypatch, tmp_path / "units")
+    monkeypatch.setattr(_moves, "Docker", lambda _socket: host)
+    monkeypatch.setattr(_moves, "Outside", Outside)
+    return host
+
+
+@pytest.fixture
+def move(engine):
+    def run(check=False, workloads=()):
+        params = {
+            "plan_path": str(engine.plan_path),
+            "state_dir": str(engine.root.parent),
+            "socket": "/run/docker.sock",
+            "workloads": list(workloads),
+            "ready_timeout": 0.01,
+        }
+        return _moves.move(params, check)
+
+    return run
+
+
+def test_it_moves_once(host, engine, move):
+    result = move()
+    [blog] = result["workloads"]
+    assert (result["changed"], blog["state"], blog["reason"]) == (True, "committed", "")
+    assert blog["downtime"] >= 0
+    assert blog["steps"][:2] == ["record", "install_units"]
+    assert engine.committed() == {"blog": ["db-id", "web-id", "job-id"]}
+    host.log.clear()
+    again = move()
+    assert not again["changed"]
+    assert again["workloads"][0]["state"] == "committed"
+    assert (again["workloads"][0]["steps"], again["diff"], host.log) == ([], [], [])
+
+
+def test_it_says_what_is_left_on_docker(host, engine, move):
+    documents = [{"Id": "web-id", "Name": "/web"}, {"Id": "other-id", "Name": "/excluded"}]
+    write_json(engine.inventory_path, {"format": 1, "containers": documents})
+    assert move(check=True)["left_on_docker"] == ["excluded"]
+    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    assert move()["left_on_docker"] == ["db", "excluded", "job", "web"]
+    host.lacks = []
+    assert move()["left_on_docker"] == ["excluded"]
+    assert move()["left_on_docker"] == ["excluded"]
+
+
+def test_a_retired_engine_is_neither_asked_nor_missed(host, engine, move):
+    move()
+    write_json(engine.retired_path, {"format": 1})
+    host.docker.clear()
+    assert not move()["changed"]
+
+
+def test_check_mode_says_what_would_run_and_touches_nothing(host, engine, move):
+    before = host.state(host.unit_dir)
+    result = move(check=True)
+    assert result["changed"]
+    [blog] = result["workloads"]
+    assert blog["state"] == "docker"
+    assert blog["steps"] == [
+        "record",
+        "install_units",
+        "hold_restarts",
+        "stop_docker",
+        "sync_volumes",
+        "free_addresses",
+        "open_forward",
+        "start_podman",
+        "wait_ready",
+        "start_services",
+        "enable_units",
+    ]
+    assert (host.log, host.state(host.unit_dir)) == ([], before)
+    assert sorted(path.name for path in engine.root.iterdir()) == ["engine.json", "plan.json"]
+
+
+def test_the_difference_shows_units_without_values(host, move):
+    for check in (True, False):
+        result = move(check=check)
+        assert len(result["diff"]) == 4
+        assert 'Environment="PASSWORD=********' in result["diff"][1]["after"]
+        assert PASSWORD not in str(result)
+
+
+def test_a_failure_is_reported_with_where_everything_runs(host, move):
+    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    result = move()
+    [blog] = result["workloads"]
+    assert blog["state"] == "rolled_back"
+    assert "It will not come up on Podman: web.service is failed." in blog["reason"]
+    assert blog["reason"].endswith("It was undone. Docker runs db, web, Podman runs none.")
+    assert PASSWORD not in str(result)
+
+
+def test_a_way_back_that_fails_too_is_reported_in_full(host, move):
+    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    host.broken = {"network rm", "policy job always"}
+    [blog] = move()["workloads"]
+    assert blog["state"] == "stuck"
+    assert "start_podman: network rm failed." in blog["reason"]
+    assert "hold_restarts: policy job always failed." in blog["reason"]
+    host.broken, host.lacks = set(), []
+    result = move()
+    assert result["recovered"] == ["blog"]
+    assert result["workloads"][0]["state"] == "committed"
+
+
+def test_an_outdated_plan_refuses_the_workload(host, move):
+    host.docker["web-id"]["State"]["Running"] = False
+    [blog] = move()["workloads"]
+    assert (blog["state"], blog["changed"]) == ("refused", False)
+    assert "run the role assess again" in blog["reason"]
+    assert host.log == ["probe"]
+
+
+def test_an_interrupted_run_is_undone_first(host, engine, move):
+    event = {"plan": "x", "time": "", "step": "record", "event": "do", "data": {}}
+    append_journal(engine.journal_path("old"), event)
+    assert move(check=True)["recovered"] == ["old"]
+    assert move()["recovered"] == ["old"]
+    assert move()["recovered"] == []
+
+
+@pytest.mark.parametrize("subject", ["engine", "blog", "web", "data"])
+def test_a_blocker_stops_before_anything_is_touched(host, engine, move, subject):
+    finding = {"severity": "blocker", "subject": subject, "message": "--device is not translated yet."}
+    write_json(engine.plan_path, {**plan(), "findings": [finding]})
+    with pytest.raises(StateError, match="blog cannot move: --device"):
+        move()
+    assert host.log == []
+
+
+def test_a_workload_that_moved_under_another_name_is_left_alone(host, engine, move):
+    event = {"plan": "x", "time": "", "step": "commit", "event": "commit", "data": {"containers": ["web-id"]}}
+    append_journal(engine.journal_path("old"), event)
+    result = move()
+    assert (result["changed"], result["workloads"][0]["state"], host.log) == (False, "committed", [])
+
+
+def test_two_runs_do_not_meet(host, engine, move):
+    with _moves.locked(engine):
+        with pytest.raises(StateError, match="Another run"):
+            move()
+        assert move(check=True)["changed"]
+    assert move()["changed"]
+
+
+def test_a_run_that_is_told_to_end_brings_docker_back_first(host, engine, move, monkeypatch):
+    before = host.state(host.unit_dir)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+
+    def told(*_expected):
+        _moves.interrupt(signal.SIGTERM, None)
+
+    monkeypatch.setattr(_ready, "lacks", told)
+    try:
+        with pytest.raises(_moves.Interrupted, match="SIGTERM"):
+            move()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert host.state(host.unit_dir) == before
+    assert engine.committed() == {}

@@ -1,0 +1,162 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bringing volumes: what belongs to Podman is never touched, the rest is made equal to Docker's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import SOURCE_LABEL, VolumeError
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakePodman
+
+pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
+
+NFS = {"type": "nfs", "device": ":/export", "o": "addr=192.0.2.1,rw"}
+
+
+@pytest.fixture
+def podman(tmp_path, monkeypatch):
+    return FakePodman(tmp_path / "podman").install(monkeypatch)
+
+
+@pytest.fixture
+def docker(tmp_path):
+    """Makes a volume of Docker's with this content and returns its entry in the plan."""
+
+    def make(name, content="from docker", **changes):
+        folder = tmp_path / "docker" / "volumes" / name / "_data"
+        folder.mkdir(parents=True)
+        (folder / "data").write_text(content)
+        entry = {"source": str(folder), "docker_name": name, "name": name, "path": "/data", "strategy": "copy"}
+        return {**entry, "labels": {}, "driver_opts": {}, **changes}
+
+    return make
+
+
+@pytest.fixture
+def transfer(tmp_path):
+    def call(volumes=(), committed=(), check=False):
+        owners = Ownership([{"volumes": list(volumes)}], [{"volumes": list(committed)}])
+        found = _volumes.transfer({"engine": {"data_root": str(tmp_path / "docker")}}, owners, check=check)
+        return [(volume["name"], volume["action"]) for volume in found]
+
+    return call
+
+
+def held(podman, name):
+    with open(os.path.join(podman.volumes[name]["Mountpoint"], "data")) as stream:
+        return stream.read()
+
+
+def test_volumes_of_committed_workloads_are_never_touched(podman, docker, transfer):
+    volume = docker("v")
+    (podman.add_volume("v", {SOURCE_LABEL: volume["source"]}) / "data").write_text("written under Podman")
+    for check in (True, False):
+        assert transfer([], [volume], check=check) == [("v", "skipped")]
+        # Even when a workload that is still Docker's claims the same volume.
+        assert transfer([volume], [volume], check=check) == [("v", "skipped")]
+        assert transfer([docker("other-" + str(check), name="v")], [volume], check=check) == [("v", "skipped")]
+    assert held(podman, "v") == "written under Podman"
+    assert podman.writes() == []
+
+
+def test_a_volume_is_created_as_it_was_and_filled(podman, docker, transfer):
+    volume = docker("v", labels={"owner": "a b, c=d"}, driver_opts={"size": "10G"})
+    assert transfer([volume, volume]) == [("v", "copied")]
+    assert podman.volumes["v"]["Labels"] == {"owner": "a b, c=d", SOURCE_LABEL: volume["source"]}
+    assert podman.volumes["v"]["Options"] == {"size": "10G"}
+    assert held(podman, "v") == "from docker"
+
+
+def test_a_second_call_changes_nothing_and_a_third_follows_docker(podman, docker, transfer):
+    volume = docker("v")
+    transfer([volume])
+    assert transfer([volume], check=True) == transfer([volume]) == [("v", "unchanged")]
+    with open(volume["source"] + "/data", "w") as stream:
+        stream.write("changed")
+    assert transfer([volume], check=True) == [("v", "would-copy")]
+    assert held(podman, "v") == "from docker"
+    assert transfer([volume]) == [("v", "copied")]
+    assert held(podman, "v") == "changed"
+
+
+def test_of_a_volume_whose_data_lies_elsewhere_only_the_definition_moves(podman, docker, transfer):
+    volume = docker("v", driver_opts=NFS)
+    assert transfer([volume], check=True) == [("v", "would-create")]
+    assert transfer([volume]) == [("v", "created")]
+    assert transfer([volume], check=True) == transfer([volume]) == [("v", "unchanged")]
+    assert podman.volumes["v"]["Options"] == NFS
+    assert os.listdir(podman.volumes["v"]["Mountpoint"]) == []
+
+
+def test_check_mode_before_podman_is_there(podman, docker, transfer, monkeypatch):
+    monkeypatch.setattr(_volumes.podman, "installed", lambda: False)
+    assert transfer([docker("v"), docker("w", driver_opts=NFS)], check=True) == [
+        ("v", "would-copy"),
+        ("w", "would-create"),
+    ]
+    assert podman.calls == []
+
+
+def test_an_empty_volume_that_someone_else_made_is_used(podman, docker, transfer):
+    podman.add_volume("v")
+    assert transfer([docker("v")]) == [("v", "copied")]
+
+
+def refusals():
+    def foreign(podman, volume):
+        (podman.add_volume("v") / "data").write_text("somebody's")
+
+    def other_options(podman, volume):
+        volume["driver_opts"] = NFS
+        podman.add_volume("v", {}, {**NFS, "device": ":/other"})
+
+    def running(podman, volume):
+        podman.add_volume("v", {SOURCE_LABEL: volume["source"]})
+        podman.running["v"] = "blog-db-1"
+
+    def elsewhere(podman, volume):
+        podman.add_volume("v")
+        podman.volumes["v"]["Mountpoint"] = os.path.dirname(volume["source"])
+
+    def change(**values):
+        return lambda podman, volume: volume.update(values)
+
+    return [
+        (foreign, VolumeError, "Podman already has a volume v that was not made from "),
+        (other_options, VolumeError, "Podman's volume v has other options than Docker's"),
+        (running, VolumeError, "Podman's container blog-db-1 runs on a volume"),
+        (elsewhere, TreeError, "is not below"),
+        (change(source="/etc"), TreeError, "The data of volume v in /etc is not below"),
+        (change(name="../v"), VolumeError, "'../v' cannot be the name"),
+        (change(name="--all"), VolumeError, "'--all' cannot be the name"),
+        (change(strategy="adopt"), VolumeError, "unknown strategy 'adopt'"),
+        (lambda podman, volume: shutil.rmtree(volume["source"]), TreeError, "does not exist"),
+    ]
+
+
+@pytest.mark.parametrize(("prepare", "kind", "said"), refusals())
+def test_what_must_not_be_copied_is_refused_before_anything_is(podman, docker, transfer, prepare, kind, said):
+    volume = docker("v")
+    prepare(podman, volume)
+    with pytest.raises(kind) as refusal:
+        transfer([docker("first"), volume])
+    assert said in str(refusal.value)
+    assert podman.writes() == []
+
+
+def test_the_final_sync_is_told_both_folders(podman, docker, transfer, tmp_path):
+    volume, elsewhere = docker("v"), docker("w", driver_opts=NFS)
+    plan = {"engine": {"data_root": str(tmp_path / "docker")}}
+    with pytest.raises(VolumeError, match="Podman has no volume v; run the role stage first"):
+        _volumes.trees(plan, {"volumes": [volume, elsewhere]})
+    transfer([volume, elsewhere])
+    assert _volumes.trees(plan, {"volumes": [volume, elsewhere, volume]}) == [
+        ("v", volume["source"], podman.volumes["v"]["Mountpoint"])
+    ]

@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module does with the parts: only those asked for, the same in check mode, nothing while dockerd runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall, _residue
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, write_json
+from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_residue
+
+SAVED = "*filter\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n-A FORWARD -o docker0 -j DOCKER\nCOMMIT\n"
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The scripts given to iptables-restore."""
+    given = []
+    monkeypatch.setattr(_residue, "require_no_docker", lambda: None)
+    monkeypatch.setattr(_firewall, "read", lambda family: _firewall.parse(SAVED if family == "iptables" else ""))
+    monkeypatch.setattr(_firewall, "apply", lambda family, script: given.append((family, script)))
+    return given
+
+
+@pytest.fixture
+def params(tmp_path):
+    path = tmp_path / "inventory.json"
+    write_json(path, {"format": 1, "networks": [], "engine": {"info": {"DockerRootDir": "/srv/none/docker"}}})
+    return {"inventory_path": str(path), "parts": ["firewall"]}
+
+
+def test_check_mode_finds_the_same_and_removes_nothing(scripts, params):
+    checked = docker_residue.clean(params, True)
+    assert scripts == []
+    assert docker_residue.clean(params, False) == checked
+    assert checked["changed"]
+    assert checked["found"] == {
+        "firewall": [
+            "iptables filter: chain DOCKER",
+            "iptables filter: -A FORWARD -o docker0 -j DOCKER",
+            "iptables filter: policy DROP of FORWARD",
+        ]
+    }
+    expected = "*filter\n:FORWARD ACCEPT [0:0]\n-D FORWARD -o docker0 -j DOCKER\n-F DOCKER\n-X DOCKER\nCOMMIT\n"
+    assert scripts == [("iptables", expected), ("ip6tables", "")]
+
+
+def test_a_running_dockerd_keeps_everything(params, monkeypatch):
+    def runs():
+        raise _residue.ResidueError("dockerd runs (process 1).")
+
+    monkeypatch.setattr(_residue, "require_no_docker", runs)
+    with pytest.raises(_residue.ResidueError):
+        docker_residue.clean(params, False)
+    assert not docker_residue.clean({**params, "parts": ["data_root"]}, True)["changed"]
+
+
+def test_a_data_root_that_is_gone_is_nothing_to_do(scripts, params):
+    gone = docker_residue.clean({**params, "parts": ["data_root"]}, False)
+    assert (gone["changed"], gone["found"]) == (False, {"data_root": []})
+
+
+def test_a_damaged_inventory_is_one_sentence(scripts, params):
+    with open(params["inventory_path"], "w") as stream:
+        stream.write("{")
+    with pytest.raises(StateError, match="is damaged"):
+        docker_residue.clean(params, False)
