@@ -8,7 +8,7 @@ Every function is pure: documents of Docker in, settings of the option table out
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     Json,
@@ -63,14 +63,17 @@ def command(config: Json, image: Json) -> list[Setting]:
     return [("entrypoint", _json(entrypoint + arguments))]
 
 
-def environment(config: Json, image: Json) -> list[Setting]:
-    """Variables that the image does not set alike; a name without ``=`` unsets the image's."""
-    inherited = set(strings(image.get("Env")))
-    return [
-        ("env" if "=" in entry else "unset_env", entry)
-        for entry in strings(config.get("Env"))
-        if entry not in inherited
-    ]
+def environment(config: Json, image: Json, secret: Sequence[Json]) -> list[Setting]:
+    """Variables that the image does not set alike; a name without ``=`` unsets the image's, a secret one is referred to."""
+    inherited, hidden = set(strings(image.get("Env"))), {item["env"]: item["name"] for item in secret}
+    settings = []
+    for entry in strings(config.get("Env")):
+        name, separator, _value = entry.partition("=")
+        if name in hidden:
+            settings.append(("secret", "{0},type=env,target={1}".format(hidden[name], name)))
+        elif entry not in inherited:
+            settings.append(("env" if separator else "unset_env", entry))
+    return settings
 
 
 def labels(own: Any, inherited: Any = None) -> list[Setting]:

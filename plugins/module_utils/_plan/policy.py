@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
@@ -15,7 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
 )
 
 GROUPINGS = ("auto", "pod", "network")
-_KEYS = {"grouping": str, "accept": list, "exclude": list, "projects": dict}
+_KEYS = {"grouping": str, "accept": list, "exclude": list, "projects": dict, "secrets": list}
 _PROJECT_KEYS = {"grouping": str}
 
 
@@ -29,6 +30,11 @@ def checked(policy: Any) -> Json:
     for place in (policy, *mapping(policy.get("projects")).values()):
         if place.get("grouping", "auto") not in GROUPINGS:
             raise PlanError("policy: grouping is {!r}, not one of {}.".format(place["grouping"], ", ".join(GROUPINGS)))
+    for rule in secret_rules(policy):
+        try:
+            re.compile(rule)
+        except re.error as error:
+            raise PlanError("policy.secrets: {0!r} is not a regular expression: {1}.".format(rule, error)) from None
     return dict(policy)
 
 
@@ -46,6 +52,11 @@ def grouping_of(policy: Json, project: str) -> str:
     """The wished grouping of a project, else of all."""
     own = mapping(mapping(policy.get("projects")).get(project))
     return str(own.get("grouping") or policy.get("grouping") or "auto")
+
+
+def secret_rules(policy: Json) -> list[str]:
+    """The user's rules for names of secret variables, beside the built-in ones."""
+    return strings(policy.get("secrets"))
 
 
 def is_accepted(finding: Finding, policy: Json) -> bool:

@@ -41,6 +41,7 @@ class Layout:
     volume_files: Json
     graph: Mapping[str, Mapping[str, str]]
     published: Mapping[str, list[dict[str, Any]]]
+    secrets: Mapping[str, list[Json]]
 
 
 def container_unit(container: Json, layout: Layout, context: Context) -> str:
@@ -51,7 +52,7 @@ def container_unit(container: Json, layout: Layout, context: Context) -> str:
     settings += _place(container, layout, context)
     settings += containers.command(config, image)
     settings += containers.identity(config, image)
-    settings += containers.environment(config, image)
+    settings += containers.environment(config, image, layout.secrets[name])
     settings += containers.labels(config.get("Labels"), image.get("Labels"))
     settings += resources.mounts(container, layout.volume_files)
     settings += containers.health(config)

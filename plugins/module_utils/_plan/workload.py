@@ -12,6 +12,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
     image_names,
     order,
     resources,
+    secrets,
     units,
     workloads,
 )
@@ -51,7 +52,7 @@ def make(group: Sequence[Json], known: Context, services: Services, policy: Json
         for network in sorted({network for member in members for network in workloads.networks_of(member)})
     ]
     volumes = resources.volumes(members, known, services)
-    layout = _layout(name, grouping, members, networks, volumes, graph, known, services)
+    layout = _layout(name, grouping, members, networks, volumes, graph, known, services, policy)
     entry = {
         "name": name,
         "grouping": grouping,
@@ -65,7 +66,7 @@ def make(group: Sequence[Json], known: Context, services: Services, policy: Json
         "volumes": [volume.entry for volume in volumes],
         "networks": [network.entry for network in networks],
         "ports": [{"container": owner, **port} for owner, published in layout.published.items() for port in published],
-        "secrets": [],
+        "secrets": [secret for found in layout.secrets.values() for secret in found],
     }
     return entry, _notes(entry, layout)
 
@@ -79,6 +80,7 @@ def _layout(
     graph: dict[str, dict[str, str]],
     known: Context,
     services: Services,
+    policy: Json,
 ) -> units.Layout:
     pod = services.choose(name, "-pod") if grouping == "pod" else ""
     return units.Layout(
@@ -91,6 +93,10 @@ def _layout(
         volume_files={volume.docker_name: volume.file_name for volume in volumes},
         graph=graph,
         published={name_of(member): containers.ports(member)[0] for member in members},
+        secrets={
+            name_of(member): secrets.secrets(member, known.image_config(member), policies.secret_rules(policy))
+            for member in members
+        },
     )
 
 

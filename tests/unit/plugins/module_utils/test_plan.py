@@ -123,6 +123,30 @@ def test_data_in_the_writable_layer_is_a_warning_until_it_is_accepted():
     assert report.obstacles(plan([container(SizeRw=5 << 20)], {"accept": ["writable-layer:web"]})) == []
 
 
+@pytest.mark.parametrize(
+    ("entry", "policy", "is_secret"),
+    [
+        ("DB_PASSWORD=hunter22", {}, True),
+        ("API_KEY=hunter22", {}, True),
+        ("DATABASE_URL=postgres://u:hunter22@db/x", {}, True),
+        ("LICENCE=hunter22", {"secrets": ["LICENCE"]}, True),
+        ("LICENCE=plain", {}, False),
+        ("KEYBOARD=de", {}, False),
+        ("PASSENGERS=3", {}, False),
+        ("DB_PASSWORD=", {}, False),
+    ],
+)
+def test_a_secret_variable_stands_in_no_unit(entry, policy, is_secret):
+    name = entry.partition("=")[0]
+    made = plan([container(Config__Env=["PATH=/bin", entry])], policy)
+    (workload,) = made["workloads"]
+    secret = {"name": "web-" + name, "container": "web", "env": name}
+    assert workload["secrets"] == ([secret] if is_secret else [])
+    lines = workload["units"]["web.container"].split("\n")
+    assert ("Secret=web-{0},type=env,target={0}".format(name) in lines) is is_secret
+    assert "hunter22" not in json.dumps(made)
+
+
 def test_a_compose_project_becomes_a_pod_that_owns_its_ports():
     depends = {"com.docker.compose.depends_on": "db:service_healthy:false"}
     database = service("blog", "db", Config__Healthcheck={"Test": ["CMD", "true"]})

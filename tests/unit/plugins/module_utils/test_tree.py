@@ -108,7 +108,7 @@ def test_a_copy_is_exact_and_a_second_one_does_nothing(source, destination):
     before = picture(source)
     first = sync(source, destination)
     assert picture(destination) == before == picture(source)
-    assert len(before) == 18 + 2 * ROOT
+    assert len(before) == 17 + 2 * ROOT
     assert (first.files, first.changes >= first.files) == (8, True)
     assert os.stat(destination + "/sparse").st_blocks * 512 < 1 << 20
     assert differences(source, destination, checksum=True) == []

@@ -61,7 +61,8 @@ def test_volumes_of_committed_workloads_are_never_touched(podman, docker, transf
         assert transfer([], [volume], check=check) == [("v", "skipped")]
         # Even when a workload that is still Docker's claims the same volume.
         assert transfer([volume], [volume], check=check) == [("v", "skipped")]
-        assert transfer([docker("other-" + str(check), name="v")], [volume], check=check) == [("v", "skipped")]
+        other = {**docker("other-" + str(check)), "name": "v"}
+        assert transfer([other], [volume], check=check) == [("v", "skipped")]
     assert held(podman, "v") == "written under Podman"
     assert podman.writes() == []
 
