@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 
-from lablib import instance
+from lablib import instance, snapshot, ssh
 from lablib.cache import LabError
 
 
@@ -28,8 +29,8 @@ def arguments() -> argparse.Namespace:
     up.add_argument("--machine", default="debian13")
     up.add_argument("--forward", type=int, nargs="+", default=[], metavar="PORT")
     add("down", "stop an instance and remove it")
-    ssh = add("ssh", "log in, or run a command")
-    ssh.add_argument("remote", nargs=argparse.REMAINDER, metavar="command")
+    login = add("ssh", "log in, or run a command")
+    login.add_argument("remote", nargs=argparse.REMAINDER, metavar="command")
     add("list", "print the instances that run", name=False)
     add("info", "print how to reach an instance")
     add("save", "take a snapshot inside an instance").add_argument("tag")
@@ -40,13 +41,13 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     if given.command == "build":
-        print("\n".join(str(path) for path in instance.layers(given.machine)))
+        print("\n".join(str(path) for path in snapshot.layers(given.machine)))
     elif given.command == "up":
         print(json.dumps(instance.up(given.name, given.machine, given.forward), indent=2))
     elif given.command == "down":
         instance.down(given.name)
     elif given.command == "ssh":
-        argv = [*instance.ssh_argv(instance.info(given.name)["port"]), *given.remote]
+        argv = [*ssh.argv(instance.info(given.name)["port"]), *given.remote]
         os.execvp(argv[0], argv)
     elif given.command == "list":
         print(json.dumps([instance.info(name) for name in instance.names()], indent=2))
@@ -58,7 +59,13 @@ def main() -> None:
         instance.load(given.name, given.tag)
 
 
+def stop(number: int, _: object) -> None:
+    """Ended from outside: leave as after an error, with everything cleaned up."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
     try:
         main()
     except LabError as error:

@@ -87,13 +87,17 @@ class Cutover:
             Step("wait_ready", never, self._wait_ready, nothing),
         ]
 
-    def steps_after(self, settled: bool) -> list[Step]:
-        """What follows the commit; of a ``settled`` workload only units that are missing are written again."""
-        start = Step("start_services", lambda: settled or self._podman_started(), self._start_podman, nothing)
+    def steps_after(self, committed: bool, settled: bool) -> list[Step]:
+        """What follows the commit.
+
+        ``committed``: it was before this run, so that a reboot may lie between. ``settled``: it was brought to its end
+        then, and only units that are missing are written again.
+        """
+        start = Step("start_services", self._podman_started, self._start_podman, nothing)
         enable = Step(
             ENABLE, lambda: settled and not self._to_enable(settled), lambda _notes: self._enable(settled), nothing
         )
-        return [start, enable]
+        return [start, enable] if committed and not settled else [enable]
 
     def commit(self) -> Data:
         """The data of the commit's record."""
@@ -270,8 +274,7 @@ class Cutover:
         """The bridges of Podman that this workload's traffic crosses; podman0 is that of its default network."""
         own = [network["podman_bridge"] for network in self._workload["networks"]]
         texts = [text for name, text in self._workload["units"].items() if name.endswith(".container")]
-        default = any("\nNetwork=" not in text and "\nPod=" not in text for text in texts)
-        return own + (["podman0"] if default else [])
+        return own + (["podman0"] if any(_is_on_default_network(text) for text in texts) else [])
 
     def _passages(self) -> dict[str, str]:
         return {
@@ -309,6 +312,9 @@ class Cutover:
             exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
             if exists and not network["existed"]:
                 run(["podman", "network", "rm", network["name"]])
+            # A container that could not be connected leaves Netavark's bridge behind, with the address that Docker needs.
+            if not network["existed"] and _link_exists(network["podman_bridge"]):
+                run(["ip", "link", "delete", network["podman_bridge"], "type", "bridge"])
 
     # wait_ready
 
@@ -383,6 +389,13 @@ class Cutover:
         return {"units": sorted(wanted)}
 
 
+def _is_on_default_network(unit: str) -> bool:
+    """Whether Podman would put a container with this unit on its default network."""
+    lines = unit.splitlines()
+    named = [line.partition("=")[2].split(":")[0] for line in lines if line.startswith(("Network=", "Pod="))]
+    return not named or bool({"podman", "bridge"}.intersection(named))
+
+
 def _layers(record: Data) -> list[list[Data]]:
     by_name = {container["name"]: container for container in record["containers"]}
     return [[by_name[name] for name in layer] for layer in record["layers"]]
@@ -396,6 +409,10 @@ def _is_running(docker: Docker, container: Data) -> bool:
     return bool(docker.inspect(container["id"])["State"].get("Running"))
 
 
+def _link_exists(name: str) -> bool:
+    return run(["ip", "link", "show", "dev", name], check=False).rc == 0
+
+
 def _addresses(bridge: str) -> list[Data]:
     """The addresses that others can reach on a bridge, in the form of ip-address(8); none when it is not there."""
     shown = run(["ip", "-json", "address", "show", "dev", bridge, "scope", "global"], check=False)
@@ -405,4 +422,6 @@ def _addresses(bridge: str) -> list[Data]:
         {"local": "{0}/{1}".format(item["local"], item["prefixlen"]), "broadcast": item.get("broadcast", "")}
         for link in json.loads(shown.stdout or "[]")
         for item in link.get("addr_info", [])
+        # ip prints empty objects for what it filtered out.
+        if "local" in item
     ]

@@ -80,7 +80,7 @@ def one(plan_hash: str, workload: dict[str, Any], engine: EngineState, cutover: 
     """Bring one workload to where it belongs, and say how it went."""
     events = engine.journal(workload["name"])
     is_committed = transaction.state(events) == transaction.COMMITTED
-    after = cutover.steps_after(settled=transaction.has_finished(events, ENABLE))
+    after = cutover.steps_after(is_committed, settled=transaction.has_finished(events, ENABLE))
     run = transaction.Transaction(engine.journal_path(workload["name"]), plan_hash, cutover.steps(), after)
     result = {"name": workload["name"], "state": "committed", "reason": "", "downtime": 0.0, "seconds": {}}
     moved = {container for containers in engine.committed().values() for container in containers}

@@ -24,7 +24,7 @@ class Image(NamedTuple):
 
 
 class Volume(NamedTuple):
-    """A volume of Podman."""
+    """A volume of Podman; ``options`` are those it was created with."""
 
     mountpoint: str
     labels: dict[str, str]
@@ -79,7 +79,10 @@ def volumes() -> dict[str, Volume]:
     """Podman's volumes by name."""
     return {
         str(found["Name"]): Volume(
-            str(found["Mountpoint"]), dict(found.get("Labels") or {}), dict(found.get("Options") or {})
+            str(found["Mountpoint"]),
+            dict(found.get("Labels") or {}),
+            # Podman adds what it read out of the option `o`, in capitals: UID, GID, SIZE.
+            {key: value for key, value in (found.get("Options") or {}).items() if not key.isupper()},
         )
         for found in _json(["podman", "volume", "ls", "--format", "json"])
     }

@@ -80,7 +80,8 @@ def service_lacks(expected: Expected, states: dict[str, Service]) -> list[Lack]:
     failed = [
         Lack(str(state), name, True)
         for name, state in states.items()
-        if state.active == "failed" or (name in wanted and state.is_hopeless)
+        # A pod or network, unlike a container, has nobody to wait for: what fails twice will fail again.
+        if state.active == "failed" or (state.is_hopeless if name in wanted else state.restarts > 1)
     ]
     waiting = [Lack(str(state), name) for name, state in states.items() if name in wanted and not state.is_active]
     return failed or waiting

@@ -14,9 +14,12 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+UNUSED_AFTER = 24 * 3600.0
 
 
 class LabError(Exception):
@@ -62,30 +65,35 @@ def lock(name: str) -> Iterator[None]:
 
 
 def layer(kind: str, name: str, layer_key: str, build: Callable[[Path], None]) -> Path:
-    """The finished layer; built when absent, and then its older ones go."""
+    """The finished layer; built when absent."""
     path = root() / f"{kind}-{name}-{layer_key}"
-    with lock(f"{kind}-{name}"):
-        if not path.is_dir():
-            say(f"building {path.name}")
-            work = Path(tempfile.mkdtemp(prefix=f".{kind}-{name}-", dir=root()))
-            try:
-                build(work)
-                work.chmod(0o755)
-                work.rename(path)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
-            _remove_older(kind, name, path)
+    if not path.is_dir():
+        with lock(f"{kind}-{name}"):
+            if not path.is_dir():
+                say(f"building {path.name}")
+                work = Path(tempfile.mkdtemp(prefix=".building-", dir=root()))
+                try:
+                    build(work)
+                    work.chmod(0o755)
+                    work.rename(path)
+                finally:
+                    shutil.rmtree(work, ignore_errors=True)
+        _remove_unused()
+    os.utime(path)
     return path
 
 
-def _remove_older(kind: str, name: str, current: Path) -> None:
+def _remove_unused() -> None:
+    """Remove layers that neither runs nor was asked for lately.
+
+    A day's grace, because another checkout may be about to use its own.
+    """
     used = {
         used_layer
         for record in root().glob("instances/*/instance.json")
         for used_layer in json.loads(record.read_text())["layers"]
     }
-    leftovers = list(root().glob(f".{kind}-{name}-*"))
-    older = [path for path in root().glob(f"{kind}-{name}-{'[0-9a-f]' * 16}") if path != current]
-    for path in [*leftovers, *older]:
-        if path.is_dir() and path.name not in used:
-            shutil.rmtree(path)
+    for path in [*root().glob("*-" + "[0-9a-f]" * 16), *root().glob(".building-*")]:
+        if path.name not in used and path.stat().st_mtime < time.time() - UNUSED_AFTER:
+            say(f"removing {path.name}")
+            shutil.rmtree(path, ignore_errors=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from . import cache
+from . import cache, debian
 from .cache import LabError
+from .debian import mmdebstrap, require, run
 
 LAB = Path(__file__).resolve().parent.parent
+OVERLAY = LAB / "machines" / "overlay"
 SMALL = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/i18n", "usr/share/info"]
 # Woken by the jump of the clock after a snapshot is loaded, they would work beside a test.
 TIMERS = [f"{name}.timer" for name in ("apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "e2scrub_all", "fstrim")]
@@ -37,67 +38,14 @@ def definition(machine: str) -> dict[str, Any]:
     return loaded
 
 
-def require(*programs: str) -> None:
-    """Name every missing program at once."""
-    missing = [name for name in programs if shutil.which(name, path=_path()) is None]
-    if missing:
-        raise LabError(f"Install what the lab needs first; missing: {', '.join(missing)}.")
-
-
-def _path() -> str:
-    return os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-
-
-def run(argv: list[str], log: Path, cwd: Path | None = None) -> None:
-    """Run a program, its output into a log that the error quotes."""
-    with log.open("ab") as output:
-        done = subprocess.run(
-            argv, cwd=cwd, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-            env={**os.environ, "PATH": _path(), "LC_ALL": "C.UTF-8"}, check=False,
-        )  # fmt: skip
-    if done.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise LabError(f"{argv[0]} failed with exit code {done.returncode}:\n{tail}")
-
-
-def apt_lines(*argv: str) -> list[str]:
-    """What this machine's own apt says; nothing where there is no apt."""
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return []
-    return done.stdout.splitlines() if done.returncode == 0 else []
-
-
-def mmdebstrap(suite: str, target: Path, options: list[str], log: Path) -> None:
-    """One root file system as a tar, from the mirror this machine uses itself."""
-    sites = apt_lines(
-        "apt-get", "indextargets", "--format", "$(REPO_URI)",
-        "Created-By: Packages", "Origin: Debian", "Label: Debian",
-    )  # fmt: skip
-    mirror = [uri for uri in sites if uri.startswith(("http://", "https://"))][:1]
-    proxies = [
-        f"--aptopt={line}"
-        for line in apt_lines("apt-config", "dump", "Acquire::http", "Acquire::https")
-        if "::Proxy " in line
-    ]
-    mode = "root" if os.geteuid() == 0 else "unshare"
-    run(
-        ["mmdebstrap", f"--mode={mode}", "--aptopt=Acquire::Check-Valid-Until \"false\"",
-         *proxies, *options, suite, str(target), *mirror],
-        log,
-    )  # fmt: skip
-
-
 def build_machine(machine: dict[str, Any], public_key: str, work: Path) -> None:
     """Disk, kernel and initrd of a machine that has not booted yet."""
-    overlay = LAB / "machines" / "overlay"
     in_root = 'chroot "$1"'
     hooks = [
         # Before the packages, so that the first initrd is already the small one.
-        f"--essential-hook=sync-in {overlay} /",
-        f"--customize-hook=sync-in {overlay} /",
-        f"--customize-hook={in_root} sh -c 'rm -f /etc/apt/apt.conf.d/99mmdebstrap'",
+        f"--essential-hook=sync-in {OVERLAY} /",
+        f"--customize-hook=sync-in {OVERLAY} /",
+        '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"',
         *(
             f"--customize-hook={in_root} apt-get -qy -o APT::Install-Recommends=1 --download-only install {name}"
             for name in machine["repository"]
@@ -119,14 +67,26 @@ def build_machine(machine: dict[str, Any], public_key: str, work: Path) -> None:
     ]  # fmt: skip
     log = work / "build.log"
     mmdebstrap(machine["suite"], work / "root.tar", options, log)
-    # Owners and devices of the tree can be kept by root, or pretended to.
+    # Root can give files to other owners; everybody else can pretend to.
     as_root = [] if os.geteuid() == 0 else ["fakeroot", "--"]
+    require(*as_root[:1])
     cache.say("making the disk")
     run([*as_root, "sh", "-c", DISK_SCRIPT, "sh", machine["disk"]], log, cwd=work)
     run([*as_root, "rm", "-rf", "root", "root.tar"], log, cwd=work)
 
 
-def build_application(application: str, suite: str, work: Path) -> None:
+def application(name: str, suite: str) -> Path:
+    """The layer with the images of an application, built when absent."""
+    folder = LAB / "apps" / name
+    return cache.layer(
+        "app",
+        f"{name}-{suite}",
+        cache.key({"suite": suite}, [Path(__file__), Path(debian.__file__), folder / "images.yml", folder / "images"]),
+        functools.partial(_build_application, name, suite),
+    )
+
+
+def _build_application(application: str, suite: str, work: Path) -> None:
     """A tar for every image that the application names."""
     folder = LAB / "apps" / application
     for name, image in images(application).items():

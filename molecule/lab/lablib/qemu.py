@@ -1,4 +1,4 @@
-"""QEMU: which accelerator works here, the command line, the monitor."""
+"""QEMU: which accelerator works here, the command line, its processes."""
 
 from __future__ import annotations
 
@@ -99,60 +99,6 @@ def _kvm_boots(boot: Path) -> bool:
     return b"Kernel panic - not syncing: VFS" in done.stdout
 
 
-class Monitor:
-    """QMP on a unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(120)
-        self._socket.connect(str(path))
-        self._stream = self._socket.makefile("rwb")
-        self._stream.readline()
-        self.execute("qmp_capabilities")
-
-    def execute(self, name: str, **arguments: Any) -> Any:
-        """The answer's "return"; events in between are passed over."""
-        self._stream.write(json.dumps({"execute": name, "arguments": arguments}).encode())
-        self._stream.flush()
-        while True:
-            line = self._stream.readline()
-            if not line:
-                raise LabError(f"QEMU closed its monitor during {name}.")
-            answer = json.loads(line)
-            if "error" in answer:
-                raise LabError(f"QEMU refuses {name}: {answer['error']['desc']}.")
-            if "return" in answer:
-                return answer["return"]
-
-    def human(self, line: str) -> None:
-        """A command of the human monitor; what it prints is an error."""
-        if said := self.execute("human-monitor-command", **{"command-line": line}).strip():
-            raise LabError(f"QEMU: {said}")
-
-    def wait(self, query: str, wanted: str) -> None:
-        """Until query-migrate or query-status says so."""
-        for _ in range(600):
-            status = self.execute(query).get("status")
-            if status == wanted:
-                return
-            if status == "failed":
-                break
-            time.sleep(0.1)
-        raise LabError(f"QEMU's {query} says {status!r} instead of {wanted!r}.")
-
-    def resume(self) -> None:
-        """Run what -incoming loads: it arrives as it was saved, stopped."""
-        self.wait("query-status", "paused")
-        self.execute("cont")
-
-    def save_state(self, path: Path) -> None:
-        """Memory and devices into a file; the machine stays stopped."""
-        self.execute("stop")
-        self.execute("migrate-set-parameters", **{"max-bandwidth": 2**40})
-        self.execute("migrate", uri=f"exec:cat > '{path}'")
-        self.wait("query-migrate", "completed")
-
-
 def process(folder: Path) -> int | None:
     """The process ID of the QEMU that runs in this folder."""
     try:
@@ -170,3 +116,27 @@ def kill(folder: Path) -> None:
         os.kill(pid, signal.SIGKILL)
     while process(folder) is not None:
         time.sleep(0.05)
+
+
+def create_disk(base: Path, base_format: str, folder: Path) -> None:
+    """disk.qcow2 in folder, which holds only what will differ from its base."""
+    argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(base), "-F", base_format]
+    subprocess.run([*argv, str(folder / "disk.qcow2")], check=True)
+
+
+def start(argv: list[str]) -> None:
+    """Start a machine; it runs on when this process ends."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"QEMU did not start: {done.stderr.strip()}")
+
+
+def free_ports(count: int) -> list[int]:
+    """Free ports of 127.0.0.1, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

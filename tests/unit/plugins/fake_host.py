@@ -88,6 +88,7 @@ class Host:
         }
         self.addresses = {BRIDGE: ["172.18.0.1/16"]}
         self.networks: list[str] = []
+        self.links: list[str] = []
         self.services: list[str] = []
         self.rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
         self.lacks: list[_ready.Lack] = []
@@ -102,7 +103,15 @@ class Host:
 
     def state(self, folder: Path) -> Any:
         """All that an undo has to bring back."""
-        held = (self.docker, self.addresses, self.networks, self.services, self.rules, sorted(_files(folder)))
+        held = (
+            self.docker,
+            self.addresses,
+            self.networks,
+            self.links,
+            self.services,
+            self.rules,
+            sorted(_files(folder)),
+        )
         return copy.deepcopy(held)
 
     def install(self, monkeypatch: Any, unit_dir: Path) -> None:
@@ -141,6 +150,7 @@ class Host:
         self.event("start " + item[:-3])
         assert not self.services, "both engines at once"
         assert self.addresses[BRIDGE], "the bridge has no address"
+        assert not self.links, "another bridge has the same address"
         self.docker[item]["State"]["Running"] = True
 
     def set_restart_policy(self, item: str, policy: Any) -> None:
@@ -175,10 +185,15 @@ class Host:
         return answer
 
     def _ip(self, *words: str) -> Completed:
+        if "link" in words:
+            if words[1] == "delete":
+                self.event("link delete")
+                self.links.remove(words[2])
+            return Completed(0 if words[-1] in self.links or words[1] == "delete" else 1, "", "")
         bridge = words[-1] if words[-2] == "dev" else words[4]
         if "show" in words:
             items = [{"local": a.split("/")[0], "prefixlen": int(a.split("/")[1])} for a in self.addresses[bridge]]
-            return Completed(0, json.dumps([{"addr_info": items}]), "")
+            return Completed(0, json.dumps([{}, {"addr_info": [{}, *items]}]), "")
         self.event("address " + words[1])
         if words[1] == "delete":
             self.addresses[bridge].remove(words[2])
@@ -202,6 +217,8 @@ class Host:
         names = [word for word in words if not word.startswith("-")]
         if verb == "show":
             return Completed(0, "\n\n".join(self._show(name) for name in names), "")
+        if verb == "start":
+            self.links.append("pm-1")
         self.event(verb)
         if verb == "start":
             assert not any(item["State"]["Running"] for item in self.docker.values()), "both engines at once"

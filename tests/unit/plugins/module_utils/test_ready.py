@@ -47,6 +47,13 @@ def test_a_failed_network_is_noticed_at_once_although_the_containers_only_wait()
     assert sentences(found) == [("blog-network.service is failed (failed, result exit-code)", True)]
 
 
+def test_a_pod_that_fails_again_and_again_is_noticed_and_not_its_waiting_members():
+    pod = Service("blog-pod.service", active="activating", sub="auto-restart", result="exit-code", restarts=2)
+    waiting = Service("web.service", active="inactive", sub="dead", job=True)
+    found = ready.service_lacks(EXPECTED, {**states(web=waiting), "blog-pod.service": pod})
+    assert [(lack.service, lack.hopeless) for lack in found] == [("blog-pod.service", True)]
+
+
 def test_only_what_was_healthy_has_to_be_healthy():
     found = {"web": Container(1, "unhealthy"), "db": Container(2, "starting")}
     assert sentences(ready.health_lacks(EXPECTED, found)) == [("db is starting, and was healthy under Docker", False)]

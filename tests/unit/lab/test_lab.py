@@ -1,0 +1,153 @@
+"""The lab's decisions: what is built again, how a machine is started, what is cleaned up."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "molecule" / "lab"))
+
+from lablib import cache, instance, qemu
+
+MACHINE = {"memory": 4096, "cpus": 2}
+TCG = ["-accel", "tcg"]
+
+
+@pytest.fixture(autouse=True)
+def lab_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PODSHIFT_LAB_CACHE", str(tmp_path / "cache"))
+    return cache.root()
+
+
+@pytest.fixture
+def sources(tmp_path):
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    (folder / "start").write_text("#!/bin/sh\n")
+    return folder
+
+
+def replace_content(folder):
+    (folder / "start").write_text("#!/bin/bash\n")
+
+
+def rename(folder):
+    (folder / "start").rename(folder / "begin")
+
+
+def make_executable(folder):
+    (folder / "start").chmod(0o755)
+
+
+def add(folder):
+    (folder / "sub").mkdir()
+    (folder / "sub" / "more").write_text("")
+
+
+@pytest.mark.parametrize("change", [replace_content, rename, make_executable, add])
+def test_every_change_of_an_input_is_a_new_key(sources, change):
+    before = cache.key(MACHINE, [sources])
+    change(sources)
+    assert cache.key(MACHINE, [sources]) != before
+
+
+def test_a_changed_value_is_a_new_key(sources):
+    assert cache.key(MACHINE, [sources]) != cache.key({**MACHINE, "memory": 2048}, [sources])
+
+
+def test_what_python_compiled_and_where_the_checkout_lies_change_no_key(sources, tmp_path):
+    before = cache.key(MACHINE, [sources])
+    (sources / "__pycache__").mkdir()
+    (sources / "__pycache__" / "x.pyc").write_text("")
+    (tmp_path / "elsewhere").mkdir()
+    moved = sources.rename(tmp_path / "elsewhere" / "sources")
+    assert cache.key(MACHINE, [moved]) == before
+
+
+def test_a_layer_is_built_once():
+    built = []
+    for _ in range(2):
+        path = cache.layer("boot", "debian13", "0" * 16, built.append)
+    assert len(built) == 1
+    assert path.name == "boot-debian13-" + "0" * 16
+
+
+def test_a_failed_build_leaves_nothing(lab_cache):
+    def fail(work):
+        (work / "half").write_text("")
+        raise cache.LabError("no mirror")
+
+    with pytest.raises(cache.LabError, match="no mirror"):
+        cache.layer("boot", "debian13", "0" * 16, fail)
+    assert [path.name for path in lab_cache.iterdir() if path.is_dir()] == []
+
+
+@pytest.mark.parametrize(("age", "used", "stays"), [(10, False, True), (10**6, True, True), (10**6, False, False)])
+def test_layers_go_when_they_are_old_and_no_machine_runs_on_them(lab_cache, age, used, stays):
+    old = lab_cache / ("saved-debian13-" + "a" * 16)
+    old.mkdir()
+    os.utime(old, (time.time() - age,) * 2)
+    record = lab_cache / "instances" / "dev" / "instance.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"layers": [old.name] if used else []}))
+    cache.layer("saved", "debian13", "b" * 16, lambda work: None)
+    assert old.exists() == stays
+
+
+def value_after(argv, option):
+    return argv[argv.index(option) + 1]
+
+
+def test_a_machine_reaches_no_network_and_is_reached_by_its_forwards():
+    argv = qemu.command(MACHINE, TCG, Path("/run"), Path("/boot"), {22: 40001, 8080: 40002})
+    assert value_after(argv, "-netdev") == (
+        "user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:40001-:22,hostfwd=tcp:127.0.0.1:40002-:8080"
+    )
+    assert "-no-reboot" not in argv
+    assert "-incoming" not in argv
+
+
+def test_a_saved_machine_differs_from_a_booted_one_only_by_its_state():
+    booted = qemu.command(MACHINE, TCG, Path("/run"), Path("/boot"), {22: 1})
+    loaded = qemu.command(MACHINE, TCG, Path("/run"), Path("/boot"), {22: 1}, Path("/state file"))
+    assert loaded == [*booted, "-incoming", "exec:cat '/state file'"]
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "version", "cpu"),
+    [
+        ("kvm", "7.2.22", "host"),
+        ("tcg", "7.2.22", "Nehalem,cx16=off"),
+        ("tcg", "8.2.2", "Nehalem,cx16=off"),
+        ("tcg", "10.0.3", "max"),
+    ],
+)
+def test_the_processor_is_one_that_this_qemu_emulates_well(accelerator, version, cpu):
+    assert value_after(qemu.accelerator_arguments(accelerator, version), "-cpu") == cpu
+
+
+def test_ports_are_free_and_different():
+    ports = qemu.free_ports(20)
+    assert len(set(ports)) == 20
+    assert min(ports) > 1023
+
+
+@pytest.mark.parametrize("name", ["", "../dev", "a/b", "-dev", "a b", "x" * 50])
+def test_a_name_cannot_leave_the_folder_of_instances(name):
+    with pytest.raises(cache.LabError, match="no name for an instance"):
+        instance.folder_of(name)
+
+
+def test_nothing_runs_where_only_a_stale_record_of_a_process_is(lab_cache):
+    folder = instance.folder_of("dev")
+    folder.mkdir(parents=True)
+    (folder / "pid").write_text(str(os.getpid()))
+    assert qemu.process(folder) is None
+    assert instance.names() == []
+    with pytest.raises(cache.LabError, match="dev does not run"):
+        instance.info("dev")
