@@ -24,6 +24,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import Trees, trees
 
 ENABLE = "enable_units"
+_OWNER_LABEL = "podshift.docker_to_podman.container"
 _STOPPED: Data = {"Name": "no", "MaximumRetryCount": 0}
 _POLL_SECONDS = 0.3
 _LOG_LINES = 50
@@ -77,6 +78,7 @@ class Cutover:
         """Everything up to the commit."""
         return [
             Step("record", never, self._record, nothing),
+            Step("create_secrets", self._no_secrets, self._create_secrets, self._remove_secrets),
             Step("install_units", self._units_installed, self._install_units, self._remove_units),
             Step("hold_restarts", self._restarts_held, self._hold_restarts, self._restore_restarts),
             Step("stop_docker", self._docker_stopped, self._stop_docker, self._start_docker),
@@ -131,6 +133,34 @@ class Cutover:
     def _outdated(self, what: str) -> CutoverError:
         return CutoverError("The plan is outdated: {0}; run the role assess again. Nothing was changed.".format(what))
 
+    def require_staged(self) -> None:
+        """CutoverError unless Podman has all that the units need, and the place of the units is free. Reads only."""
+        self._require_own_units()
+        wanted = [("image", image["unit_ref"]) for image in self._workload["images"]]
+        wanted += [("volume", volume["name"]) for volume in self._workload["volumes"]]
+        for kind, name in wanted:
+            if run(["podman", kind, "exists", name], check=False).rc != 0:
+                raise CutoverError(
+                    "Podman has no {0} {1}; run the role stage first. Nothing was changed.".format(kind, name)
+                )
+        for name, owner in self._secret_owners().items():
+            if _secret_exists(name) and not _is_secret_of(name, [owner]):
+                raise CutoverError(
+                    "Podman has a secret {0} that is not Docker's; rename it. Nothing was changed.".format(name)
+                )
+        # Looked up here, because nothing that can be known before costs time inside the window.
+        self._trees = trees(self._plan, self._workload)
+
+    def _require_own_units(self) -> None:
+        for name, text in units.read(self._workload["units"]).items():
+            if text not in (self._asleep()[name], self._workload["units"][name]):
+                path = "{0}/{1}".format(units.UNIT_DIR, name)
+                raise CutoverError(
+                    "{0} exists and is not of this plan; move it away and run this again. Nothing was changed.".format(
+                        path
+                    )
+                )
+
     def whereabouts(self) -> str:
         """Which engine runs what of the workload, in a sentence."""
         containers = self._workload["containers"]
@@ -146,12 +176,11 @@ class Cutover:
     def _record(self, _notes: Notes) -> Data:
         for container in self._workload["containers"]:
             self._documents.setdefault(container["id"], self._docker.inspect(container["id"]))
-        self._require_own_units()
-        self._require_staged()
         return {
             "containers": [{**container, **self._docker_view(container)} for container in self._workload["containers"]],
             "layers": self._workload["layers"],
             "units": sorted(self._workload["units"]),
+            "secrets": [secret["name"] for secret in self._workload["secrets"]],
             "networks": [{**network, **self._network_view(network)} for network in self._workload["networks"]],
             "answered": self._outside.answering([port for port in self._workload["ports"] if port["proto"] == "tcp"]),
             "workload": self._workload["name"],
@@ -170,22 +199,31 @@ class Cutover:
         exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
         return {"addresses": _addresses(network["bridge"]), "existed": exists}
 
-    def _require_staged(self) -> None:
-        wanted = [("image", image["unit_ref"]) for image in self._workload["images"]]
-        wanted += [("volume", volume["name"]) for volume in self._workload["volumes"]]
-        wanted += [("secret", secret["name"]) for secret in self._workload["secrets"]]
-        for kind, name in wanted:
-            if run(["podman", kind, "exists", name], check=False).rc != 0:
-                raise CutoverError("Podman has no {0} {1}; run the role stage first.".format(kind, name))
-        # Looked up here, because nothing that can be known before costs time inside the window.
-        self._trees = trees(self._plan, self._workload)
+    # create_secrets
 
-    def _require_own_units(self) -> None:
-        # Before a step whose undo removes them.
-        for name, text in units.read(self._workload["units"]).items():
-            if text not in (self._asleep()[name], self._workload["units"][name]):
-                path = "{0}/{1}".format(units.UNIT_DIR, name)
-                raise CutoverError("{0} exists and is not of this plan; move it away and run this again.".format(path))
+    def _secret_owners(self) -> dict[str, str]:
+        """The ID of the Docker container that each secret comes from."""
+        ids = {container["name"]: container["id"] for container in self._workload["containers"]}
+        return {secret["name"]: ids[secret["container"]] for secret in self._workload["secrets"]}
+
+    def _no_secrets(self) -> bool:
+        return not self._workload["secrets"]
+
+    def _create_secrets(self, _notes: Notes) -> None:
+        """The values come from Docker and go through a pipe: no record and no process list shows them."""
+        owners = self._secret_owners()
+        for secret in self._workload["secrets"]:
+            name, owner = secret["name"], owners[secret["name"]]
+            entries = [entry.partition("=") for entry in self._documents[owner]["Config"]["Env"]]
+            values = [value for variable, _equals, value in entries if variable == secret["env"]]
+            label = "--label={0}={1}".format(_OWNER_LABEL, owner)
+            run(["podman", "secret", "create", "--replace", label, name, "-"], input=values[-1])
+
+    def _remove_secrets(self, notes: Notes) -> None:
+        owners = [container["id"] for container in notes["record"]["containers"]]
+        for name in notes["record"]["secrets"]:
+            if _secret_exists(name) and _is_secret_of(name, owners):
+                run(["podman", "secret", "rm", name])
 
     # install_units
 
@@ -394,6 +432,15 @@ def _is_on_default_network(unit: str) -> bool:
     lines = unit.splitlines()
     named = [line.partition("=")[2].split(":")[0] for line in lines if line.startswith(("Network=", "Pod="))]
     return not named or bool({"podman", "bridge"}.intersection(named))
+
+
+def _secret_exists(name: str) -> bool:
+    return run(["podman", "secret", "exists", name], check=False).rc == 0
+
+
+def _is_secret_of(name: str, owners: Sequence[str]) -> bool:
+    template = '{{index .Spec.Labels "' + _OWNER_LABEL + '"}}'
+    return run(["podman", "secret", "inspect", "--format", template, name]).stdout.strip() in owners
 
 
 def _layers(record: Data) -> list[list[Data]]:

@@ -24,6 +24,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, ReachError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -32,7 +34,7 @@ class Interrupted(Exception):
     """The run was told to end; the message names the signal."""
 
 
-FORESEEN = (CommandError, CutoverError, DockerError, ReachError, StateError, units.UnitError)
+FORESEEN = (CommandError, CutoverError, DockerError, ReachError, StateError, TreeError, units.UnitError, VolumeError)
 
 
 def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
@@ -66,7 +68,8 @@ def require_movable(plan: dict[str, Any], workloads: list[dict[str, Any]], engin
         raise StateError(
             "Docker is retired on this host, but the plan has {0} to move; run the role assess.".format(names)
         )
-    blockers = {item["subject"]: item["message"] for item in plan["findings"] if item["severity"] == "blocker"}
+    standing = [item for item in plan["findings"] if item["severity"] == "blocker" and not item.get("accepted")]
+    blockers = {item["subject"]: item["message"] for item in standing}
     for workload in workloads:
         subjects = ["engine", workload["name"]]
         for part in ("containers", "networks", "volumes"):
@@ -94,6 +97,8 @@ def one(plan_hash: str, workload: dict[str, Any], engine: EngineState, cutover: 
         if check:
             steps = run.pending()
             return {**result, "changed": bool(steps), "steps": steps}
+        if not is_committed:
+            cutover.require_staged()
         run.run(cutover.commit)
         result["state"] = "committed"
     except transaction.RolledBack as error:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed, run
@@ -30,6 +32,9 @@ _EXACT = [
 _ITEM = "@ "
 _VANISHED, _PARTIAL = 24, 23
 _LIVE_ROUNDS = 3
+# Beside the copy while a live round runs, and after one that failed or was killed: its time is when the round began.
+_STAMP = ".since"
+_TICK = 0.01
 # What rsync says of files that were removed, truncated or rewritten while it read them, and its summary of that.
 _MOVED_ON = re.compile(r"has vanished|No data available|failed verification|some files(/attrs)? (vanished|were not)")
 
@@ -71,26 +76,67 @@ def sync(
     """Make ``destination`` equal to ``source``, which is only read; both are folders, theirs is the owner and mode too.
 
     ``live``: the tree changes meanwhile, so files that vanish or shrink while they are read are no error; a round
-    without ``live`` must follow. ``checksum`` reads all contents instead of trusting size and mtime: a page that stayed
-    mapped and dirty through a live round can change without a new mtime. ``dry_run`` only counts. Raises TreeError.
+    without ``live`` must follow. It copies again what was written during a live round. ``checksum`` reads all contents
+    instead of trusting size and mtime. ``dry_run`` only counts. Raises TreeError, CommandError.
     """
     began = time.monotonic()
-    if live and not dry_run:
-        # Written-back pages are write-protected, so the next write to a mapped file gives it a new mtime.
-        run(["sync", "--file-system", source])
     options = ["--out-format=" + _ITEM + "%i"] + ["--checksum"] * checksum + ["--dry-run"] * dry_run
-    done = _rsync(options, source, destination)
-    changes, files, size = _counts(done.stdout)
-    for _round in range(_LIVE_ROUNDS - 1):
+    if dry_run:
+        counts = _round(options, source, destination, live)
+        return TreeStats(counts[1], counts[2], time.monotonic() - began, counts[0])
+    stamp = Path(destination + _STAMP)
+    if stamp.exists():
+        _distrust(source, destination, stamp.stat().st_mtime_ns)
+    elif live:
+        # What was written before, and in the same tick of the kernel's clock, shall not count as written meanwhile.
+        time.sleep(2 * _TICK)
+        stamp.touch(mode=0o600)
+    if live:
+        # Written-back pages are write-protected, so the next write to a mapped file gives it a new time.
+        run(["sync", "--file-system", source])
+    changes, files, size = _round(options, source, destination, live)
+    if live:
+        _distrust(source, destination, stamp.stat().st_mtime_ns)
+    if changes or live:
+        run(["sync", "--file-system", destination])
+    if stamp.exists():
+        stamp.unlink()
+    return TreeStats(files, size, time.monotonic() - began, changes)
+
+
+def _round(options: list[str], source: str, destination: str, live: bool) -> tuple[int, int, int]:
+    """Run rsync, again if need be; returns how many entries changed, files transferred and their bytes."""
+    total = (0, 0, 0)
+    for _attempt in range(_LIVE_ROUNDS):
+        done = _rsync(options, source, destination)
+        changes, files, size = _counts(done.stdout)
+        total = (total[0] + changes, total[1] + files, total[2] + size)
         if not (live and done.rc == _PARTIAL and moved_on(done)):
             break
-        done = _rsync(options, source, destination)
-        changes, files, size = (a + b for a, b in zip((changes, files, size), _counts(done.stdout)))
     if done.rc != 0 and not (live and moved_on(done)):
         raise TreeError(_failure(source, destination, done))
-    if changes and not dry_run:
-        run(["sync", "--file-system", destination])
-    return TreeStats(files, size, time.monotonic() - began, changes)
+    return total
+
+
+def _distrust(source: str, destination: str, since: int) -> None:
+    """Make the next round copy again every file that was written since then (in ns), whatever its mtime says.
+
+    A file can be written, copied and written again with the same mtime: within one tick of the kernel's clock, or any
+    time later through a mapped page that stayed dirty. Its ctime says that it was written at all.
+    """
+    top, ours = os.fsencode(source), os.path.realpath(os.fsencode(destination))
+    for folder, _folders, names in os.walk(top):
+        copies = os.path.normpath(os.path.join(ours, os.path.relpath(folder, top)))
+        if os.path.realpath(copies) != copies:
+            continue  # A symlink is there still: nothing of this folder was copied yet.
+        for name in names:
+            try:
+                found = os.lstat(os.path.join(folder, name))
+                if stat.S_ISREG(found.st_mode) and found.st_ctime_ns >= since:
+                    other = (found.st_atime_ns, found.st_mtime_ns + 10**9)
+                    os.utime(os.path.join(copies, name), ns=other, follow_symlinks=False)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # Gone from the source, or not yet in the copy.
 
 
 def differences(source: str, destination: str, *, checksum: bool = False) -> list[str]:

@@ -62,7 +62,7 @@ def plan() -> dict[str, Any]:
             {"name": "blog", "docker_name": "blog", "docker_id": "net-id", "bridge": BRIDGE, "podman_bridge": "pm-1"}
         ],
         "ports": [PORT],
-        "secrets": [],
+        "secrets": [{"name": "db-PASSWORD", "container": "db", "env": "PASSWORD"}],
     }
     return {
         "format": 1,
@@ -88,7 +88,9 @@ class Host:
         }
         self.addresses = {BRIDGE: ["172.18.0.1/16"]}
         self.networks: list[str] = []
+        self.secrets: dict[str, tuple[str, str]] = {}
         self.links: list[str] = []
+        self.missing = ""
         self.services: list[str] = []
         self.rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
         self.lacks: list[_ready.Lack] = []
@@ -107,6 +109,7 @@ class Host:
             self.docker,
             self.addresses,
             self.networks,
+            self.secrets,
             self.links,
             self.services,
             self.rules,
@@ -178,8 +181,10 @@ class Host:
                 elif line.startswith("-D "):
                     self.rules = self.rules.replace("-A" + line[2:] + "\n", "", 1)
 
-    def run(self, argv: Any, check: bool = True) -> Completed:
-        answer = getattr(self, "_" + argv[0])(*argv[1:])
+    def run(self, argv: Any, check: bool = True, input: str = "") -> Completed:
+        assert PASSWORD not in " ".join(argv), "every process list shows it"
+        is_secret = argv[:2] == ["podman", "secret"]
+        answer = self._secret(argv[2], argv[3:], input) if is_secret else getattr(self, "_" + argv[0])(*argv[1:])
         if check and answer.rc:
             raise CommandError(" ".join(argv) + " failed.")
         return answer
@@ -203,12 +208,24 @@ class Host:
 
     def _podman(self, kind: str, verb: str, name: str) -> Completed:
         if kind != "network":
-            return Completed(0, "", "")
+            return Completed(1 if kind == self.missing else 0, "", "")
         if verb == "rm":
             self.event("network rm")
             self.networks.remove(name)
             return Completed(0, "", "")
         return Completed(0 if name in self.networks else 1, "", "")
+
+    def _secret(self, verb: str, words: Any, value: str) -> Completed:
+        if verb == "exists":
+            return Completed(0 if words[-1] in self.secrets else 1, "", "")
+        if verb == "inspect":
+            return Completed(0, self.secrets[words[-1]][0].rpartition("=")[2] + "\n", "")
+        self.event("secret " + verb)
+        if verb == "create":
+            self.secrets[words[-2]] = (words[-3], value)
+        else:
+            del self.secrets[words[-1]]
+        return Completed(0, "", "")
 
     def _journalctl(self, *_words: str) -> Completed:
         return Completed(0, "cannot connect with {0}\n".format(PASSWORD), "")

@@ -16,7 +16,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
     Transaction,
     Unfinished,
 )
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, PASSWORD, Host, plan
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
+    BRIDGE,
+    PASSWORD,
+    Host,
+    plan,
+)
 
 
 @pytest.fixture
@@ -30,9 +35,11 @@ def host(monkeypatch, tmp_path):
 def begin(host, tmp_path):
     """A transaction as a new run would see it, and its cutover."""
 
-    def make(committed=False, settled=False):
+    def make(committed=False, settled=False, look=True):
         document = plan()
         cutover = Cutover(document, document["workloads"][0], host, host, ready_timeout=0.01)
+        if look and not committed:
+            cutover.require_staged()
         journal = tmp_path / "blog.jsonl"
         return Transaction(journal, document["hash"], cutover.steps(), cutover.steps_after(committed, settled)), cutover
 
@@ -50,8 +57,10 @@ def asleep():
 def test_everything_happens_in_the_order_of_the_design(host, begin):
     run, cutover = begin()
     cutover.require_as_planned()
+    cutover.require_staged()
     run.run(cutover.commit)
     assert host.log == [
+        "secret create",
         "daemon-reload",
         "policy db no",
         "policy web no",
@@ -68,6 +77,22 @@ def test_everything_happens_in_the_order_of_the_design(host, begin):
     assert installed(host) == plan()["workloads"][0]["units"]
     assert cutover.commit()["containers"] == ["db-id", "web-id", "job-id"]
     assert [step.name for step in run.ran][-1] == ENABLE
+
+
+def test_a_secret_gets_its_value_from_docker_and_stands_in_no_journal(host, begin, tmp_path):
+    run, cutover = begin()
+    run.run(cutover.commit)
+    assert host.secrets == {"db-PASSWORD": ("--label=podshift.docker_to_podman.container=db-id", PASSWORD)}
+    assert PASSWORD not in (tmp_path / "blog.jsonl").read_text()
+
+
+def test_a_secret_of_somebody_else_is_neither_replaced_nor_removed(host, begin):
+    host.secrets["db-PASSWORD"] = ("--label=other=1", "theirs")
+    _run, cutover = begin(look=False)
+    with pytest.raises(CutoverError, match="a secret db-PASSWORD that is not Docker's"):
+        cutover.require_staged()
+    cutover._remove_secrets({"record": {"containers": [{"id": "db-id"}], "secrets": ["db-PASSWORD", "gone"]}})
+    assert host.secrets == {"db-PASSWORD": ("--label=other=1", "theirs")}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +123,7 @@ def test_the_second_time_nothing_is_left_to_do(host, begin):
     assert host.log == []
 
 
-POLICIES = ["policy db always", "policy web always", "policy job always", "daemon-reload"]
+POLICIES = ["policy db always", "policy web always", "policy job always", "daemon-reload", "secret rm"]
 STARTS = ["start db", "start web", *POLICIES]
 FAILURES = [
     ("policy web no", POLICIES),
@@ -175,7 +200,7 @@ def test_docker_is_not_started_while_podman_still_runs(host, begin):
     assert cutover.whereabouts() == "Docker runs db, web, Podman runs none."
 
 
-@pytest.mark.parametrize("step", range(9))
+@pytest.mark.parametrize("step", range(10))
 def test_an_interrupted_run_is_undone_without_the_plan(host, begin, tmp_path, step):
     before = host.state(host.unit_dir)
     _run, cutover = begin()
@@ -233,11 +258,20 @@ def test_in_a_settled_workload_missing_units_come_back_and_changed_ones_are_the_
 def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
     host.unit_dir.mkdir()
     (host.unit_dir / "web.container").write_text("[Container]\nImage=theirs\n")
-    run, cutover = begin()
-    with pytest.raises(RolledBack, match=r"web\.container exists and is not of this plan"):
-        run.run(cutover.commit)
+    _run, cutover = begin(look=False)
+    with pytest.raises(CutoverError, match=r"web\.container exists and is not of this plan"):
+        cutover.require_staged()
     assert installed(host) == {"web.container": "[Container]\nImage=theirs\n"}
-    assert "stop web" not in host.log
+    assert host.log == []
+
+
+@pytest.mark.parametrize("kind", ["image", "volume"])
+def test_what_was_not_staged_stops_before_anything_is_touched(host, begin, kind):
+    host.missing = kind
+    _run, cutover = begin(look=False)
+    with pytest.raises(CutoverError, match="Podman has no {0} .*; run the role stage first".format(kind)):
+        cutover.require_staged()
+    assert host.log == []
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_it_moves_once(host, engine, move):
     [blog] = result["workloads"]
     assert (result["changed"], blog["state"], blog["reason"]) == (True, "committed", "")
     assert blog["downtime"] >= 0
-    assert blog["steps"][:2] == ["record", "install_units"]
+    assert blog["steps"][:2] == ["record", "create_secrets"]
     assert engine.committed() == {"blog": ["db-id", "web-id", "job-id"]}
     host.log.clear()
     again = move()
@@ -100,6 +100,7 @@ def test_check_mode_says_what_would_run_and_touches_nothing(host, engine, move):
     assert blog["state"] == "docker"
     assert blog["steps"] == [
         "record",
+        "create_secrets",
         "install_units",
         "hold_restarts",
         "stop_docker",
@@ -151,6 +152,15 @@ def test_an_outdated_plan_refuses_the_workload(host, move):
     assert (blog["state"], blog["changed"]) == ("refused", False)
     assert "run the role assess again" in blog["reason"]
     assert host.log == ["probe"]
+
+
+def test_what_was_not_staged_refuses_the_workload(host, move):
+    host.missing = "image"
+    [blog] = move()["workloads"]
+    assert (blog["state"], blog["changed"], blog["steps"]) == ("refused", False, [])
+    assert "run the role stage first" in blog["reason"]
+    assert host.log == ["probe"]
+    assert move(check=True)["workloads"][0]["reason"] == ""
 
 
 def test_an_interrupted_run_is_undone_first(host, engine, move):

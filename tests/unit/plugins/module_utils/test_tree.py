@@ -154,6 +154,61 @@ def test_a_change_that_left_no_trace_is_found_by_contents(source, destination):
     assert picture(destination) == picture(source)
 
 
+def written_behind_rsync_s_back(monkeypatch, path, killed=False):
+    """Have the application write to a file right after rsync read it, without a new mtime; optionally die thereafter."""
+
+    def run_and_write(argv, **options):
+        done = run(argv, **options)
+        if argv[0] == "rsync":
+            was = os.stat(path)
+            with open(path, "r+b") as stream:
+                stream.write(b"PLAIN")
+            os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+            if killed:
+                raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(_tree, "run", run_and_write)
+
+
+@needs_rsync
+def test_what_was_written_during_a_live_round_is_copied_again(source, destination, monkeypatch):
+    with monkeypatch.context() as patch:
+        written_behind_rsync_s_back(patch, source + "/plain")
+        sync(source, destination, live=True)
+    assert sync(source, destination).files == 1
+    assert picture(destination) == picture(source)
+
+
+@needs_rsync
+def test_also_when_the_live_round_was_killed(source, destination, monkeypatch):
+    with monkeypatch.context() as patch:
+        written_behind_rsync_s_back(patch, source + "/plain", killed=True)
+        with pytest.raises(KeyboardInterrupt):
+            sync(source, destination, live=True)
+    sync(source, destination)
+    assert picture(destination) == picture(source)
+    assert sync(source, destination, live=True).changes == 0
+    assert sorted(os.listdir(os.path.dirname(destination))) == ["destination", "source"]
+
+
+@needs_rsync
+def test_nothing_outside_the_copy_is_reached_through_its_old_symlinks(source, destination, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").touch()
+    os.utime(tmp_path / "outside" / "file", ns=(7, 7))
+    os.symlink(str(tmp_path / "outside"), source + "/turning")
+    sync(source, destination)
+    os.unlink(source + "/turning")
+    (tmp_path / "destination.since").touch()
+    os.mkdir(source + "/turning")
+    with open(source + "/turning/file", "wb"):
+        pass
+    sync(source, destination)
+    assert picture(destination) == picture(source)
+    assert os.stat(tmp_path / "outside" / "file").st_mtime_ns == 7
+
+
 @needs_rsync
 def test_looking_ahead_writes_nothing(source, destination):
     before = picture(destination)
@@ -190,13 +245,13 @@ def test_only_what_a_running_application_does_is_forgiven(monkeypatch, tmp_path,
     monkeypatch.setattr(_tree, "run", lambda argv, **_options: rounds.append(argv[0]) or done)
     assert moved_on(done) is harmless
     with pytest.raises(TreeError):
-        sync("/v", "/w")
+        sync("/v", str(tmp_path / "w"))
     rounds.clear()
     if harmless:
-        sync("/v", "/w", live=True)
+        sync("/v", str(tmp_path / "w"), live=True)
     else:
         with pytest.raises(TreeError):
-            sync("/v", "/w", live=True)
+            sync("/v", str(tmp_path / "w"), live=True)
     assert rounds.count("rsync") == (3 if done is SHRUNK else 1)
 
 
