@@ -104,7 +104,7 @@ def one(plan_hash: str, workload: dict[str, Any], engine: EngineState, cutover: 
     except transaction.RolledBack as error:
         result.update(state="stuck" if error.failures else "rolled_back", reason=way_back(error, cutover))
         if isinstance(error.__cause__, Interrupted):
-            raise error.__cause__ from None
+            raise Interrupted(result["reason"]) from None
     except transaction.Unfinished as error:
         result.update(state="unfinished", reason="It runs on Podman, but was not completed: {0}".format(error))
     except FORESEEN as error:

@@ -43,11 +43,6 @@ def installed() -> bool:
     return shutil.which("podman") is not None
 
 
-def version() -> str:
-    """Podman's version, for example ``5.4.2``."""
-    return run(["podman", "version", "--format", "{{.Client.Version}}"]).stdout.strip()
-
-
 def storage() -> Storage:
     """Where Podman keeps images and volumes on this host."""
     store = _json(["podman", "info", "--format", "json"])["store"]

@@ -21,6 +21,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
 )
 
 _FORMAT = 1
+_CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 _PREFIX = "docker-"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -42,6 +43,11 @@ class Context:
     @property
     def data_root(self) -> str:
         return text(dig(self.engine, "info.DockerRootDir")) or "/var/lib/docker"
+
+    @property
+    def has_containerd_store(self) -> bool:
+        """True when Docker keeps its images in containerd: their IDs are then digests of manifests (facts, section 3)."""
+        return any(_CONTAINERD_STORE in items(pair) for pair in items(dig(self.engine, "info.DriverStatus")))
 
     def image_config(self, container: Json) -> Json:
         return mapping(self.images.get(text(container.get("Image")), {}).get("Config"))

@@ -32,6 +32,7 @@ def container_findings(container: Json, known: Context) -> list[Finding]:
     return [
         *_names(container),
         *_references(container, known),
+        *_image(container, known),
         *_modes(container),
         *_mounts(container),
         *_writable_layer(container, known),
@@ -76,6 +77,15 @@ def _references(container: Json, known: Context) -> list[Finding]:
         for code, path, name, documents in wanted
         if name not in documents
     ]
+
+
+def _image(container: Json, known: Context) -> list[Finding]:
+    """Without a name, an image of the containerd store has no ID that Podman knows as well."""
+    document = known.images.get(text(container.get("Image")))
+    if document is None or not known.has_containerd_store or strings(document.get("RepoTags")):
+        return []
+    message = "Its image has no name, and in Docker's containerd store its ID is not the one that Podman will give it."
+    return [_blocker("untagged-image", container, "Image", message, "Give it a name with docker tag.")]
 
 
 def _modes(container: Json) -> list[Finding]:

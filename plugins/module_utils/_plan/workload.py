@@ -148,7 +148,7 @@ def _images(members: Sequence[Json], layout: units.Layout, known: Context) -> li
             "source_id": source_id,
             "names": image_names.names(document),
             "unit_ref": layout.image_refs[name_of(member)],
-            "config_digest": None if mapping(document.get("Descriptor")) else source_id,
+            "config_digest": None if known.has_containerd_store else source_id,
             "diff_ids": strings(mapping(document.get("RootFS")).get("Layers")),
             "size": document.get("Size"),
         }

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import threading
 from pathlib import Path
 
@@ -104,8 +103,3 @@ class FakePodman:
             wanted = [option.rpartition("=")[2] for option in argv[4:]]
             return "".join(self.running[name] + "\n" for name in wanted if name in self.running)
         raise AssertionError("an unexpected command: {0}".format(argv))
-
-
-def needs_rsync():
-    """Whether trees can be copied here."""
-    return shutil.which("rsync") is not None

@@ -276,6 +276,19 @@ def test_what_binds_the_whole_host(engine, code):
     assert {found for found, _path in codes(made)} == ({code} if code else set())
 
 
+CONTAINERD_STORE = {"id": "e", "info": {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}}
+
+
+def test_an_id_of_the_containerd_store_is_not_taken_for_that_of_podman():
+    made = plan([container()], engine=CONTAINERD_STORE)
+    assert made["workloads"][0]["images"][0]["config_digest"] is None
+    assert plan([container()])["workloads"][0]["images"][0]["config_digest"] == "sha256:" + "1" * 64
+    nameless = inventory([container()])["images"]
+    nameless[0]["RepoTags"] = []
+    assert ("untagged-image", "Image") in codes(plan([container()], engine=CONTAINERD_STORE, images=nameless))
+    assert codes(plan([container()], images=nameless)) == set()
+
+
 def test_a_podman_without_pods_is_a_blocker():
     assert ("podman-too-old", "podman_version") in codes(plan([container()], version="4.9.3"))
 

@@ -29,7 +29,10 @@ def source(tmp_path):
     """A tree with what file systems can hold and applications leave behind; as root also what only root can make."""
     root = os.fsencode(tmp_path / "source")
     os.mkdir(root)
-    here = lambda *parts: os.path.join(root, *parts)  # noqa: E731
+
+    def here(*parts):
+        return os.path.join(root, *parts)
+
     for name in (b"plain", b"bad\xff\xfename", b"new\nline", b" blanks ", b"-dash", b"\\#101", b"n" * 255):
         with open(here(name), "wb") as stream:
             stream.write(name)
