@@ -59,7 +59,7 @@ def main() -> None:
         instance.load(given.name, given.tag)
 
 
-def stop(number: int, _: object) -> None:
+def stop(number: int, _frame: object) -> None:
     """Ended from outside: leave as after an error, with everything cleaned up."""
     sys.exit(128 + number)
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import urllib.request
 from pathlib import Path
@@ -33,10 +32,10 @@ def cached(host: Any, key: str) -> str:
     """The value of a key in Redis, asked from outside."""
     with socket.create_connection(outside(host, 6379), timeout=60) as connection:
         connection.sendall(f"*2\r\n$3\r\nGET\r\n${len(key)}\r\n{key}\r\n".encode())
-        answer = connection.makefile("rb").readlines(1)[0] + connection.recv(4096)
-    found = re.match(rb"\$\d+\r\n(.*)\r\n", answer, re.DOTALL)
-    assert found, answer
-    return found.group(1).decode()
+        answer = connection.makefile("rb")
+        length = answer.readline()
+        assert length.startswith(b"$"), length
+        return answer.read(int(length[1:])).decode()
 
 
 def run_json(host: Any, command: str) -> Any:

@@ -43,7 +43,7 @@ class Monitor:
 
     def wait(self, query: str, wanted: str) -> None:
         """Until query-migrate or query-status says so."""
-        for _ in range(3000):
+        for _attempt in range(3000):
             status = self.execute(query).get("status")
             if status == wanted:
                 return

@@ -133,7 +133,7 @@ def start(argv: list[str]) -> None:
 
 def free_ports(count: int) -> list[int]:
     """Free ports of 127.0.0.1, all different."""
-    sockets = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _each in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
     ports = [one.getsockname()[1] for one in sockets]

@@ -71,7 +71,7 @@ def test_what_python_compiled_and_where_the_checkout_lies_change_no_key(sources,
 
 def test_a_layer_is_built_once():
     built = []
-    for _ in range(2):
+    for _time in range(2):
         path = cache.layer("boot", "debian13", "0" * 16, built.append)
     assert len(built) == 1
     assert path.name == "boot-debian13-" + "0" * 16

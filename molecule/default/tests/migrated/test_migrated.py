@@ -18,7 +18,7 @@ def test_the_same_data_answers_from_outside(host):
 
 
 def test_the_project_is_a_pod_and_redis_is_a_single_container(host):
-    containers = checks.run_json(host, "podman ps --format json")
+    containers = checks.run_json(host, "podman ps --pod --format json")
     pods = {item["Names"][0]: item["PodName"] for item in containers if not item["IsInfra"]}
     assert pods == {"blog-app-1": "blog", "blog-db-1": "blog", "blog-web-1": "blog", "cache": ""}
 
