@@ -140,6 +140,11 @@ class EngineState:
         return moved
 
 
+def container_ids(workloads: dict[str, list[str]]) -> set[str]:
+    """The Docker containers of workloads, as ``EngineState.committed`` has them."""
+    return {container for containers in workloads.values() for container in containers}
+
+
 def read_journal(path: Path) -> list[dict[str, Any]]:
     """Read the lines of a journal. A torn last line is what a power cut leaves: it was never acknowledged.
 

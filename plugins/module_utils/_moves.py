@@ -19,6 +19,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
     StateError,
+    container_ids,
     make_folder,
     read_json,
 )
@@ -46,12 +47,12 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         owners = staging.owners(plan, engine, params["workloads"])
         require_movable(plan, owners.docker, engine)
         installed = {name: text for item in plan["workloads"] for name, text in units.read(item["units"]).items()}
-        outside = Outside()
+        outside, moved = Outside(), container_ids(engine.committed())
         results = []
         with outside if owners.docker and not check else nullcontext():
             for workload in owners.podman + owners.docker:
                 cutover = Cutover(plan, workload, docker, outside, params["ready_timeout"])
-                results.append(one(plan["hash"], workload, engine, cutover, check))
+                results.append(one(plan["hash"], workload, engine, moved, cutover, check))
     return {
         "changed": bool(recovered) or any(result["changed"] for result in results),
         "workloads": results,
@@ -79,14 +80,16 @@ def require_movable(plan: dict[str, Any], workloads: list[dict[str, Any]], engin
                 raise StateError("{0} cannot move: {1}".format(workload["name"], blockers[subject]))
 
 
-def one(plan_hash: str, workload: dict[str, Any], engine: EngineState, cutover: Cutover, check: bool) -> dict[str, Any]:
-    """Bring one workload to where it belongs, and say how it went."""
+def one(
+    plan_hash: str, workload: dict[str, Any], engine: EngineState, moved: set[str], cutover: Cutover, check: bool
+) -> dict[str, Any]:
+    """Bring one workload to where it belongs, and say how it went; ``moved`` are containers that belonged to Podman
+    before this run."""
     events = engine.journal(workload["name"])
     is_committed = transaction.state(events) == transaction.COMMITTED
     after = cutover.steps_after(is_committed, settled=transaction.has_finished(events, ENABLE))
     run = transaction.Transaction(engine.journal_path(workload["name"]), plan_hash, cutover.steps(), after)
     result = {"name": workload["name"], "state": "committed", "reason": "", "downtime": 0.0, "seconds": {}}
-    moved = {container for containers in engine.committed().values() for container in containers}
     if not is_committed and any(container["id"] in moved for container in workload["containers"]):
         # It moved under another name, by an earlier plan; this journal has nothing to finish.
         return {**result, "changed": False, "steps": []}
@@ -116,7 +119,7 @@ def one(plan_hash: str, workload: dict[str, Any], engine: EngineState, cutover: 
 
 def left_on_docker(plan: dict[str, Any], engine: EngineState, results: list[dict[str, Any]]) -> list[str]:
     """The names of all containers of the engine, planned or not, that are Docker's after this run."""
-    moved = {container for containers in engine.committed().values() for container in containers}
+    moved = container_ids(engine.committed())
     # What check mode would move counts as moved.
     moving = {result["name"] for result in results if result["state"] == "docker" and not result["reason"]}
     planned = [(item["name"], container) for item in plan["workloads"] for container in item["containers"]]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Sequence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
     StateError,
+    container_ids,
     read_json,
     safe_name,
 )
@@ -42,7 +43,7 @@ def owners(plan: dict[str, Any], engine: EngineState, wanted: Sequence[str] = ()
     otherwise, and what Podman owns is never written.
     """
     committed = engine.committed()
-    moved = {container for containers in committed.values() for container in containers}
+    moved = container_ids(committed)
     result = Ownership([], [])
     for workload in plan["workloads"]:
         gone = workload["name"] in committed or any(item["id"] in moved for item in workload["containers"])

@@ -137,6 +137,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     STATE_DIR,
     EngineState,
     StateError,
+    container_ids,
     find_engine,
     open_engine,
     read_json,
@@ -159,7 +160,7 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     document = collect(
         Docker(socket),
         recorded=recorded,
-        moved=[container for containers in committed.values() for container in containers],
+        moved=container_ids(committed),
         owned=own_names(known, committed) if known and known.plan_path.exists() else None,
     )
     changed = recorded is None or not _record.same(recorded, document)
@@ -182,7 +183,7 @@ def own_names(engine: EngineState, committed: Iterable[str]) -> dict[str, Any]:
 
 def summary(document: dict[str, Any], engine: EngineState, changed: bool) -> dict[str, Any]:
     """What may leave the host: no environment values."""
-    moved = {container for containers in engine.committed().values() for container in containers}
+    moved = container_ids(engine.committed())
     podman = document.get("host", {}).get("podman", {})
     return {
         "changed": changed,

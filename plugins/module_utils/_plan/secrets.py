@@ -12,7 +12,7 @@ import re
 from typing import Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, dig, mapping, strings
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, dig, strings
 
 RULES = (
     r"PASS(WORD|WD|PHRASE)?(_|$)",
@@ -43,8 +43,3 @@ def is_secret(name: str, value: str, rules: Sequence[str]) -> bool:
     """Whether a rule matches the name, or the value holds credentials in a URL."""
     found = any(re.search(rule, name.upper()) for rule in (*RULES, *rules))
     return found or bool(_CREDENTIALS_IN_URL.search(value))
-
-
-def names(found: Sequence[Json]) -> list[str]:
-    """The variables among secrets."""
-    return [str(mapping(secret).get("env")) for secret in found]
