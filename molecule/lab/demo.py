@@ -55,7 +55,8 @@ def playbook(name: str, hosts: Path) -> None:
     """Run a playbook against the machine; its output goes to the terminal."""
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections")}
     argv = ["ansible-playbook", "-i", str(hosts), name]
-    subprocess.run(argv, env=environment, cwd=ROOT, check=True)
+    # Ansible refuses to start on a terminal that another program left in non-blocking mode.
+    subprocess.run(argv, env=environment, cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
 
 
 def show_data(machine: dict[str, Any]) -> None:
