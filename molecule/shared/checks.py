@@ -14,6 +14,7 @@ import yaml
 
 EXPECTED = yaml.safe_load((Path(__file__).parent / "vars" / "blog.yml").read_text(encoding="utf-8"))
 STATE_DIR = "/var/lib/docker_to_podman"
+WRITTEN_BETWEEN = "Written between two attempts"
 
 
 def outside(host: Any, port: int) -> tuple[str, int]:
@@ -23,9 +24,18 @@ def outside(host: Any, port: int) -> tuple[str, int]:
 
 def notes(host: Any) -> list[str]:
     """What the application answers to somebody outside; it comes from PostgreSQL through nginx."""
-    address, port = outside(host, 8080)
-    with urllib.request.urlopen(f"http://{address}:{port}/notes", timeout=60) as answer:
+    with urllib.request.urlopen(_blog(host), timeout=60) as answer:
         return json.load(answer)["notes"]
+
+
+def write_note(host: Any, note: str) -> None:
+    """Write into PostgreSQL from outside; an answer other than success is an error."""
+    urllib.request.urlopen(_blog(host), data=note.encode(), timeout=60).close()
+
+
+def _blog(host: Any) -> str:
+    address, port = outside(host, 8080)
+    return f"http://{address}:{port}/notes"
 
 
 def cached(host: Any, key: str) -> str:

@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""After a cutover that failed: the workload runs in Docker as before, and nothing of it is left on Podman."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+
+MEMBERS = ["blog-app-1", "blog-db-1", "blog-web-1"]
+
+
+def test_the_very_same_containers_run_in_docker(host):
+    before = {
+        item["Id"]: item["HostConfig"]["RestartPolicy"]
+        for item in checks.inventory(host)["containers"]
+        if item["Name"].lstrip("/") in MEMBERS
+    }
+    now = checks.run_json(host, "docker inspect " + " ".join(MEMBERS))
+    assert {item["Id"]: item["HostConfig"]["RestartPolicy"] for item in now} == before
+    assert all(item["State"]["Running"] for item in now)
+
+
+def test_the_same_data_answers_from_outside(host):
+    assert checks.notes(host) == checks.EXPECTED["blog_notes"]
+
+
+def test_it_can_be_written_to(host):
+    checks.write_note(host, checks.WRITTEN_BETWEEN)
+    assert checks.notes(host)[-1] == checks.WRITTEN_BETWEEN
+
+
+def test_nothing_of_it_is_left_on_podman(host):
+    assert checks.run_json(host, "podman ps --all --format json --filter name=^blog") == []
+    assert host.check_output("podman pod ps --quiet") == ""
+    assert host.check_output("podman secret ls --quiet") == ""
+    assert host.check_output("ls /etc/containers/systemd") == "cache.container\ncache_data.volume"
+    assert [name for name in host.check_output("ls /sys/class/net").split() if name.startswith("pm-")] == []
+
+
+def test_the_other_workload_moved(host):
+    assert host.service("cache").is_running
+    for key, value in checks.EXPECTED["cache_keys"].items():
+        assert checks.cached(host, key) == value
+
+
+def test_docker_is_not_retired(host):
+    assert host.service("docker").is_running
+
+
+def test_the_journal_says_that_it_was_undone(host):
+    lines = host.check_output(f"cat {checks.STATE_DIR}/*/journal/blog.jsonl").splitlines()
+    assert "commit" not in {json.loads(line)["event"] for line in lines}
