@@ -12,7 +12,9 @@ from typing import Any
 from . import cache, debian, image, qemu, ssh
 from .monitor import Monitor
 
-VERSIONS = "uname -r; docker version --format '{{.Server.Version}}'; docker compose version --short"
+VERSIONS = (
+    "uname -r; docker version --format '{{.Server.Version}}'; docker compose version --short 2> /dev/null || echo none"
+)
 PROGRAMS = (qemu.PROGRAM, "qemu-img", "mmdebstrap", "mke2fs", "apt-ftparchive", "ssh", "ssh-keygen")
 
 
@@ -65,8 +67,6 @@ def _build(
         for application, folder in applications.items():
             _import_images(port, application, folder)
             _start_application(port, application)
-        # Without cached file contents the saved memory is half as large.
-        ssh.run(port, "sync; echo 3 > /proc/sys/vm/drop_caches; sleep 5")
         cache.say("saving")
         Monitor(work / "qmp").save_state(work / "state")
     finally:

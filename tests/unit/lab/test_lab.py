@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "molecule" / "lab"))
 
-from lablib import cache, instance, qemu
+from lablib import cache, image, instance, qemu, snapshot
 
 MACHINE = {"memory": 4096, "cpus": 2}
 TCG = ["-accel", "tcg"]
@@ -129,6 +130,28 @@ def test_a_saved_machine_differs_from_a_booted_one_only_by_its_state():
 )
 def test_the_processor_is_one_that_this_qemu_emulates_well(accelerator, version, cpu):
     assert value_after(qemu.accelerator_arguments(accelerator, version), "-cpu") == cpu
+
+
+MACHINES = sorted(path.stem for path in (image.LAB / "machines").glob("*.yml"))
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_machine_is_defined_completely(name):
+    machine = image.definition(name)
+    assert set(machine) == {"suite", "memory", "cpus", "disk", "packages", "repository", "applications"}
+    assert {"docker.io", "openssh-server", "python3"} <= set(machine["packages"])
+    assert {"podman", "rsync"} <= set(machine["repository"])
+    assert not set(machine["packages"]) & set(machine["repository"])
+
+
+@pytest.mark.parametrize(("compose", "said"), [("echo 2.26.1", "2.26.1"), ("echo no such command >&2; exit 1", "none")])
+def test_a_machine_without_compose_says_its_versions_too(tmp_path, compose, said):
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\n[ $1 = version ] && echo 20.10.24 && exit\n{compose}\n")
+    docker.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", snapshot.VERSIONS], env=path, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[1:] == ["20.10.24", said]
 
 
 def test_ports_are_free_and_different():
