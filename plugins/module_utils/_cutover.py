@@ -124,7 +124,7 @@ class Cutover:
 
     def _require_no_newcomers(self) -> None:
         ids = {container["id"] for container in self._workload["containers"]}
-        for network in self._workload["networks"]:
+        for network in (item for item in self._workload["networks"] if item["docker_id"]):
             attached = self._docker.get("/networks/" + part(network["docker_id"])).get("Containers") or {}
             strangers = sorted(str(item.get("Name")) for key, item in attached.items() if key not in ids)
             if strangers:
@@ -310,7 +310,7 @@ class Cutover:
 
     def _bridges(self) -> list[str]:
         """The bridges of Podman that this workload's traffic crosses; podman0 is that of its default network."""
-        own = [network["podman_bridge"] for network in self._workload["networks"]]
+        own = [network["podman_bridge"] for network in self._workload["networks"] if network["podman_bridge"]]
         texts = [text for name, text in self._workload["units"].items() if name.endswith(".container")]
         return own + (["podman0"] if any(_is_on_default_network(text) for text in texts) else [])
 
@@ -351,8 +351,9 @@ class Cutover:
             if exists and not network["existed"]:
                 run(["podman", "network", "rm", network["name"]])
             # A container that could not be connected leaves Netavark's bridge behind, with the address that Docker needs.
-            if not network["existed"] and _link_exists(network["podman_bridge"]):
-                run(["ip", "link", "delete", network["podman_bridge"], "type", "bridge"])
+            bridge = network["podman_bridge"]
+            if bridge and not network["existed"] and _link_exists(bridge):
+                run(["ip", "link", "delete", bridge, "type", "bridge"])
 
     # wait_ready
 
@@ -462,6 +463,8 @@ def _link_exists(name: str) -> bool:
 
 def _addresses(bridge: str) -> list[Data]:
     """The addresses that others can reach on a bridge, in the form of ip-address(8); none when it is not there."""
+    if not bridge:
+        return []
     shown = run(["ip", "-json", "address", "show", "dev", bridge, "scope", "global"], check=False)
     if shown.rc != 0:
         return []

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping, NamedTuple
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import fields
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
+    INFO,
+    SEVERITIES,
     Finding,
     Json,
     dig,
@@ -48,23 +50,26 @@ def _is_own(found: Value, own_defaults: Mapping[str, Any]) -> bool:
 def findings(
     subject: str, document: Json, covered: Mapping[str, str], rows: Mapping[str, fields.Field]
 ) -> list[Finding]:
-    """A blocker for each path that the coverage calls one."""
+    """A finding for each path whose row says that Podman has nothing like it, and for each that has no row."""
     return [
-        _blocker(subject, found.path, found.row_path in rows)
+        _finding(subject, found.path, rows.get(found.row_path))
         for found in values(document, rows)
-        if covered.get(found.path) == BLOCKER
+        if covered.get(found.path) in SEVERITIES
     ]
 
 
-def _blocker(subject: str, path: str, is_known: bool) -> Finding:
-    accept = f"If it does not matter there, accept it with policy.accept: ['{path}']."
-    if is_known:
-        message = f"{path} of {subject} is set, and this version does not translate it yet."
-        remedy = "Remove the option from {0}, or leave its workload out with policy.exclude. {1}"
-        return Finding(BLOCKER, "untranslated-option", subject, path, message, remedy.format(subject, accept))
-    message = f"{path} of {subject} has a value, and nothing is known about this field."
-    remedy = f"Report it to the project with the version of Docker. {accept}"
+def _finding(subject: str, path: str, row: fields.Field | None) -> Finding:
+    if row:
+        return Finding(row.kind, row.code, subject, path, row.remark, row.remedy or "None needed.")
+    message = f"{path} has a value, and nothing is known about this field."
+    remedy = f"Report it to the project with the version of Docker. If it does not matter there, accept it with policy.accept: ['{path}']."
     return Finding(BLOCKER, "unknown-field", subject, path, message, remedy)
+
+
+def with_findings(covered: dict[str, str], found: Iterable[Finding]) -> dict[str, str]:
+    """The coverage in which a path that warns or blocks says so, whatever its row promised."""
+    worst = {item.path: item.severity for item in found if item.severity != INFO}
+    return {path: worst.get(path, word) for path, word in covered.items()}
 
 
 def values(document: Any, rows: Mapping[str, fields.Field], path: str = "", row_path: str = "") -> Iterator[Value]:
@@ -90,13 +95,9 @@ def _entry_name(entry: Any, number: int) -> str:
 def _status(found: Value, row: fields.Field | None, image: Json) -> str:
     if row is None:
         return BLOCKER
-    if row.kind == fields.UNTRANSLATED:
-        return "default" if _is_default(found.value, row) else BLOCKER
+    if row.is_default(found.value):
+        return "default"
     if row.kind == fields.IMAGE:
         same = found.value == dig(image, found.row_path)
         return "image-default" if same else fields.TRANSLATED
     return row.kind
-
-
-def _is_default(value: Any, row: fields.Field) -> bool:
-    return any(type(value) is type(default) and value == default for default in row.defaults)

@@ -4,8 +4,24 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import containers, workloads
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    image_names,
+    limits,
+    logs,
+    mounts,
+    networking,
+    policy,
+    ports,
+    security,
+    workloads,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
+    COMPOSE,
+    label,
+    name_of,
+    networks_of,
+    project_of,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
@@ -20,21 +36,29 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     strings,
     text,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
+
+_NONE = "None needed."
 
 WRITABLE_LAYER_LIMIT = 1 << 20
 """Bytes in the writable layer above which they are taken for data."""
 
-_DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 
-
-def container_findings(container: Json, known: Context) -> list[Finding]:
+def container_findings(container: Json, known: Context, rules: Json) -> list[Finding]:
     """The findings about one container that its documents alone decide."""
+    driver = policy.choice(rules, "logs", project_of(container), name_of(container))
     return [
         *_names(container),
         *_references(container, known),
         *_image(container, known),
-        *_modes(container),
-        *_mounts(container),
+        *_state(container),
+        *networking.findings(container, known.names),
+        *mounts.findings(container),
+        *security.findings(container),
+        *security.device_findings(container),
+        *security.runtime_findings(container),
+        *limits.findings(container),
+        *logs.findings(container, driver),
         *_writable_layer(container, known),
         *_notes(container, known),
     ]
@@ -46,11 +70,11 @@ def _blocker(code: str, container: Json, path: str, message: str, remedy: str) -
 
 def _names(container: Json) -> list[Finding]:
     names = {"Name": name_of(container)}
-    if workloads.project_of(container):
-        names["Config.Labels[com.docker.compose.project]"] = workloads.project_of(container)
-    names.update({"NetworkSettings.Networks." + name: name for name in workloads.networks_of(container)})
+    if project_of(container):
+        names["Config.Labels[com.docker.compose.project]"] = project_of(container)
+    names.update({"NetworkSettings.Networks." + name: name for name in networks_of(container)})
     names.update({f"Mounts[{name}].Name": name for name in workloads.volumes_of(container)})
-    for network in workloads.networks_of(container):
+    for network in networks_of(container):
         endpoint = mapping(dig(container, "NetworkSettings.Networks")).get(network)
         aliases = strings(mapping(endpoint).get("Aliases"))
         names.update({f"NetworkSettings.Networks.{network}.Aliases[{name!r}]": name for name in aliases})
@@ -68,8 +92,7 @@ def _references(container: Json, known: Context) -> list[Finding]:
     """What the container refers to must be in the inventory, or the plan would be a guess."""
     wanted = [("missing-image", "Image", text(container.get("Image")), known.images)]
     wanted += [
-        ("missing-network", "NetworkSettings.Networks." + name, name, known.networks)
-        for name in workloads.networks_of(container)
+        ("missing-network", "NetworkSettings.Networks." + name, name, known.networks) for name in networks_of(container)
     ]
     wanted += [("missing-volume", f"Mounts[{name}]", name, known.volumes) for name in workloads.volumes_of(container)]
     return [
@@ -82,35 +105,36 @@ def _references(container: Json, known: Context) -> list[Finding]:
 def _image(container: Json, known: Context) -> list[Finding]:
     """Without a name, an image of the containerd store has no ID that Podman knows as well."""
     document = known.images.get(text(container.get("Image")))
+    names = [] if document is None else [*image_names.names(document), text(document.get("Id"))]
+    if not all(image_names.is_valid(name) for name in names):
+        message = "Its image has a name or ID that Docker would not allow."
+        return [_blocker("invalid-name", container, "Image", message, _REINSPECT)]
+    typed = text(dig(container, "Config.Image"))
+    if document is not None and image_names.is_moved(typed, document):
+        message = f"{typed[:200]!r} is not the name of its image any more; it keeps the image that it has."
+        return [Finding(INFO, "moved-tag", name_of(container), "Config.Image", message, _NONE)]
     if document is None or not known.has_containerd_store or strings(document.get("RepoTags")):
         return []
     message = "Its image has no name, and in Docker's containerd store its ID is not the one that Podman will give it."
     return [_blocker("untagged-image", container, "Image", message, "Give it a name with docker tag.")]
 
 
-def _modes(container: Json) -> list[Finding]:
-    mode = text(dig(container, "HostConfig.NetworkMode"))
-    is_bridge = mode in ("", "default", "bridge") or mode in mapping(dig(container, "NetworkSettings.Networks"))
+def _state(container: Json) -> list[Finding]:
+    """What the container is doing that Podman would not take up."""
+    name, state = name_of(container), mapping(container.get("State"))
     found = []
-    if not is_bridge or mode in ("host", "none"):
-        message = f"The network mode {mode!r} is not translated yet."
-        found.append(_blocker("untranslated-option", container, "HostConfig.NetworkMode", message, _EXCLUDE))
-    if dig(container, "State.Paused") is True:
+    if state.get("Paused") is True:
         message, remedy = "The container is paused.", "Unpause or stop it, and assess again."
         found.append(_blocker("paused", container, "State.Paused", message, remedy))
-    return found
-
-
-_EXCLUDE = "Change the container, or leave its workload out with policy.exclude."
-
-
-def _mounts(container: Json) -> list[Finding]:
-    found = []
-    for mount in (mapping(item) for item in items(container.get("Mounts"))):
-        path = "Mounts[{}].Source".format(text(mount.get("Destination")))
-        if text(mount.get("Source")) in _DOCKER_SOCKETS:
-            message = "The container uses the Docker socket, which is not translated yet."
-            found.append(_blocker("docker-socket", container, path, message, _EXCLUDE))
+    if state.get("Dead") is True or state.get("Status") == "removing":
+        message, remedy = "Docker could not remove the container.", "Remove it with docker rm, and assess again."
+        found.append(_blocker("dead", container, "State.Status", message, remedy))
+    if state.get("Restarting") is True:
+        message = "Docker starts it again and again; under Podman it need not run better."
+        found.append(Finding(INFO, "restarting", name, "State.Restarting", message, "See docker logs."))
+    if label(container, COMPOSE + "oneoff") == "True":
+        message = "It was started once, by docker compose run; it becomes a unit that nothing starts."
+        found.append(Finding(INFO, "one-off", name, "Config.Labels", message, "Remove it if nobody needs it."))
     return found
 
 
@@ -129,30 +153,22 @@ def _writable_layer(container: Json, known: Context) -> list[Finding]:
     return [Finding(WARNING, "writable-layer", name_of(container), "SizeRw", message, remedy)]
 
 
-_NONE = "None needed."
-
-
 def _notes(container: Json, known: Context) -> list[Finding]:
     name, found = name_of(container), []
-    published, chosen = containers.ports(container)
-    if chosen:
+    published = ports.published(container)
+    if published.chosen:
         message = "Docker chose a port of the host; the one in use now is kept for good."
         found.append(Finding(INFO, "port-pinned", name, "HostConfig.PortBindings", message, _NONE))
-    if known.host.get("ipv6") is True and any(port["host_ip"] in ("", "::") for port in published):
+    if known.host.get("ipv6") is True and any(port["host_ip"] in ("", "::") for port in published.ports):
         message = (
             "Docker answered on IPv6 too; Podman publishes on IPv4 where the network of the container has no IPv6."
         )
         remedy = "Give the network IPv6 if clients use it."
         found.append(Finding(INFO, "ipv6-published", name, "HostConfig.PortBindings", message, remedy))
-    if mapping(dig(container, "HostConfig.LogConfig.Config")):
-        message = "Logs go to the journal; its own limits apply instead of the options of Docker's log driver."
-        found.append(Finding(INFO, "logs", name, "HostConfig.LogConfig.Config", message, "See journald.conf(5)."))
-    if dig(container, "Config.Healthcheck.StartInterval"):
-        message = (
-            "Podman has no shorter interval for the time of the start; it checks at the usual one from the beginning."
-        )
-        found.append(Finding(INFO, "health-start-interval", name, "Config.Healthcheck.StartInterval", message, _NONE))
-    if containers.starts_at_boot(container):
+    if dig(container, "Config.Domainname"):
+        message = "Podman has one name for a container: hostname(1) prints it with its domain."
+        found.append(Finding(INFO, "domainname", name, "Config.Domainname", message, _NONE))
+    if starts_at_boot(container):
         message = "systemd starts it at every boot and does not remember a manual stop."
         remedy = "To keep it stopped, mask its service."
         found.append(Finding(INFO, "manual-stop", name, "HostConfig.RestartPolicy", message, remedy))

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, strings, text
 
 _DOCKER_HUB = "docker.io"
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}\Z")
 
 
 def fully_qualified(name: str) -> str:
@@ -33,3 +36,16 @@ def reference(typed: str, image: Json) -> str:
     if wanted in known:
         return wanted
     return known[0] if known else text(image.get("Id")).split(":")[-1]
+
+
+def is_moved(typed: str, image: Json) -> bool:
+    """True when a container was created from a name that its image does not have (any more)."""
+    number = text(image.get("Id")).split(":")[-1]
+    is_id = bool(typed) and number.startswith(typed.split(":")[-1])
+    digests = [fully_qualified(name) for name in strings(image.get("RepoDigests"))]
+    return not is_id and fully_qualified(typed) not in [*names(image), *digests]
+
+
+def is_valid(name: str) -> bool:
+    """True for what can be a reference or an ID, and nothing else."""
+    return bool(_REFERENCE.match(name))

@@ -8,104 +8,203 @@ Source of the versions: the key tables of Podman's Quadlet generator, release by
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Tuple
+from typing import Callable, Iterable, Tuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Version
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import PlanError, Version
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import (
     Line,
-    is_single_line,
+    is_plain,
+    is_spaced,
+    spaced,
     unexpanded,
     word,
 )
 
-OLDEST: Version = (5, 0, 0)
-"""The oldest Podman that is planned for: the first with .pod units."""
+OLDEST: Version = (4, 4, 0)
+"""The oldest Podman that is planned for: the first with Quadlet."""
+PODS: Version = (5, 0, 0)
+"""The first Podman with .pod units."""
 START_WITH_POD: Version = (5, 3, 0)
 """The first Podman that can leave a member out when its pod starts."""
-
+NAMED_RESOURCES: Version = (4, 7, 0)
+"""The first Podman in which a .network or .volume unit says its object's name; before, it is systemd-UNIT."""
+NETWORK_ARGUMENTS: Version = (4, 6, 0)
+"""The first Podman in which .network and .volume units take PodmanArgs=."""
+CONTAINER_NETWORK: Version = (5, 3, 0)
+"""The first Podman in which Network= takes the file of another container."""
+NOTIFY_HEALTHY: Version = (4, 7, 0)
+"""The first Podman that can hold a start back until the container is healthy (podman-run(1), --sdnotify)."""
 NEVER: Version = (999, 0, 0)
+
+_ARGUMENT_LIMIT = 130000
+"""Bytes; Linux takes no longer argument of a program than 128 KiB (MAX_ARG_STRLEN)."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a key reads its value: which values it can carry, and how they are written."""
+
+    fits: Callable[[str], bool]
+    encode: Callable[[str], str]
+
+
+WHOLE = Style(is_plain, unexpanded)
+"""The rest of the line, as it is."""
+WORD = Style(lambda _value: True, word)
+"""Split like a command line: quotes and escapes."""
+SPACED = Style(is_spaced, spaced)
+"""Split at blanks."""
+LIST = Style(lambda _value: True, str)
+"""Words that are quoted already."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """How one option is written: ``key`` since ``since``, else ``--flag=value`` through PodmanArgs=."""
+    """How one option is written: ``key`` since ``since``, else ``flag`` through PodmanArgs=.
+
+    ``flag`` has ``{}`` where the value stands; without it, it is for the value ``true`` alone.
+    """
 
     key: str
     since: Version
     flag: str
-    encode: Callable[[str], str] = unexpanded
+    style: Style = WHOLE
+
+    def argument(self, value: str) -> str:
+        """The option as an argument of ``podman run`` and its siblings."""
+        return self.flag.replace("{}", value)
 
 
-def _row(key: str, since: str, flag: str, encode: Callable[[str], str] = unexpanded) -> Option:
+def _key(key: str, since: str, flag: str, style: Style = WHOLE) -> Option:
     major, minor = since.split(".")
-    return Option(key, (int(major), int(minor), 0), flag, encode)
+    return Option(key, (int(major), int(minor), 0), flag, style)
 
 
-def _flag_only(flag: str) -> Option:
+def _flag(flag: str) -> Option:
     return Option("", NEVER, flag)
 
 
 CONTAINER: dict[str, Option] = {
-    "image": _row("Image", "4.4", ""),
-    "name": _row("ContainerName", "4.4", "name"),
-    "pod": _row("Pod", "5.0", ""),
-    "start_with_pod": _row("StartWithPod", "5.3", ""),
-    "pull": _row("Pull", "4.6", "pull"),
-    "exec": _row("Exec", "4.4", "", str),
-    "entrypoint": _row("Entrypoint", "5.0", "entrypoint"),
-    "env": _row("Environment", "4.4", "env", word),
-    "unset_env": _flag_only("unsetenv"),
-    "secret": _row("Secret", "4.5", "secret"),
-    "label": _row("Label", "4.4", "label", word),
-    "user": _row("User", "4.8", "user"),
-    "workdir": _row("WorkingDir", "4.6", "workdir"),
-    "publish": _row("PublishPort", "4.4", "publish"),
-    "volume": _row("Volume", "4.4", "volume"),
-    "mount": _row("Mount", "4.5", "mount", word),
-    "network": _row("Network", "4.4", "network"),
-    "cap_add": _row("AddCapability", "4.4", "cap-add"),
-    "sysctl": _row("Sysctl", "4.6", "sysctl", word),
-    "pids_limit": _row("PidsLimit", "4.7", "pids-limit"),
-    "health_cmd": _row("HealthCmd", "4.5", "health-cmd"),
-    "health_interval": _row("HealthInterval", "4.5", "health-interval"),
-    "health_timeout": _row("HealthTimeout", "4.5", "health-timeout"),
-    "health_retries": _row("HealthRetries", "4.5", "health-retries"),
-    "health_start_period": _row("HealthStartPeriod", "4.5", "health-start-period"),
-    "notify": _row("Notify", "5.0", "sdnotify"),
-    "stop_signal": _row("StopSignal", "5.2", "stop-signal"),
-    "stop_timeout": _row("StopTimeout", "5.0", "stop-timeout"),
+    "image": _key("Image", "4.4", ""),
+    "name": _key("ContainerName", "4.4", "--name={}"),
+    "pod": _key("Pod", "5.0", ""),
+    "start_with_pod": _key("StartWithPod", "5.3", ""),
+    "pull": _key("Pull", "4.6", "--pull={}"),
+    "exec": _key("Exec", "4.4", "", LIST),
+    "entrypoint": _key("Entrypoint", "5.0", "--entrypoint={}"),
+    "env": _key("Environment", "4.4", "--env={}", WORD),
+    "unset_env": _flag("--unsetenv={}"),
+    "secret": _key("Secret", "4.5", "--secret={}"),
+    "label": _key("Label", "4.4", "--label={}", WORD),
+    "annotation": _key("Annotation", "4.4", "--annotation={}", WORD),
+    "user": _key("User", "4.8", "--user={}"),  # 4.4 to 4.7 make root of a name
+    "group_add": _key("GroupAdd", "5.1", "--group-add={}"),
+    "workdir": _key("WorkingDir", "4.6", "--workdir={}"),
+    "hostname": _key("HostName", "4.6", "--hostname={}"),
+    "tty": _flag("--tty"),
+    "interactive": _flag("--interactive"),
+    "init": _key("RunInit", "4.4", "--init"),
+    "stop_signal": _key("StopSignal", "5.2", "--stop-signal={}"),
+    "stop_timeout": _key("StopTimeout", "5.0", "--stop-timeout={}"),
+    "health_cmd": _key("HealthCmd", "4.5", "--health-cmd={}"),
+    "health_interval": _key("HealthInterval", "4.5", "--health-interval={}"),
+    "health_timeout": _key("HealthTimeout", "4.5", "--health-timeout={}"),
+    "health_retries": _key("HealthRetries", "4.5", "--health-retries={}"),
+    "health_start_period": _key("HealthStartPeriod", "4.5", "--health-start-period={}"),
+    "notify": _key("Notify", "5.0", "--sdnotify={}"),
+    "log_driver": _key("LogDriver", "4.5", "--log-driver={}"),
+    "log_opt": _key("LogOpt", "5.2", "--log-opt={}", SPACED),
+    "network": _key("Network", "4.4", "--network={}"),
+    "publish": _key("PublishPort", "4.4", "--publish={}"),
+    "expose": _key("ExposeHostPort", "4.4", "--expose={}"),
+    "mac_address": _flag("--mac-address={}"),
+    "dns": _key("DNS", "4.7", "--dns={}"),
+    "dns_option": _key("DNSOption", "4.7", "--dns-option={}"),
+    "dns_search": _key("DNSSearch", "4.7", "--dns-search={}"),
+    "add_host": _key("AddHost", "5.3", "--add-host={}"),
+    "volume": _key("Volume", "4.4", "--volume={}"),
+    "mount": _key("Mount", "4.5", "--mount={}", WORD),
+    "tmpfs": _key("Tmpfs", "4.7", "--tmpfs={}"),  # 4.5 and 4.6 refuse a second colon
+    "read_only": _key("ReadOnly", "4.4", "--read-only"),
+    "read_only_tmpfs": _key("ReadOnlyTmpfs", "4.8", "--read-only-tmpfs={}"),
+    "shm_size": _key("ShmSize", "4.7", "--shm-size={}"),
+    "ipc": _flag("--ipc={}"),
+    "pid": _flag("--pid={}"),
+    "uts": _flag("--uts={}"),
+    "cgroupns": _flag("--cgroupns={}"),
+    "userns": _key("UserNS", "4.5", "--userns={}"),
+    "uid_map": _key("UIDMap", "4.8", "--uidmap={}"),
+    "gid_map": _key("GIDMap", "4.8", "--gidmap={}"),
+    "sysctl": _key("Sysctl", "4.6", "--sysctl={}", SPACED),
+    "ulimit": _key("Ulimit", "5.0", "--ulimit={}"),  # 4.7 to 4.9 take one line only
+    "pids_limit": _key("PidsLimit", "4.7", "--pids-limit={}"),
+    "memory": _key("Memory", "5.5", "--memory={}"),
+    "memory_reservation": _flag("--memory-reservation={}"),
+    "memory_swap": _flag("--memory-swap={}"),
+    "oom_score_adj": _flag("--oom-score-adj={}"),
+    "cpus": _flag("--cpus={}"),
+    "cpu_shares": _flag("--cpu-shares={}"),
+    "cpu_period": _flag("--cpu-period={}"),
+    "cpu_quota": _flag("--cpu-quota={}"),
+    "cpuset_cpus": _flag("--cpuset-cpus={}"),
+    "cpuset_mems": _flag("--cpuset-mems={}"),
+    "blkio_weight": _flag("--blkio-weight={}"),
+    "blkio_weight_device": _flag("--blkio-weight-device={}"),
+    "device_read_bps": _flag("--device-read-bps={}"),
+    "device_write_bps": _flag("--device-write-bps={}"),
+    "device_read_iops": _flag("--device-read-iops={}"),
+    "device_write_iops": _flag("--device-write-iops={}"),
+    "device": _key("AddDevice", "4.4", "--device={}", SPACED),
+    "device_cgroup_rule": _flag("--device-cgroup-rule={}"),
+    "cap_add": _key("AddCapability", "4.4", "--cap-add={}", SPACED),
+    "cap_drop": _key("DropCapability", "4.4", "--cap-drop={}", SPACED),
+    "privileged": _flag("--privileged"),
+    "no_new_privileges": _key("NoNewPrivileges", "4.4", "--security-opt=no-new-privileges"),
+    "seccomp": _key("SeccompProfile", "4.4", "--security-opt=seccomp={}"),
+    "apparmor": _key("AppArmor", "5.8", "--security-opt=apparmor={}"),
+    "label_disable": _key("SecurityLabelDisable", "4.5", "--security-opt=label=disable"),
+    "label_type": _key("SecurityLabelType", "4.5", "--security-opt=label=type:{}"),
+    "label_level": _key("SecurityLabelLevel", "4.5", "--security-opt=label=level:{}"),
+    "label_user": _flag("--security-opt=label=user:{}"),
+    "label_role": _flag("--security-opt=label=role:{}"),
+    "mask": _key("Mask", "4.6", "--security-opt=mask={}", WORD),
+    "unmask": _key("Unmask", "4.6", "--security-opt=unmask={}", WORD),
+    "runtime": _key("GlobalArgs", "4.8", "", WORD),
 }
 
 POD: dict[str, Option] = {
-    "name": _row("PodName", "5.0", "name"),
-    "network": _row("Network", "5.0", "network"),
-    "alias": _row("NetworkAlias", "5.2", "network-alias"),
-    "publish": _row("PublishPort", "5.0", "publish"),
-    "add_host": _row("AddHost", "5.3", "add-host"),
-    "exit_policy": _row("ExitPolicy", "5.6", "exit-policy"),
-    "share": _flag_only("share"),
-    "sysctl": _flag_only("sysctl"),
+    "name": _key("PodName", "5.0", "--name={}"),
+    "share": _flag("--share={}"),
+    "exit_policy": _key("ExitPolicy", "5.6", "--exit-policy={}"),
+    "network": _key("Network", "5.0", "--network={}"),
+    "alias": _key("NetworkAlias", "5.2", "--network-alias={}"),
+    "publish": _key("PublishPort", "5.0", "--publish={}"),
+    "add_host": _key("AddHost", "5.3", "--add-host={}"),
+    "sysctl": _flag("--sysctl={}"),
+    "uid_map": _key("UIDMap", "5.3", "--uidmap={}"),
+    "gid_map": _key("GIDMap", "5.3", "--gidmap={}"),
 }
 
 NETWORK: dict[str, Option] = {
-    "name": _row("NetworkName", "4.7", ""),
-    "driver": _row("Driver", "4.4", "driver"),
-    "subnet": _row("Subnet", "4.4", "subnet"),
-    "gateway": _row("Gateway", "4.4", "gateway"),
-    "ip_range": _row("IPRange", "4.4", "ip-range"),
-    "ipv6": _row("IPv6", "4.4", "ipv6"),
-    "internal": _row("Internal", "4.4", "internal"),
-    "option": _row("Options", "4.4", "opt", word),
-    "label": _row("Label", "4.4", "label", word),
-    "interface": _row("InterfaceName", "5.6", "interface-name"),
+    "name": _key("NetworkName", "4.7", ""),
+    "driver": _key("Driver", "4.4", "--driver={}"),
+    "subnet": _key("Subnet", "4.4", "--subnet={}"),
+    "gateway": _key("Gateway", "4.4", "--gateway={}"),
+    "ip_range": _key("IPRange", "4.4", "--ip-range={}"),
+    "ipam_driver": _key("IPAMDriver", "4.4", "--ipam-driver={}"),
+    "ipv6": _key("IPv6", "4.4", "--ipv6"),
+    "internal": _key("Internal", "4.4", "--internal"),
+    "option": _key("Options", "4.4", "--opt={}", WORD),
+    "label": _key("Label", "4.4", "--label={}", WORD),
+    "interface": _key("InterfaceName", "5.6", "--interface-name={}"),
 }
 
 VOLUME: dict[str, Option] = {
-    "name": _row("VolumeName", "4.7", ""),
-    "label": _row("Label", "4.4", "label", word),
-    "device": _row("Device", "4.4", ""),
-    "type": _row("Type", "4.4", ""),
-    "options": _row("Options", "4.4", "opt", word),
+    "name": _key("VolumeName", "4.7", ""),
+    "label": _key("Label", "4.4", "--label={}", WORD),
+    "device": _key("Device", "4.4", "--opt=device={}"),
+    "type": _key("Type", "4.4", "--opt=type={}"),
+    "options": _key("Options", "4.4", "--opt=o={}"),
 }
 
 SECTIONS = {"Container": CONTAINER, "Pod": POD, "Network": NETWORK, "Volume": VOLUME}
@@ -114,13 +213,26 @@ Setting = Tuple[str, str]
 """An option by its name in the table, and its value."""
 
 
-def lines(section: str, settings: list[Setting], version: Version) -> list[Line]:
-    """The lines of a section for one version of Podman."""
+def lines(section: str, settings: Iterable[Setting], version: Version) -> list[Line]:
+    """The lines of a section for one version of Podman. PlanError when a value cannot be carried at all."""
     return [_line(SECTIONS[section][name], value, version) for name, value in settings]
 
 
 def _line(option: Option, value: str, version: Version) -> Line:
-    fits = option.encode is not unexpanded or is_single_line(value)
-    if version >= option.since and (fits or not option.flag):
-        return option.key, option.encode(value)
-    return "PodmanArgs", word(f"--{option.flag}={value}")
+    _require_argument(value)
+    if version >= option.since and option.style.fits(value):
+        return option.key, option.style.encode(value)
+    if not option.flag:
+        raise PlanError(f"{option.key}= cannot carry {value[:80]!r}")
+    return "PodmanArgs", word(option.argument(value))
+
+
+def _require_argument(value: str) -> None:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise PlanError("a value is not Unicode") from None
+    if size > _ARGUMENT_LIMIT:
+        raise PlanError(f"a value of {size} bytes is longer than an argument of a program can be")
+    if "\0" in value:
+        raise PlanError("a value contains the character NUL, which no argument can carry")

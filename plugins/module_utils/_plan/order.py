@@ -6,16 +6,23 @@ from __future__ import annotations
 
 from typing import Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import COMPOSE, label, name_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
+    COMPOSE,
+    label,
+    links_of,
+    name_of,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.networking import parents
 
 HEALTHY = "service_healthy"
 
 
-def dependencies(containers: Sequence[Json]) -> dict[str, dict[str, str]]:
-    """Container -> {container it depends on: condition}, from Compose's label.
+def dependencies(containers: Sequence[Json], names: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Container -> {container it depends on: condition}, from Compose's label, links and shared namespaces.
 
-    The label is ``service:condition:restart,...``; older versions of Compose write fewer fields.
+    The label is ``service:condition:restart,...``; older versions of Compose write fewer fields. ``names``: of
+    containers by ID.
     """
     by_service: dict[str, list[str]] = {}
     for container in containers:
@@ -29,6 +36,9 @@ def dependencies(containers: Sequence[Json]) -> dict[str, dict[str, str]]:
             for name in by_service.get(entry[0], [])
             if name != name_of(container)
         }
+        others = [target for target, _alias in links_of(container)] + parents(container, names)
+        for other in others:
+            found[name_of(container)].setdefault(other, "service_started")
     return found
 
 

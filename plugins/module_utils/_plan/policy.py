@@ -15,9 +15,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     strings,
 )
 
-GROUPINGS = ("auto", "pod", "network")
-_KEYS = {"grouping": str, "accept": list, "exclude": list, "projects": dict, "secrets": list}
-_PROJECT_KEYS = {"grouping": str}
+_CHOICES = {"grouping": ("auto", "pod", "network"), "hardening": ("docker", "podman"), "logs": ("journald", "k8s-file")}
+"""What can be chosen, the default first."""
+_OWN = dict.fromkeys(_CHOICES, str)
+_KEYS = {**_OWN, "accept": list, "exclude": list, "secrets": list, "projects": dict, "containers": dict}
+_ACCEPTED_BY_PATH = ("untranslated-option", "unknown-field", "daemon-option", "seccomp-profile")
+"""Blockers that can be lifted: the plan is complete without what they name."""
 
 
 def checked(policy: Any) -> Json:
@@ -25,11 +28,15 @@ def checked(policy: Any) -> Json:
     if policy is None:
         return {}
     _check_keys("policy", policy, _KEYS)
-    for name, project in mapping(policy.get("projects")).items():
-        _check_keys("policy.projects." + name, project, _PROJECT_KEYS)
-    for place in (policy, *mapping(policy.get("projects")).values()):
-        if place.get("grouping", "auto") not in GROUPINGS:
-            raise PlanError("policy: grouping is {!r}, not one of {}.".format(place["grouping"], ", ".join(GROUPINGS)))
+    places = {"policy": policy}
+    for kind in ("projects", "containers"):
+        for name, own in mapping(policy.get(kind)).items():
+            places[f"policy.{kind}.{name}"] = own
+            _check_keys(f"policy.{kind}.{name}", own, _OWN)
+    for place, own in places.items():
+        for key, choices in _CHOICES.items():
+            if own.get(key, choices[0]) not in choices:
+                raise PlanError("{}.{} is {!r}, not one of {}.".format(place, key, own[key], ", ".join(choices)))
     for rule in secret_rules(policy):
         try:
             re.compile(rule)
@@ -48,10 +55,13 @@ def _check_keys(place: str, value: Any, keys: dict[str, Any]) -> None:
             raise PlanError(f"{place}.{key} is not a {keys[key].__name__}.")
 
 
-def grouping_of(policy: Json, project: str) -> str:
-    """The wished grouping of a project, else of all."""
-    own = mapping(mapping(policy.get("projects")).get(project))
-    return str(own.get("grouping") or policy.get("grouping") or "auto")
+def choice(policy: Json, key: str, project: str = "", container: str = "") -> str:
+    """What the policy says for a container, else for its project, else for all."""
+    for kind, name in (("containers", container), ("projects", project)):
+        own = mapping(mapping(policy.get(kind)).get(name)).get(key)
+        if own:
+            return str(own)
+    return str(policy.get(key) or _CHOICES[key][0])
 
 
 def secret_rules(policy: Json) -> list[str]:
@@ -63,5 +73,5 @@ def is_accepted(finding: Finding, policy: Json) -> bool:
     """True when the policy accepts a finding: by code, by code and subject, or a field by its path."""
     ways: list[str] = [finding.code, f"{finding.code}:{finding.subject}"]
     if finding.severity == "blocker":
-        ways = [finding.path] if finding.code in ("untranslated-option", "unknown-field") else []
+        ways = [finding.path] if finding.code in _ACCEPTED_BY_PATH else []
     return any(way in strings(policy.get("accept")) for way in ways)

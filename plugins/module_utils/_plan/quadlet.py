@@ -36,6 +36,11 @@ def _control(char: str) -> str:
     return f"\\x{ord(char):02x}" if ord(char) < 32 or ord(char) == 127 else char
 
 
+def spaced(value: str) -> str:
+    """One word of a value that Quadlet splits at blanks only: backslashes stay, quotes keep blanks together."""
+    return unexpanded(f'"{value}"' if " " in value else value)
+
+
 def words(values: Iterable[str]) -> str:
     """A list of words; the caller keeps out what no quoting can carry (see ``is_splittable``)."""
     return " ".join(word(value) for value in values)
@@ -50,6 +55,16 @@ def is_single_line(value: str) -> bool:
     """True when a value can be written without quoting: no line break that would start a line of its own."""
     has_control = any(ord(char) < 32 or ord(char) == 127 for char in value)
     return not has_control and value == value.strip() and not value.endswith("\\")
+
+
+def is_plain(value: str) -> bool:
+    """True when a key that takes its value whole takes this one: 5.0 to 5.8.1 strip outer quotes (facts, 2.2)."""
+    return bool(value) and is_single_line(value) and not value.startswith('"') and not value.endswith('"')
+
+
+def is_spaced(value: str) -> bool:
+    """True for what ``spaced`` can carry."""
+    return is_plain(value) and not set(value) & set("\"'\\")
 
 
 def render(sections: Mapping[str, Sequence[Line]]) -> str:

@@ -4,78 +4,94 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from typing import NamedTuple
+from typing import Mapping, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import options, quadlet
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import labels, name_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import network_options, volume_options
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context, Services
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     Json,
     dig,
     items,
     mapping,
-    strings,
     text,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mounts import mounts_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import NAMED_RESOURCES, Setting
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.process import labels
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Unit
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}\Z")
-_ISOLATED_BY_DEFAULT = (6, 0, 0)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
-_PARITY_OPTIONS = ("suid", "dev")
-"""Podman mounts named volumes nosuid and nodev, Docker does not (facts, section 4)."""
 
 
 class Resource(NamedTuple):
     """A network or volume: its name in Docker, its unit, and its entry in the plan."""
 
     docker_name: str
-    file_name: str
-    unit: str
+    unit: Unit
     entry: Json
 
 
 def network(document: Json, context: Context, services: Services) -> Resource:
     """The .network unit with the same subnets, and the bridge that makes room for it."""
     name = text(document.get("Name"))
-    configs = [mapping(config) for config in items(dig(document, "IPAM.Config"))]
-    bridge = "pm-" + text(document.get("Id"))[:12]
-    settings = [("name", name), ("driver", "bridge"), ("interface", bridge)]
-    for config in configs:
-        settings += [
-            (option, text(config.get(key)))
-            for option, key in (("subnet", "Subnet"), ("gateway", "Gateway"), ("ip_range", "IPRange"))
-            if config.get(key)
-        ]
-    settings += [("ipv6", "true")] if document.get("EnableIPv6") is True else []
-    settings += [("internal", "true")] if document.get("Internal") is True else []
-    settings += [("option", "isolate=true")] if context.version < _ISOLATED_BY_DEFAULT else []
-    settings += labels(document.get("Labels"))
     base = services.choose(name, "-network")
+    number = text(document.get("Id"))[:12]
+    configs = [mapping(config) for config in items(dig(document, "IPAM.Config"))]
+    settings = network_options.settings(document, "pm-" + number, context.version) + labels(document.get("Labels"))
     entry = {
-        "name": name,
+        **_network_entry(name, base, settings, context),
         "docker_name": name,
         "docker_id": text(document.get("Id")),
-        "bridge": "br-" + text(document.get("Id"))[:12],
+        "bridge": network_options.bridge(document),
         "addresses": [_address(config) for config in configs if config.get("Gateway") and config.get("Subnet")],
-        "podman_bridge": bridge,
+    }
+    return Resource(name, _unit("Network", base + ".network", entry["name"], settings), entry)
+
+
+def link_network(workload: str, context: Context, services: Services) -> Resource:
+    """A network on which linked containers of Docker's default bridge know each other by name."""
+    base = services.choose(workload + "-links", "-network")
+    # A name that no bridge of Docker's networks gives.
+    bridge = "pm-" + hashlib.sha256(base.encode()).hexdigest()[:12]
+    settings = network_options.bridge_settings(bridge, context.version)
+    entry = {**_network_entry(base, base, settings, context), "docker_name": "bridge", "docker_id": None, "bridge": "",
+             "addresses": []}  # fmt: skip
+    return Resource("bridge", _unit("Network", base + ".network", entry["name"], settings), entry)
+
+
+def _network_entry(name: str, base: str, settings: Sequence[Setting], context: Context) -> Json:
+    return {
+        "name": _object_name(name, base, context),
+        "podman_bridge": dict(settings).get("interface", ""),
         "service": base + "-network.service",
     }
-    return Resource(name, base + ".network", _unit("Network", settings, context), entry)
+
+
+def _object_name(name: str, base: str, context: Context) -> str:
+    return name if context.version >= NAMED_RESOURCES else "systemd-" + base
+
+
+def _unit(section: str, file_name: str, name: str, settings: Sequence[Setting]) -> Unit:
+    named = [] if name.startswith("systemd-") else [("name", name)]
+    return Unit(file_name, section, [*named, *settings])
 
 
 def _address(config: Json) -> str:
     return "{}/{}".format(text(config.get("Gateway")), text(config.get("Subnet")).rpartition("/")[2])
 
 
-def volumes(containers: list[Json], context: Context, services: Services) -> list[Resource]:
+def volumes(containers: Sequence[Json], context: Context, services: Services) -> list[Resource]:
     """The volumes of a workload, each once. An anonymous one gets a name: Podman would delete it at every stop."""
     found = {}
     for container in containers:
-        for mount in items(container.get("Mounts")):
-            docker_name = text(mapping(mount).get("Name"))
-            if mapping(mount).get("Type") == "volume" and docker_name and docker_name not in found:
-                found[docker_name] = _volume(docker_name, container, mapping(mount), context, services)
+        for mount in mounts_of(container, "volume"):
+            docker_name = text(mount.get("Name"))
+            if docker_name and docker_name not in found:
+                found[docker_name] = _volume(docker_name, container, mount, context, services)
     return [found[name] for name in sorted(found)]
 
 
@@ -88,47 +104,20 @@ def _volume(docker_name: str, container: Json, mount: Json, context: Context, se
         while name in context.volumes:
             name += "-1"
     document = context.volumes.get(docker_name, {})
-    own = labels(document.get("Labels"))
+    own, driver = labels(document.get("Labels")), volume_options.settings(document)
     base = services.choose(name, "-volume")
-    entry = {
+    entry: Json = {
         "source": text(document.get("Mountpoint")) or text(mount.get("Source")),
         "docker_name": docker_name,
-        "name": name,
+        "name": _object_name(name, base, context),
         "path": destination,
         "strategy": "copy",
         "labels": dict(value.split("=", 1) for _option, value in own),
-        "driver_opts": {},
+        "driver_opts": {"o" if option == "options" else option: value for option, value in driver},
     }
-    return Resource(docker_name, base + ".volume", _unit("Volume", [("name", name), *own], context), entry)
+    return Resource(docker_name, _unit("Volume", base + ".volume", entry["name"], [*driver, *own]), entry)
 
 
-def _unit(section: str, settings: list[options.Setting], context: Context) -> str:
-    return quadlet.render({section: options.lines(section, settings, context.version)})
-
-
-def mounts(container: Json, volume_files: Json) -> list[options.Setting]:
-    """The mounts of a container; ``volume_files`` maps Docker's volume name to the file of its unit."""
-    return [_mount(mapping(mount), volume_files) for mount in items(container.get("Mounts"))]
-
-
-def _mount(mount: Json, volume_files: Json) -> options.Setting:
-    is_volume = mount.get("Type") == "volume"
-    source = volume_files[mount["Name"]] if is_volume else text(mount.get("Source"))
-    target = text(mount.get("Destination"))
-    modes = (["ro"] if mount.get("RW") is False else []) + (list(_PARITY_OPTIONS) if is_volume else [])
-    if ":" in source + target:
-        read_only = ",ro=true" if mount.get("RW") is False else ""
-        return "mount", f"type=bind,source={_csv(source)},destination={_csv(target)}{read_only}"
-    return "volume", ":".join([source, target] + ([",".join(modes)] if modes else []))
-
-
-def _csv(value: str) -> str:
-    return '"{}"'.format(value.replace('"', '""')) if "," in value or '"' in value else value
-
-
-def endpoint_aliases(container: Json, network_name: str) -> list[str]:
-    """The names a container has on a network, without the short ID that older engines list."""
-    endpoints = mapping(dig(container, "NetworkSettings.Networks"))
-    short_id = text(container.get("Id"))[:12]
-    found = strings(mapping(endpoints.get(network_name)).get("Aliases"))
-    return sorted({alias for alias in found if alias != short_id and alias != name_of(container)})
+def files(found: Sequence[Resource]) -> Mapping[str, str]:
+    """The unit of each resource, by its name in Docker."""
+    return {resource.docker_name: resource.unit.file_name for resource in found}

@@ -9,34 +9,40 @@ import json
 from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    container_fields,
     coverage,
     engine,
     fields,
+    network_options,
     registries,
+    resource_fields,
+    volume_options,
     workload,
     workloads,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
     policy as policies,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of, networks_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context, Services, context
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.findings import container_findings
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
     Finding,
     Json,
+    PlanError,
     parse_version,
     text,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Unit
 
 FORMAT = 1
 UNIT_DIR = "/etc/containers/systemd"
 
 _ROWS = {
-    "container": fields.index(fields.CONTAINER),
-    "network": fields.index(fields.NETWORK),
-    "volume": fields.index(fields.VOLUME),
+    "container": fields.index(container_fields.CONTAINER),
+    "network": fields.index(resource_fields.NETWORK),
+    "volume": fields.index(resource_fields.VOLUME),
 }
 
 
@@ -47,23 +53,8 @@ def make_plan(inventory: Any, policy: Any, podman_version: str) -> Json:
     """
     rules = policies.checked(policy)
     known = context(inventory, parse_version(podman_version))
-    services = Services(known.host)
-    excluded = set(rules.get("exclude", []))
     covered = {name_of(item): _coverage(item, known) for item in known.containers}
-    found = engine.findings(known) + registries.findings(known) + _document_findings(known)
-    planned: list[Json] = []
-    left: list[str] = []
-    for group in sorted(workloads.connect(known.containers), key=workload.name_of_group):
-        name = workload.name_of_group(group)
-        own = [item for member in group for item in _container_findings(member, covered[name_of(member)], known)]
-        if name in excluded:
-            left += [name_of(member) for member in group]
-            continue
-        if not any(item.severity == BLOCKER and not policies.is_accepted(item, rules) for item in own):
-            entry, more = workload.make(group, known, services, rules)
-            planned.append(entry)
-            own += more
-        found += own
+    made, left, found = _workloads(known, rules, covered)
     return _sealed(
         {
             "format": FORMAT,
@@ -76,12 +67,56 @@ def make_plan(inventory: Any, policy: Any, podman_version: str) -> Json:
             "engine": {"id": text(known.engine.get("id")), "data_root": known.data_root},
             "policy": rules,
             "registries": registries.registries(known),
-            "workloads": planned,
-            "left_on_docker": sorted(left),
+            "workloads": [item.entry for item in made],
+            "left_on_docker": left,
             "findings": [{**item.as_json(), "accepted": policies.is_accepted(item, rules)} for item in found],
             "coverage": covered,
         }
     )
+
+
+def drafts(inventory: Any, policy: Any, podman_version: str) -> list[Unit]:
+    """The units of the plan before they are written: settings of the option table, for tests against real generators."""
+    known = context(inventory, parse_version(podman_version))
+    return [unit for made in _workloads(known, policies.checked(policy), {})[0] for unit in made.units]
+
+
+def _workloads(
+    known: Context, rules: Json, covered: dict[str, dict[str, str]]
+) -> tuple[list[workload.Made], list[str], list[Finding]]:
+    """The workloads that can be planned, the names of containers that stay in Docker by policy, and all findings."""
+    services = Services(known.host)
+    excluded = set(rules.get("exclude", []))
+    found = engine.findings(known) + registries.findings(known) + _document_findings(known)
+    stuck = {item.subject for item in found if item.severity == BLOCKER and not policies.is_accepted(item, rules)}
+    planned: list[workload.Made] = []
+    left: list[str] = []
+    for group in sorted(workloads.connect(known.containers, known.names), key=workload.name_of_group):
+        own = [item for member in group for item in _container_findings(member, covered, known, rules)]
+        if workload.name_of_group(group) in excluded:
+            left += [name_of(member) for member in group]
+            continue
+        blocked = any(item.severity == BLOCKER and not policies.is_accepted(item, rules) for item in own)
+        if not blocked and not stuck & {used for member in group for used in _used(member)}:
+            try:
+                made = workload.make(group, known, services, rules)
+            except PlanError as error:
+                own.append(_unwritable(group, error))
+            else:
+                planned.append(made)
+                own += made.findings
+        found += own
+    return planned, sorted(left), found
+
+
+def _used(container: Json) -> list[str]:
+    return networks_of(container) + workloads.volumes_of(container)
+
+
+def _unwritable(group: list[Json], error: PlanError) -> Finding:
+    message = f"Its units cannot be written: {error}."
+    remedy = "Shorten or remove the value, or leave the workload out with policy.exclude."
+    return Finding(BLOCKER, "unwritable", workload.name_of_group(group), "", message, remedy)
 
 
 def _sealed(plan: Json) -> Json:
@@ -94,21 +129,27 @@ def _coverage(container: Json, known: Context) -> dict[str, str]:
     return coverage.coverage(container, _ROWS["container"], {"Config": known.image_config(container)}, own_defaults)
 
 
-def _container_findings(container: Json, covered: dict[str, str], known: Context) -> list[Finding]:
-    field_findings = coverage.findings(name_of(container), container, covered, _ROWS["container"])
-    return field_findings + container_findings(container, known)
+def _container_findings(
+    container: Json, covered: dict[str, dict[str, str]], known: Context, rules: Json
+) -> list[Finding]:
+    name = name_of(container)
+    own = covered.get(name) or _coverage(container, known)
+    found = coverage.findings(name, container, own, _ROWS["container"]) + container_findings(container, known, rules)
+    if name in covered:
+        covered[name] = coverage.with_findings(own, found)
+    return found
 
 
 def _document_findings(known: Context) -> list[Finding]:
     """The networks and volumes that containers use; what nobody uses stays where it is."""
-    used_networks = {name for item in known.containers for name in workloads.networks_of(item)}
+    used_networks = {name for item in known.containers for name in networks_of(item)}
     used_volumes = {name for item in known.containers for name in workloads.volumes_of(item)}
     found = []
-    for kind, used, documents in (
-        ("network", used_networks, known.networks),
-        ("volume", used_volumes, known.volumes),
+    for kind, used, documents, own_findings in (
+        ("network", used_networks, known.networks, network_options.findings),
+        ("volume", used_volumes, known.volumes, volume_options.findings),
     ):
         for name in sorted(used & set(documents)):
             covered = coverage.coverage(documents[name], _ROWS[kind], {}, {})
-            found += coverage.findings(name, documents[name], covered, _ROWS[kind])
+            found += coverage.findings(name, documents[name], covered, _ROWS[kind]) + own_findings(documents[name])
     return found

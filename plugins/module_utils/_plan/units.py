@@ -1,31 +1,43 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The units of containers and pods (private to the collection)."""
+"""The .container and .pod units of a workload (private to the collection)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
-    containers,
+    fields,
+    image_names,
+    limits,
+    logs,
+    mounts,
+    networking,
     options,
     order,
-    quadlet,
-    resources,
-    workloads,
+    policy,
+    ports,
+    process,
+    restart,
+    security,
+    user_namespace,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.container_fields import CONTAINER
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
+    name_of,
+    network_mode,
+    project_of,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, dig, mapping, text
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import START_WITH_POD, Setting
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import unexpanded
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Line, Unit
 
-_INSTALL = {"Install": [("WantedBy", "multi-user.target")]}
-
-PARITY_CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW")
-"""In Docker's default set and not in Podman's (facts, section 4)."""
-PARITY_SYSCTLS = ("net.ipv4.ip_unprivileged_port_start=0", "net.ipv4.ping_group_range=0 2147483647")
-"""Docker sets these in every network namespace of its own; Podman narrows the second and not the first."""
+POD_OPTIONS = ("publish", "add_host")
+"""Options of members that belong to the pod, which owns the network namespace."""
 
 
 @dataclass(frozen=True)
@@ -36,95 +48,132 @@ class Layout:
     pod_file: str
     pod_service: str
     services: Mapping[str, str]
-    image_refs: Mapping[str, str]
     network_files: Mapping[str, str]
-    volume_files: Json
+    volume_files: Mapping[str, str]
+    aliases: Mapping[str, list[str]]
     graph: Mapping[str, Mapping[str, str]]
-    published: Mapping[str, list[dict[str, Any]]]
     secrets: Mapping[str, list[Json]]
+    rules: Json
 
 
-def container_unit(container: Json, layout: Layout, context: Context) -> str:
-    """The .container unit: what the user set, Docker's defaults where Podman's differ, nothing of the image's."""
-    name = name_of(container)
-    config, image = mapping(container.get("Config")), context.image_config(container)
-    settings: list[Setting] = [("image", layout.image_refs[name]), ("name", name), ("pull", "never")]
-    settings += _place(container, layout, context)
-    settings += containers.command(config, image)
-    settings += containers.identity(config, image)
-    settings += containers.environment(config, image, layout.secrets[name])
-    settings += containers.labels(config.get("Labels"), image.get("Labels"))
-    settings += resources.mounts(container, layout.volume_files)
-    settings += containers.health(config)
-    settings += [("cap_add", capability) for capability in PARITY_CAPABILITIES]
-    settings += [("pids_limit", str(dig(container, "HostConfig.PidsLimit") or -1))]
-    awaited = _is_awaited_healthy(name, layout) and containers.has_health_check(config)
-    settings += [("notify", "healthy")] if awaited else []
-    sections = {
-        "Unit": _order(container, layout, context),
-        "Container": options.lines("Container", settings, context.version),
-        "Service": containers.restart(container) + _timeouts(config, awaited),
-    }
-    if not layout.pod_file and containers.starts_at_boot(container):
-        sections.update(_INSTALL)
-    return quadlet.render(sections)
+def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
+    """What the user set, Docker's defaults where Podman's differ, nothing of the image's."""
+    name, config = name_of(container), mapping(container.get("Config"))
+    awaited = _is_awaited_healthy(name, layout) and process.has_health_check(config)
+    notifies = awaited and known.version >= options.NOTIFY_HEALTHY
+    settings: list[Setting] = [("image", image_reference(container, known)), ("name", name), ("pull", "never")]
+    settings += _member(container, layout, known) if layout.pod_file else _alone(container, layout, known)
+    settings += [("notify", "healthy")] if notifies else []
+    return Unit(
+        layout.services[name][: -len(".service")] + ".container",
+        "Container",
+        settings,
+        unit=_order(container, layout, known),
+        service=[
+            *restart.service_lines(container, known.systemd),
+            *limits.slice_lines(container),
+            *_timeouts(config, notifies),
+        ],
+        is_wanted=not layout.pod_file and starts_at_boot(container),
+    )
+
+
+def image_reference(container: Json, known: Context) -> str:
+    """What the unit calls the image."""
+    typed = text(dig(container, "Config.Image"))
+    return image_names.reference(typed, known.images.get(text(container.get("Image")), {}))
+
+
+def own_settings(container: Json, layout: Layout, known: Context) -> list[Setting]:
+    """All that the container has, wherever it will be written."""
+    name, config, image = name_of(container), mapping(container.get("Config")), known.image_config(container)
+    choice = {key: policy.choice(layout.rules, key, project_of(container), name) for key in ("hardening", "logs")}
+    hardened = choice["hardening"] == "podman"
+    return [
+        *process.command(config, image),
+        *process.identity(container, image),
+        *process.environment(config, image, layout.secrets[name]),
+        *process.labels(config.get("Labels"), image.get("Labels")),
+        *process.health(config),
+        *mounts.settings(container, layout.volume_files),
+        *ports.settings(container),
+        *ports.exposed(container, image),
+        *fields.settings(container, CONTAINER),
+        *networking.shared(container, known.names),
+        *networking.sysctls(container, hardened),
+        *security.settings(container, hardened),
+        *limits.settings(container, known.limits_of(container), hardened),
+        *logs.settings(container, choice["logs"]),
+    ]
+
+
+def _alone(container: Json, layout: Layout, known: Context) -> list[Setting]:
+    """With networks and ports of its own."""
+    left_out = networking.NOT_SHARED.get(network_mode(container)[0], ())
+    networks = networking.settings(container, layout.network_files, layout.aliases, layout.services, known)
+    maps = user_namespace.settings(known, container)
+    return networks + maps + [item for item in own_settings(container, layout, known) if item[0] not in left_out]
+
+
+def _member(container: Json, layout: Layout, known: Context) -> list[Setting]:
+    """In the pod, which owns the network namespace."""
+    late = known.version >= START_WITH_POD and not starts_at_boot(container)
+    own = [item for item in own_settings(container, layout, known) if not _is_of_pod(item) and item[0] != "expose"]
+    return [("pod", layout.pod_file), *([("start_with_pod", "false")] if late else []), *own]
+
+
+def _is_of_pod(setting: Setting) -> bool:
+    return setting[0] in POD_OPTIONS or (setting[0] == "sysctl" and setting[1].startswith("net."))
 
 
 def _is_awaited_healthy(name: str, layout: Layout) -> bool:
     return any(needs.get(name) == order.HEALTHY for needs in layout.graph.values())
 
 
-def _timeouts(config: Json, awaited: bool) -> list[tuple[str, str]]:
+def _timeouts(config: Json, notifies: bool) -> list[Line]:
     """Docker never killed a service for recovering slowly, and waited as long as the stop timeout says."""
     stop = config.get("StopTimeout")
-    lines = [("TimeoutStartSec", "infinity")] if awaited else []
-    return lines + ([("TimeoutStopSec", str(stop + 30))] if isinstance(stop, int) and stop > 0 else [])
+    lines = [("TimeoutStartSec", "infinity")] if notifies else []
+    if not isinstance(stop, int):
+        return lines
+    return [*lines, ("TimeoutStopSec", "infinity" if stop < 0 else str(stop + 30))]
 
 
-def _place(container: Json, layout: Layout, context: Context) -> list[Setting]:
-    """Where the container lives: in the pod, or on networks of its own with ports of its own."""
+def _order(container: Json, layout: Layout, known: Context) -> list[Line]:
+    """Compose's order. Never Requires=: one restart would take the neighbours down (facts, section 6).
+
+    What lives in another container's namespace cannot outlive it, and starts again with it.
+    """
     name = name_of(container)
-    if layout.pod_file:
-        late = context.version >= START_WITH_POD and not containers.starts_at_boot(container)
-        return [("pod", layout.pod_file)] + ([("start_with_pod", "false")] if late else [])
-    primary = text(dig(container, "HostConfig.NetworkMode"))
-    settings: list[Setting] = []
-    for network in sorted(workloads.networks_of(container), key=lambda item: item != primary):
-        aliases = ",".join("alias=" + alias for alias in resources.endpoint_aliases(container, network))
-        settings.append(("network", layout.network_files[network] + (":" + aliases if aliases else "")))
-    settings = settings or [("network", "podman")]
-    settings += [("sysctl", sysctl) for sysctl in PARITY_SYSCTLS]
-    return settings + [containers.publish(port) for port in layout.published[name]]
+    by_name = {name_of(other): other for other in known.containers}
+    parents = [other for other in networking.parents(container, known.names) if other in layout.services]
+    needs = [other for other in sorted(layout.graph.get(name, {})) if other in layout.services and other not in parents]
+    lines = [("Description", unexpanded(f"{name}, moved from Docker"))]
+    lines += [("After", layout.services[other]) for other in [*needs, *parents]]
+    lines += [("Wants", layout.services[other]) for other in needs if starts_at_boot(by_name[other])]
+    lines += [(key, layout.services[other]) for other in parents for key in ("BindsTo", "PartOf")]
+    if mounts.uses_docker_socket(container):
+        lines += [("After", "podman.socket"), ("Wants", "podman.socket")]
+    return lines + restart.unit_lines(container)
 
 
-def _order(container: Json, layout: Layout, context: Context) -> list[tuple[str, str]]:
-    """Compose's order. Never Requires=: one restart would take the neighbours down (facts, section 6)."""
-    name = name_of(container)
-    by_name = {name_of(other): other for other in context.containers}
-    needs = [other for other in sorted(layout.graph.get(name, {})) if other in layout.services]
-    lines = [("Description", quadlet.unexpanded(f"{name}, moved from Docker"))]
-    lines += [("After", layout.services[other]) for other in needs]
-    lines += [("Wants", layout.services[other]) for other in needs if containers.starts_at_boot(by_name[other])]
-    return lines + containers.start_limit(container)
-
-
-def pod_unit(members: Sequence[Json], layout: Layout, context: Context) -> str:
-    """The .pod unit: the ports, networks and names of all members; it shares the network and nothing else."""
-    networks = sorted(layout.network_files)
+def pod_unit(members: Sequence[Json], layout: Layout, known: Context) -> Unit:
+    """The ports, networks and names of all members; it shares the network and nothing else."""
     names = {name_of(member) for member in members}
     for member in members:
-        for network in networks:
-            names.update(resources.endpoint_aliases(member, network))
+        for network in layout.network_files:
+            names.update(networking.endpoint_aliases(member, network), layout.aliases.get(name_of(member), []))
+    own = dict.fromkeys(item for member in members for item in own_settings(member, layout, known) if _is_of_pod(item))
     settings: list[Setting] = [("name", layout.name), ("share", "net"), ("exit_policy", "continue")]
-    settings += [("network", layout.network_files[network]) for network in networks]
+    settings += [("network", layout.network_files[network]) for network in sorted(layout.network_files)]
+    settings += user_namespace.settings(known)
     settings += [("alias", name) for name in sorted(names)]
     settings += [("add_host", name + ":127.0.0.1") for name in sorted(names)]
-    settings += [("sysctl", sysctl) for sysctl in PARITY_SYSCTLS]
-    settings += [containers.publish(port) for member in members for port in layout.published[name_of(member)]]
-    sections = {
-        "Unit": [("Description", quadlet.unexpanded(f"{layout.name}, moved from Docker"))],
-        "Pod": options.lines("Pod", settings, context.version),
-    }
-    if any(containers.starts_at_boot(member) for member in members):
-        sections.update(_INSTALL)
-    return quadlet.render(sections)
+    settings += own
+    return Unit(
+        layout.pod_file,
+        "Pod",
+        settings,
+        unit=[("Description", unexpanded(f"{layout.name}, moved from Docker"))],
+        is_wanted=any(starts_at_boot(member) for member in members),
+    )

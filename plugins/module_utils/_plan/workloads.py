@@ -7,47 +7,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import ports
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
     COMPOSE,
+    is_on_default_bridge,
     label,
+    links_of,
     name_of,
-    ports,
-    starts_at_boot,
+    network_mode,
+    networks_of,
+    project_of,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     Json,
     Version,
     dig,
-    items,
+    is_empty,
     mapping,
     strings,
     text,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import START_WITH_POD
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mounts import mounts_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.networking import endpoint_of, mac_address
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import PODS, START_WITH_POD
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
 
-BUILT_IN_NETWORKS = ("bridge", "host", "none")
 _ANY_ADDRESS = ("0.0.0.0", "::", "127.0.0.1", "::1")
-
-
-def project_of(container: Json) -> str:
-    """The Compose project, empty when it belongs to none."""
-    return label(container, COMPOSE + "project")
-
-
-def networks_of(container: Json) -> list[str]:
-    """The user-defined networks of a container."""
-    return [name for name in mapping(dig(container, "NetworkSettings.Networks")) if name not in BUILT_IN_NETWORKS]
 
 
 def volumes_of(container: Json) -> list[str]:
     """The named and anonymous volumes of a container."""
-    mounts = [mapping(mount) for mount in items(container.get("Mounts"))]
-    return [text(mount.get("Name")) for mount in mounts if mount.get("Type") == "volume" and mount.get("Name")]
+    return [text(mount.get("Name")) for mount in mounts_of(container, "volume") if mount.get("Name")]
 
 
-def connect(containers: Sequence[Json]) -> list[list[Json]]:
+def connect(containers: Sequence[Json], by_id: Mapping[str, str]) -> list[list[Json]]:
     """Containers grouped by what connects them (design: "Which containers move together"), in their order."""
-    by_id = {text(container.get("Id")): name_of(container) for container in containers}
     groups: list[tuple[set[str], list[Json]]] = []
     for container in containers:
         tokens, members = set(_tokens(container, by_id)), [container]
@@ -74,8 +68,8 @@ def _tokens(container: Json, by_id: Mapping[str, str]) -> Iterator[str]:
         kind, _colon, other = text(host_config.get(key)).partition(":")
         if kind == "container":
             yield "container:" + by_id.get(other, other)
-    for link in strings(host_config.get("Links")):
-        yield "container:" + link.split(":")[0].lstrip("/")
+    for target, _alias in links_of(container):
+        yield "container:" + target
     for source in strings(host_config.get("VolumesFrom")):
         yield "container:" + by_id.get(source.split(":")[0], source.split(":")[0])
 
@@ -114,6 +108,49 @@ def _not_scaled(candidate: Candidate) -> str:
     return f"The service {scaled[0]} is scaled." if scaled else ""
 
 
+def _has_pods(candidate: Candidate) -> str:
+    return "" if candidate.version >= PODS else "This Podman has no units for pods; they begin with 5.0."
+
+
+def _own_namespaces(candidate: Candidate) -> str:
+    for container in candidate.containers:
+        kind = network_mode(container)[0]
+        if kind in ("host", "none", "container"):
+            return f"{name_of(container)} has the network mode {kind}."
+        if is_on_default_bridge(container):
+            return f"{name_of(container)} is on Docker's default bridge."
+    return ""
+
+
+def _no_own_settings(candidate: Candidate) -> str:
+    for container in candidate.containers:
+        for key in ("Dns", "DnsOptions", "DnsSearch"):
+            if not is_empty(dig(container, "HostConfig." + key)):
+                return f"{name_of(container)} has name servers of its own."
+        for network in networks_of(container):
+            config = mapping(endpoint_of(container, network).get("IPAMConfig"))
+            if config.get("IPv4Address") or config.get("IPv6Address"):
+                return f"{name_of(container)} has an address of its own."
+            if mac_address(container, network):
+                return f"{name_of(container)} has a MAC address of its own."
+    return ""
+
+
+def _no_conflict(candidate: Candidate) -> str:
+    """Settings that belong to the network namespace can be shared only when they are the same."""
+    seen: dict[str, tuple[str, str]] = {}
+    for container in candidate.containers:
+        sysctls = mapping(dig(container, "HostConfig.Sysctls"))
+        pairs = [("kernel setting " + key, text(value)) for key, value in sysctls.items() if key.startswith("net.")]
+        hosts = [entry.partition(":") for entry in strings(dig(container, "HostConfig.ExtraHosts"))]
+        pairs += [("address for the name " + name, address) for name, _colon, address in hosts]
+        for what, value in pairs:
+            owner, known = seen.setdefault(what, (name_of(container), value))
+            if known != value:
+                return f"{owner} and {name_of(container)} have another {what}."
+    return ""
+
+
 def _same_networks(candidate: Candidate) -> str:
     sets = {tuple(sorted(networks_of(container))) for container in candidate.containers}
     if len(sets) > 1:
@@ -133,7 +170,7 @@ def _no_port_twice(candidate: Candidate) -> str:
 
 def _ports_of(container: Json, listening: Mapping[str, list[dict[str, Any]]]) -> set[tuple[str, int]]:
     """Published, exposed, and what the kernel shows listening, as (protocol, port)."""
-    used = {(text(port["proto"]), int(port["container_port"])) for port in ports(container)[0]}
+    used = {(text(port["proto"]), int(port["container_port"])) for port in ports.published(container).ports}
     for spec in mapping(dig(container, "Config.ExposedPorts")):
         number, _slash, proto = spec.partition("/")
         if number.isdigit():
@@ -164,9 +201,13 @@ def _nobody_discovers(candidate: Candidate) -> str:
 
 
 _RULES: tuple[Callable[[Candidate], str], ...] = (
+    _has_pods,
     _one_project,
     _not_scaled,
+    _own_namespaces,
     _same_networks,
+    _no_own_settings,
+    _no_conflict,
     _no_port_twice,
     _no_own_address,
     _all_start,

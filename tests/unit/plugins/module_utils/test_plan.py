@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import fields, report
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import report
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import PlanError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.documents import (
@@ -85,21 +85,23 @@ def test_what_the_image_says_stands_in_no_unit():
 
 
 @pytest.mark.parametrize(
-    ("change", "path"),
+    ("change", "code", "path"),
     [
-        ({"HostConfig__Devices": [{"PathOnHost": "/dev/kvm"}]}, "HostConfig.Devices"),
-        ({"HostConfig__Privileged": True}, "HostConfig.Privileged"),
-        ({"HostConfig__NetworkMode": "host"}, "HostConfig.NetworkMode"),
-        ({"HostConfig__ShmSize": 1}, "HostConfig.ShmSize"),
-        ({"Config__Hostname": "own"}, "Config.Hostname"),
-        ({"Mounts": [volume_mount("v", Driver="nfs")]}, "Mounts[/data].Driver"),
+        ({"HostConfig__AutoRemove": True}, "auto-remove", "HostConfig.AutoRemove"),
+        ({"HostConfig__VolumeDriver": "nfs"}, "no-equivalent", "HostConfig.VolumeDriver"),
+        ({"HostConfig__SecurityOpt": ["seccomp={}"]}, "seccomp-profile", "HostConfig.SecurityOpt"),
+        ({"HostConfig__SecurityOpt": ["spell=strong"]}, "untranslated-option", "HostConfig.SecurityOpt"),
+        ({"HostConfig__NetworkMode": "container:gone"}, "missing-container", "HostConfig.NetworkMode"),
+        ({"HostConfig__Binds": ["/a:/b"]}, "mount-missing", "HostConfig.Binds[/a:/b]"),
+        ({"Mounts": [volume_mount("v", Driver="nfs")]}, "no-equivalent", "Mounts[/data].Driver"),
+        ({"Mounts": [volume_mount("v", Type="npipe")]}, "mount-type", "Mounts[/data].Type"),
     ],
 )
-def test_what_is_not_translated_yet_is_a_blocker_with_its_path(change, path):
+def test_what_podman_has_nothing_like_is_a_blocker_with_its_path(change, code, path):
     made = plan([container(**change)])
-    assert codes(made) == {("untranslated-option", path)}
+    assert codes(made) == {(code, path)}
     assert made["workloads"] == []
-    assert made["coverage"]["web"][path] == "blocker" or path == "HostConfig.NetworkMode"
+    assert made["coverage"]["web"].get(path, "blocker") == "blocker"
     assert any("web" in line and path in line for line in report.obstacles(made))
 
 
@@ -110,7 +112,7 @@ def test_a_field_that_nobody_knows_is_a_blocker_that_the_policy_lifts_by_its_pat
 
 
 def test_an_excluded_workload_stays_on_docker_and_blocks_nothing():
-    made = plan([container(HostConfig__Privileged=True), container("cache")], {"exclude": ["web"]})
+    made = plan([container(HostConfig__AutoRemove=True), container("cache")], {"exclude": ["web"]})
     assert report.obstacles(made) == []
     assert made["left_on_docker"] == ["web"]
     assert [workload["name"] for workload in made["workloads"]] == ["cache"]
@@ -264,10 +266,10 @@ def test_a_policy_with_a_typing_error_is_refused(policy, place):
         ({"info": {"Swarm": {"LocalNodeState": "active"}}}, "swarm"),
         ({"info": {"SecurityOptions": ["name=rootless"]}}, "engine-mode"),
         ({"info": {"CgroupVersion": "1"}}, "cgroup-v1"),
-        ({"config": {"daemon_json": {"icc": False}}}, "daemon-option"),
-        ({"config": {"daemon_json": {"live-restore": True}}}, ""),
-        ({"config": {"daemon_json": {"default-ulimits": {"nofile": {}}}}}, "daemon-option"),
-        ({"config": {"flags": ["--init"]}}, "daemon-option"),
+        ({"config": {"daemon_json": {"teleport": "mars"}}}, "daemon-option"),
+        ({"config": {"flags": ["--teleport", "mars"]}}, "daemon-option"),
+        ({"config": {"daemon_json": {"live-restore": True, "icc": True}}}, ""),
+        ({"config": {"flags": ["--init"]}}, ""),
         ({"config": {"flags": ["-H", "fd://", "--containerd=/run/c.sock", "--registry-mirror=http://m"]}}, ""),
     ],
 )
@@ -289,8 +291,15 @@ def test_an_id_of_the_containerd_store_is_not_taken_for_that_of_podman():
     assert codes(plan([container()], images=nameless)) == set()
 
 
-def test_a_podman_without_pods_is_a_blocker():
-    assert ("podman-too-old", "podman_version") in codes(plan([container()], version="4.9.3"))
+def test_a_podman_without_quadlet_is_a_blocker():
+    assert ("podman-too-old", "podman_version") in codes(plan([container()], version="4.3.1"))
+
+
+def test_a_podman_without_pods_keeps_a_project_on_its_network():
+    made = plan([service("blog", "a"), service("blog", "b")], version="4.9.3")
+    assert report.obstacles(made) == []
+    assert made["workloads"][0]["grouping"] == "network"
+    assert ("no-pods", "podman_version") in codes(made, "info")
 
 
 def test_registries_carry_over_without_credentials():
@@ -305,8 +314,3 @@ def test_registries_carry_over_without_credentials():
 def test_the_same_inventory_gives_the_same_hash_in_any_order():
     first, second = container("a"), container("b")
     assert plan([first, second])["hash"] == plan([second, first])["hash"]
-
-
-def test_every_path_has_one_row():
-    for rows in (fields.CONTAINER, fields.NETWORK, fields.VOLUME):
-        assert len(rows) == len(fields.index(rows))

@@ -1,0 +1,210 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is mounted into a container (private to the collection).
+
+Mounts is what Docker made of Binds, VolumesFrom, the image's volumes and HostConfig.Mounts. Only --tmpfs stands
+somewhere else, and some options of HostConfig.Mounts are not repeated there.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, Mapping
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.image_names import fully_qualified
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    BLOCKER,
+    INFO,
+    WARNING,
+    Finding,
+    Json,
+    dig,
+    items,
+    mapping,
+    strings,
+    text,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+
+DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
+PODMAN_SOCKET = "/run/podman/podman.sock"
+PARITY_OPTIONS = ("suid", "dev")
+"""Podman mounts named volumes nosuid and nodev, Docker does not (facts, section 4)."""
+
+_BIND_MODES = ("z", "Z")
+_KNOWN_MODES = {"", "z", "Z", "ro", "rw", "nocopy", "rprivate", "private", "rshared", "shared", "rslave", "slave"}
+_TMPFS_OPTIONS = {"rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "noatime", "nodiratime", "relatime"}
+
+
+def settings(container: Json, volume_files: Mapping[str, str]) -> list[Setting]:
+    """All mounts; ``volume_files`` maps Docker's volume name to the file of its unit."""
+    return [
+        *(_mount(mount, _details(container, mount), volume_files) for mount in mounts_of(container, "bind", "volume")),
+        *_image_mounts(container),
+        *_tmpfs(container),
+        *_read_only(container),
+    ]
+
+
+def mounts_of(container: Json, *kinds: str) -> list[Json]:
+    """The entries of Mounts of some types."""
+    return [mount for mount in map(mapping, items(container.get("Mounts"))) if mount.get("Type") in kinds]
+
+
+def _details(container: Json, mount: Json) -> Json:
+    """The entry of HostConfig.Mounts that asked for a mount."""
+    asked = (mapping(item) for item in items(dig(container, "HostConfig.Mounts")))
+    return next((item for item in asked if item.get("Target") == mount.get("Destination")), {})
+
+
+def _mount(mount: Json, details: Json, volume_files: Mapping[str, str]) -> Setting:
+    is_volume = mount.get("Type") == "volume"
+    source = volume_files[mount["Name"]] if is_volume else _bind_source(mount)
+    target, given = text(mount.get("Destination")), text(mount.get("Mode")).split(",")
+    modes = ["ro"] if mount.get("RW") is False else []
+    if is_volume:
+        no_copy = "nocopy" in given or dig(details, "VolumeOptions.NoCopy") is True
+        modes += [*PARITY_OPTIONS, *(["nocopy"] if no_copy else [])]
+    else:
+        modes += [mode for mode in given if mode in _BIND_MODES]
+        propagation = text(mount.get("Propagation"))
+        modes += [propagation] if propagation not in ("", "rprivate") else []
+        if ":" in source + target or dig(details, "BindOptions.NonRecursive") is True:
+            return "mount", _long_form(source, target, modes, dig(details, "BindOptions.NonRecursive") is True)
+    return "volume", ":".join([source, target] + ([",".join(modes)] if modes else []))
+
+
+def _bind_source(mount: Json) -> str:
+    source = text(mount.get("Source"))
+    return PODMAN_SOCKET if source in DOCKER_SOCKETS else source
+
+
+def _long_form(source: str, target: str, modes: list[str], is_flat: bool) -> str:
+    words = ["type=bind", _csv(f"source={source}"), _csv(f"destination={target}")]
+    words += ["bind-nonrecursive"] if is_flat else []
+    names = {"ro": "ro=true", "z": "relabel=shared", "Z": "relabel=private"}
+    return ",".join(words + [names.get(mode, f"bind-propagation={mode}") for mode in modes])
+
+
+def _csv(value: str) -> str:
+    return '"{}"'.format(value.replace('"', '""')) if "," in value or '"' in value else value
+
+
+def _image_mounts(container: Json) -> Iterator[Setting]:
+    for mount in map(mapping, items(dig(container, "HostConfig.Mounts"))):
+        if mount.get("Type") == "image":
+            source, target = fully_qualified(text(mount.get("Source"))), text(mount.get("Target"))
+            yield "mount", ",".join(["type=image", _csv(f"source={source}"), _csv(f"destination={target}")])
+
+
+def _tmpfs(container: Json) -> Iterator[Setting]:
+    """Docker mounts --tmpfs noexec and never fills it from the image; a size without unit is in bytes for both."""
+    for target, options in sorted(mapping(dig(container, "HostConfig.Tmpfs")).items()):
+        yield "tmpfs", _tmpfs_value(target, [option for option in text(options).split(",") if option])
+    for mount in map(mapping, items(dig(container, "HostConfig.Mounts"))):
+        if mount.get("Type") == "tmpfs":
+            yield "tmpfs", _tmpfs_value(text(mount.get("Target")), _tmpfs_options(mount))
+
+
+def _tmpfs_options(mount: Json) -> list[str]:
+    asked = mapping(mount.get("TmpfsOptions"))
+    size, mode = asked.get("SizeBytes"), asked.get("Mode")
+    named = ["=".join(strings(pair)) for pair in items(asked.get("Options"))]
+    return [
+        *(["ro"] if mount.get("ReadOnly") is True else []),
+        *([f"size={size}"] if isinstance(size, int) and size else []),
+        *([f"mode={mode:o}"] if isinstance(mode, int) and mode else []),
+        *named,
+    ]
+
+
+def _tmpfs_value(target: str, options: list[str]) -> str:
+    known = [option for option in options if _is_tmpfs_option(option)]
+    known += [] if {"exec", "noexec"} & set(known) else ["noexec"]
+    return ":".join([target, ",".join([*known, "notmpcopyup"])])
+
+
+def _is_tmpfs_option(option: str) -> bool:
+    return option in _TMPFS_OPTIONS or option.partition("=")[0] in ("size", "mode")
+
+
+def _read_only(container: Json) -> list[Setting]:
+    """Docker adds no writable folders to a root file system that is read-only, Podman does."""
+    if dig(container, "HostConfig.ReadonlyRootfs") is not True:
+        return []
+    return [("read_only", "true"), ("read_only_tmpfs", "false")]
+
+
+def uses_docker_socket(container: Json) -> bool:
+    """True when the Docker socket is mounted into it."""
+    return any(text(mount.get("Source")) in DOCKER_SOCKETS for mount in mounts_of(container, "bind"))
+
+
+def findings(container: Json) -> list[Finding]:
+    """Mounts that Podman has no word for, and those that are not among Mounts."""
+    return [*_unknown_types(container), *_unknown_options(container), *_missing(container), *_socket(container)]
+
+
+def _unknown_types(container: Json) -> Iterator[Finding]:
+    kinds = [("Mounts", mount, "Destination") for mount in mounts_of(container)]
+    kinds = [("Mounts", mapping(mount), "Destination") for mount in items(container.get("Mounts"))]
+    kinds += [("HostConfig.Mounts", mapping(mount), "Target") for mount in items(dig(container, "HostConfig.Mounts"))]
+    for place, mount, key in kinds:
+        if mount.get("Type") not in ("bind", "volume", "tmpfs", "image"):
+            path = "{}[{}].Type".format(place, text(mount.get(key)))
+            message = "Podman has no mount of type {!r}.".format(text(mount.get("Type"))[:80])
+            yield Finding(BLOCKER, "mount-type", name_of(container), path, message, "Use a volume or a bind mount.")
+
+
+def _unknown_options(container: Json) -> Iterator[Finding]:
+    name = name_of(container)
+    for mount in mounts_of(container, "bind", "volume"):
+        unknown = [mode for mode in text(mount.get("Mode")).split(",") if mode not in _KNOWN_MODES]
+        if unknown:
+            path, message = "Mounts[{}].Mode".format(text(mount.get("Destination"))), "Podman has no mount option {!r}."
+            yield Finding(
+                WARNING, "mount-option", name, path, message.format(unknown[0]), "Accept it if it is not needed."
+            )
+    wanted = {
+        target: text(options).split(",") for target, options in mapping(dig(container, "HostConfig.Tmpfs")).items()
+    }
+    asked = (mapping(item) for item in items(dig(container, "HostConfig.Mounts")))
+    wanted.update({text(item.get("Target")): _tmpfs_options(item) for item in asked if item.get("Type") == "tmpfs"})
+    for target, options in sorted(wanted.items()):
+        unknown = [option for option in options if option and not _is_tmpfs_option(option)]
+        if unknown:
+            message = f"Podman mounts no tmpfs with {unknown[0]!r}; at {target} it is left out."
+            remedy = "Set owner and mode in the container's entry point, or accept it."
+            yield Finding(WARNING, "tmpfs-option", name, f"HostConfig.Tmpfs[{target}]", message, remedy)
+
+
+def _missing(container: Json) -> Iterator[Finding]:
+    """What was asked for and is not among Mounts would be lost without a word."""
+    known = {text(mapping(mount).get("Destination")) for mount in items(container.get("Mounts"))}
+    known |= set(mapping(dig(container, "HostConfig.Tmpfs")))
+    asked = {f"Config.Volumes[{target}]": target for target in mapping(dig(container, "Config.Volumes"))}
+    for bind in strings(dig(container, "HostConfig.Binds")):
+        parts = bind.split(":")
+        asked[f"HostConfig.Binds[{bind}]"] = parts[1] if len(parts) > 1 else parts[0]
+    for mount in map(mapping, items(dig(container, "HostConfig.Mounts"))):
+        if mount.get("Type") in ("bind", "volume"):
+            asked["HostConfig.Mounts[{}]".format(text(mount.get("Target")))] = text(mount.get("Target"))
+    for path, target in sorted(asked.items()):
+        # A source or target with a colon cannot be told from its neighbours; Mounts has it all the same.
+        if target.rstrip("/") not in {item.rstrip("/") for item in known} and path.count(":") < 3:
+            message = f"Nothing is mounted at {target}, which was asked for."
+            remedy = "Make the inventory again while the engine runs; if it stays, report it to the project."
+            yield Finding(BLOCKER, "mount-missing", name_of(container), path, message, remedy)
+
+
+def _socket(container: Json) -> Iterator[Finding]:
+    name = name_of(container)
+    for mount in mounts_of(container, "bind"):
+        path = "Mounts[{}].Source".format(text(mount.get("Destination")))
+        if text(mount.get("Source")) in DOCKER_SOCKETS:
+            message = "It reads the Docker socket; under Podman it gets Podman's, which speaks Docker's API in part."
+            remedy = "Try it, watch out for what it does with containers of systemd, and accept this."
+            yield Finding(WARNING, "docker-socket", name, path, message, remedy)
+        elif mount.get("Mode") and set(text(mount.get("Mode")).split(",")) & set(_BIND_MODES):
+            message = "On hosts with SELinux the folder gets a label for containers, as it did under Docker."
+            yield Finding(INFO, "selinux-label", name, path, message, "None needed.")

@@ -1,0 +1,104 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of Docker's network drivers in Podman's words (private to the collection)."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    BLOCKER,
+    INFO,
+    WARNING,
+    Finding,
+    Json,
+    Version,
+    dig,
+    items,
+    mapping,
+    text,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import NETWORK_ARGUMENTS, Setting
+
+DRIVERS = ("bridge", "macvlan", "ipvlan")
+
+_PREFIX = "com.docker.network."
+_BRIDGE_NAME = _PREFIX + "bridge.name"
+_INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}\Z")
+_ISOLATED_BY_DEFAULT = (6, 0, 0)
+
+_TRANSLATED = {
+    _PREFIX + "driver.mtu": "mtu",
+    "parent": "parent",
+    "macvlan_mode": "mode",
+    "ipvlan_mode": "mode",
+}
+"""Docker's option -> Podman's."""
+
+_NOTHING = {
+    _PREFIX + "enable_ipv4": ("true",),
+    _PREFIX + "enable_ipv6": ("true", "false"),
+    _PREFIX + "bridge.default_bridge": ("true",),
+    _PREFIX + "bridge.enable_icc": ("true",),
+    _PREFIX + "bridge.enable_ip_masquerade": ("true",),
+    _PREFIX + "bridge.host_binding_ipv4": ("0.0.0.0",),
+    _PREFIX + "container_iface_prefix": ("eth",),
+    _PREFIX + "bridge.gateway_mode_ipv4": ("nat",),
+    _PREFIX + "bridge.gateway_mode_ipv6": ("nat",),
+}
+"""Options whose value is Docker's default, or is said elsewhere."""
+
+
+def settings(document: Json, own_bridge: str, version: Version) -> list[Setting]:
+    """Driver, options, subnets. ``own_bridge``: the name of Podman's bridge, other than Docker's."""
+    driver = text(document.get("Driver")) or "bridge"
+    settings = [("driver", driver)] if driver != "bridge" else bridge_settings(own_bridge, version)
+    given = mapping(document.get("Options"))
+    settings += [("option", f"{_TRANSLATED[key]}={text(given[key])}") for key in sorted(given) if key in _TRANSLATED]
+    for config in (mapping(config) for config in items(dig(document, "IPAM.Config"))):
+        settings += [
+            (option, text(config.get(key)))
+            for option, key in (("subnet", "Subnet"), ("gateway", "Gateway"), ("ip_range", "IPRange"))
+            if config.get(key)
+        ]
+    settings += [("ipam_driver", "none")] if dig(document, "IPAM.Driver") == "null" else []
+    settings += [("ipv6", "true")] if document.get("EnableIPv6") is True else []
+    return settings + ([("internal", "true")] if document.get("Internal") is True else [])
+
+
+def bridge_settings(own_bridge: str, version: Version) -> list[Setting]:
+    """A bridge that is kept apart from others, as Docker's are."""
+    named = [("interface", own_bridge)] if own_bridge and version >= NETWORK_ARGUMENTS else []
+    apart = [("option", "isolate=true")] if version < _ISOLATED_BY_DEFAULT else []
+    return [("driver", "bridge"), *named, *apart]
+
+
+def bridge(document: Json) -> str:
+    """The name of Docker's bridge; empty for a network that has none."""
+    if text(document.get("Driver")) not in ("", "bridge"):
+        return ""
+    given = text(mapping(document.get("Options")).get(_BRIDGE_NAME))
+    return given if _INTERFACE.match(given) else "br-" + text(document.get("Id"))[:12]
+
+
+def findings(document: Json) -> list[Finding]:
+    """Drivers and options that Podman does not have."""
+    name, driver, found = text(document.get("Name")), text(document.get("Driver")) or "bridge", []
+    if driver not in DRIVERS:
+        message = f"Podman has no network driver {driver[:80]!r}."
+        remedy = "Move the containers to a network of the driver bridge, macvlan or ipvlan."
+        found.append(Finding(BLOCKER, "network-driver", name, "Driver", message, remedy))
+    if text(dig(document, "IPAM.Driver")) not in ("", "default", "null"):
+        message = "Its addresses are given out by a plugin of Docker."
+        found.append(Finding(BLOCKER, "ipam-driver", name, "IPAM.Driver", message, "Use the driver default."))
+    for key, value in sorted(mapping(document.get("Options")).items()):
+        path = f"Options[{key}]"
+        if key == _BRIDGE_NAME:
+            message = f"Docker's bridge is called {text(value)[:20]!r}; Podman's gets a name of its own."
+            remedy = "Change rules of the firewall that name it."
+            found.append(Finding(INFO, "bridge-name", name, path, message, remedy))
+        elif key not in _TRANSLATED and value not in _NOTHING.get(key, ()):
+            message = f"Podman has no network option like {key[:80]}."
+            remedy = "Accept it if the applications do without."
+            found.append(Finding(WARNING, "network-option", name, path, message, remedy))
+    return found

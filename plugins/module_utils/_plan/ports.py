@@ -1,0 +1,97 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Published and exposed ports (private to the collection)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    Json,
+    dig,
+    items,
+    mapping,
+    text,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+
+
+class Published(NamedTuple):
+    """Ports as {host_ip, host_port, proto, container_port}, and whether one of them was chosen by Docker.
+
+    ``open``: what Docker would choose a port for only when the container starts, as Podman writes it.
+    """
+
+    ports: list[dict[str, Any]]
+    chosen: bool
+    open: list[str]
+
+
+def published(container: Json) -> Published:
+    """From HostConfig.PortBindings: NetworkSettings.Ports lists each twice, for IPv4 and IPv6.
+
+    A port that Docker chose is the one in use now.
+    """
+    found, chosen, unchosen = [], False, []
+    in_use = mapping(dig(container, "NetworkSettings.Ports"))
+    for spec, bindings in sorted(_bindings(container).items()):
+        for number, binding in enumerate(items(bindings)):
+            port = text(mapping(binding).get("HostPort"))
+            if port in ("", "0"):
+                current = items(in_use.get(spec))
+                port = text(mapping(current[number]).get("HostPort")) if number < len(current) else ""
+                chosen = chosen or bool(port)
+            inner, _slash, proto = spec.partition("/")
+            if not (_is_port(port) and _is_port(inner)):
+                unchosen.append(_unchosen(text(mapping(binding).get("HostIp")), spec))
+                continue
+            found.append(
+                {
+                    "host_ip": text(mapping(binding).get("HostIp")),
+                    "host_port": int(port),
+                    "proto": proto or "tcp",
+                    "container_port": int(inner),
+                }
+            )
+    return Published(found, chosen, unchosen)
+
+
+def _bindings(container: Json) -> Json:
+    """What was asked for; with PublishAllPorts also every exposed port, on a port that Docker chose."""
+    asked = {spec: items(found) or [{}] for spec, found in mapping(dig(container, "HostConfig.PortBindings")).items()}
+    if dig(container, "HostConfig.PublishAllPorts") is True:
+        exposed = mapping(dig(container, "Config.ExposedPorts"))
+        asked = {**{spec: [{}] for spec in exposed}, **asked}
+    return asked
+
+
+def _is_port(value: str) -> bool:
+    return value.isascii() and value.isdigit() and 0 < int(value) < 65536
+
+
+def settings(container: Json) -> list[Setting]:
+    """The published ports as Podman writes them."""
+    found = published(container)
+    return [publish(port) for port in found.ports] + [("publish", value) for value in found.open]
+
+
+def publish(port: dict[str, Any]) -> Setting:
+    """A published port as Podman writes it."""
+    protocol = "" if port["proto"] == "tcp" else "/" + port["proto"]
+    inner = "{}{}".format(port["container_port"], protocol)
+    return "publish", "{}{}:{}".format(_prefix(port["host_ip"]), port["host_port"], inner)
+
+
+def _unchosen(address: str, spec: str) -> str:
+    inner = spec[: -len("/tcp")] if spec.endswith("/tcp") else spec
+    return f"{_prefix(address)}:{inner}" if address else inner
+
+
+def _prefix(address: str) -> str:
+    return f"[{address}]:" if ":" in address else address and address + ":"
+
+
+def exposed(container: Json, image: Json) -> list[Setting]:
+    """Ports that are exposed by neither the image nor a published port."""
+    known = {*mapping(image.get("ExposedPorts")), *_bindings(container)}
+    return [("expose", spec) for spec in sorted(mapping(dig(container, "Config.ExposedPorts"))) if spec not in known]

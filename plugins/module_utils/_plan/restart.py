@@ -1,0 +1,41 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running as it ran: restart policies in systemd's words (private to the collection)."""
+
+from __future__ import annotations
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import is_running
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, dig, mapping, text
+
+_STEPS_SINCE = 254
+"""The first systemd with RestartSteps= and RestartMaxDelaySec= (systemd.service(5))."""
+
+
+def service_lines(container: Json, systemd: int) -> list[tuple[str, str]]:
+    """The [Service] lines of the restart policy. systemd must not give up where Docker would not."""
+    policy = mapping(dig(container, "HostConfig.RestartPolicy"))
+    name, limit = text(policy.get("Name")), policy.get("MaximumRetryCount")
+    if name in ("", "no"):
+        return [("Restart", "no")]
+    # Docker waits 100 ms, and twice as long each time up to a minute.
+    pauses = [("RestartSec", "100ms"), ("RestartSteps", "10"), ("RestartMaxDelaySec", "60s")]
+    return [
+        ("Restart", "on-failure" if name == "on-failure" else "always"),
+        *(pauses if systemd >= _STEPS_SINCE else [("RestartSec", "2s")]),
+        *([("SuccessExitStatus", "143")] if name != "on-failure" or not limit else []),
+    ]
+
+
+def unit_lines(container: Json) -> list[tuple[str, str]]:
+    """The [Unit] lines that say how often systemd tries."""
+    policy = mapping(dig(container, "HostConfig.RestartPolicy"))
+    retries = policy.get("MaximumRetryCount")
+    if policy.get("Name") == "on-failure" and isinstance(retries, int) and retries > 0:
+        return [("StartLimitIntervalSec", "1d"), ("StartLimitBurst", str(retries + 1))]
+    return [("StartLimitIntervalSec", "0")]
+
+
+def starts_at_boot(container: Json) -> bool:
+    """Whether Docker would start it at boot: a policy that says so, and not stopped by the user."""
+    policy = text(dig(container, "HostConfig.RestartPolicy.Name"))
+    return policy in ("always", "unless-stopped") and is_running(container)

@@ -1,0 +1,206 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Capabilities, security options, devices, hidden paths (private to the collection)."""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.container_fields import (
+    MASKED_PATHS,
+    READONLY_PATHS,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    BLOCKER,
+    WARNING,
+    Finding,
+    Json,
+    dig,
+    is_empty,
+    items,
+    mapping,
+    strings,
+    text,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+
+PARITY_CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW")
+"""In Docker's default set and not in Podman's (facts, section 4)."""
+
+_LABELS = {"type": "label_type", "level": "label_level", "user": "label_user", "role": "label_role"}
+_PROCESSOR_PATH = re.compile(r"/sys/devices/system/cpu/cpu\d+/thermal_throttle\Z")
+_OPTION = "HostConfig.SecurityOpt"
+_USUAL_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
+_NVIDIA = "nvidia"
+_ALL_GPUS = "nvidia.com/gpu=all"
+
+
+def settings(container: Json, hardened: bool) -> list[Setting]:
+    """All that limits or widens what the container may do."""
+    return [
+        *capabilities(container, hardened),
+        *_security(container),
+        *_paths(container),
+        *devices(container),
+        *_runtime(container),
+    ]
+
+
+def capabilities(container: Json, hardened: bool) -> list[Setting]:
+    """Capabilities, with those that Docker gives and Podman does not; ``hardened``: without these."""
+    added = [_capability(name) for name in strings(dig(container, "HostConfig.CapAdd"))]
+    dropped = [_capability(name) for name in strings(dig(container, "HostConfig.CapDrop"))]
+    parity = (
+        [] if hardened or "ALL" in dropped or dig(container, "HostConfig.Privileged") is True else PARITY_CAPABILITIES
+    )
+    granted = [name for name in parity if name not in dropped and name not in added and "ALL" not in added]
+    return [("cap_drop", name) for name in dropped] + [("cap_add", name) for name in [*added, *granted]]
+
+
+def _capability(name: str) -> str:
+    upper = name.upper()
+    return upper if upper == "ALL" or upper.startswith("CAP_") else "CAP_" + upper
+
+
+def _security(container: Json) -> Iterator[Setting]:
+    for option in strings(dig(container, _OPTION)):
+        setting = None if _is_ignored(option) else _security_option(option)
+        # Docker adds label=disable to what is privileged; Podman does so itself.
+        if setting and not (setting[0] == "label_disable" and dig(container, "HostConfig.Privileged") is True):
+            yield setting
+
+
+def _security_option(option: str) -> Setting | None:
+    """The setting of ``key=value`` or, as old versions wrote it, ``key:value``; None for what is not known."""
+    key, value = _split(option)
+    if key == "no-new-privileges":
+        return ("no_new_privileges", "true") if value in ("", "true") else None
+    if key in ("seccomp", "apparmor"):
+        return None if value.lstrip().startswith("{") else (key, value)
+    if key == "label":
+        kind, rest = _split(value)
+        return ("label_disable", "true") if kind == "disable" else (_LABELS[kind], rest) if kind in _LABELS else None
+    if key == "writable-cgroups":
+        return "unmask", "/sys/fs/cgroup"
+    return ("unmask", "ALL") if (key, value) == ("systempaths", "unconfined") else None
+
+
+def _split(option: str) -> tuple[str, str]:
+    separator = "=" if "=" in option else ":"
+    key, _separator, value = option.partition(separator)
+    return key, value
+
+
+def _is_ignored(option: str) -> bool:
+    """What says nothing: the default, or an option that is off."""
+    return _split(option) in (
+        ("apparmor", "docker-default"),
+        ("seccomp", "builtin"),
+        ("no-new-privileges", "false"),
+        ("writable-cgroups", "false"),
+    )
+
+
+def findings(container: Json) -> list[Finding]:
+    """Security options and hidden paths that Podman has no word for."""
+    name, found = name_of(container), []
+    for option in strings(dig(container, _OPTION)):
+        if _split(option)[0] == "seccomp" and _split(option)[1].lstrip().startswith("{"):
+            message = "The container has a seccomp profile of its own, which Docker keeps in its record only."
+            remedy = "Accept it by its path, {0}, to run with Podman's default profile."
+            found.append(Finding(BLOCKER, "seccomp-profile", name, _OPTION, message, remedy.format(_OPTION)))
+        elif _security_option(option) is None and not _is_ignored(option):
+            message = f"Nothing is known about the security option {option[:80]!r}."
+            found.append(Finding(BLOCKER, "untranslated-option", name, _OPTION, message, "Remove the option."))
+    read_only = strings(dig(container, "HostConfig.ReadonlyPaths"))
+    if set(read_only) - set(READONLY_PATHS[0]):
+        path, message = "HostConfig.ReadonlyPaths", "Podman cannot make further paths read-only."
+        found.append(Finding(WARNING, "readonly-paths", name, path, message, "Accept it, or mount them read-only."))
+    return found
+
+
+def _paths(container: Json) -> list[Setting]:
+    """Paths that are hidden more or less than by default; both lists empty is ``systempaths=unconfined``."""
+    masked, read_only = dig(container, "HostConfig.MaskedPaths"), dig(container, "HostConfig.ReadonlyPaths")
+    if dig(container, "HostConfig.Privileged") is True:
+        return []
+    if masked == [] and read_only == []:
+        return [("unmask", "ALL")]
+    usual, own = set(MASKED_PATHS[0]), {path for path in strings(masked) if not _PROCESSOR_PATH.match(path)}
+    known = {path for default in MASKED_PATHS for path in default}
+    shown = sorted(usual - own) if masked is not None else []
+    shown += sorted(set(READONLY_PATHS[0]) - set(strings(read_only))) if read_only is not None else []
+    return [("unmask", path) for path in shown] + [("mask", path) for path in sorted(own - known)]
+
+
+def _runtime(container: Json) -> list[Setting]:
+    name = text(dig(container, "HostConfig.Runtime"))
+    if name == _NVIDIA and not items(dig(container, "HostConfig.DeviceRequests")):
+        return [("device", _ALL_GPUS)]
+    return [("runtime", f"--runtime={name}")] if name not in (*_USUAL_RUNTIMES, _NVIDIA) else []
+
+
+def devices(container: Json) -> list[Setting]:
+    """Devices of the host, and those of the Container Device Interface (CDI)."""
+    found = []
+    for device in (mapping(item) for item in items(dig(container, "HostConfig.Devices"))):
+        host, inner = text(device.get("PathOnHost")), text(device.get("PathInContainer"))
+        access = text(device.get("CgroupPermissions"))
+        parts = [host, *([inner] if inner and (inner != host or access not in ("", "rwm")) else [])]
+        found.append(("device", ":".join([*parts, *([access] if access not in ("", "rwm") else [])])))
+    for request in (mapping(item) for item in items(dig(container, "HostConfig.DeviceRequests"))):
+        found += [("device", name) for name in _requested(request)]
+    return found
+
+
+def _requested(request: Json) -> list[str]:
+    """The CDI names of a request; those of NVIDIA's own driver become its CDI names."""
+    chosen = strings(request.get("DeviceIDs"))
+    if request.get("Driver") == "cdi":
+        return chosen
+    if not _is_gpu(request):
+        return []
+    count = request.get("Count")
+    if not chosen and isinstance(count, int) and count > 0:
+        chosen = [str(number) for number in range(count)]
+    return ["nvidia.com/gpu=" + name for name in chosen or ["all"]]
+
+
+def _is_gpu(request: Json) -> bool:
+    wanted = [name for group in items(request.get("Capabilities")) for name in strings(group)]
+    return request.get("Driver") in ("", None, "nvidia") and "gpu" in wanted
+
+
+_GPU = (
+    "Podman reaches GPUs by the Container Device Interface (CDI).",
+    "Install nvidia-ctk, run 'nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml', and accept this.",
+)
+
+
+def runtime_findings(container: Json) -> list[Finding]:
+    """A runtime that Podman has to be told about."""
+    name, path = text(dig(container, "HostConfig.Runtime")), "HostConfig.Runtime"
+    if name == _NVIDIA:
+        return [Finding(WARNING, "gpu", name_of(container), path, *_GPU)]
+    if name in _USUAL_RUNTIMES:
+        return []
+    message = f"Podman has to know the runtime {name[:80]!r}."
+    remedy = "Name its program in containers.conf, section [engine.runtimes], and accept this."
+    return [Finding(WARNING, "runtime", name_of(container), path, message, remedy)]
+
+
+def device_findings(container: Json) -> list[Finding]:
+    """Requests for devices: what has to be there first, and what is not understood."""
+    name, path, found = name_of(container), "HostConfig.DeviceRequests", []
+    for request in (mapping(item) for item in items(dig(container, path))):
+        if not _requested(request):
+            message = "Nothing is known about the devices that it asks for."
+            found.append(Finding(BLOCKER, "untranslated-option", name, path, message, "Name devices of the host."))
+        elif _is_gpu(request):
+            found.append(Finding(WARNING, "gpu", name, path, *_GPU))
+        if not is_empty(request.get("Options")):
+            message = "Podman does not know options of a request for devices."
+            found.append(Finding(WARNING, "device-options", name, path, message, "Accept it if they do not matter."))
+    return found
