@@ -10,7 +10,7 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 # Read by tests/tools: make scenarios SCENARIO=default, make test SEED=1 SAMPLE=2.
 export SCENARIO FRESH KEEP SEED SAMPLE PYTHON
 
-.PHONY: help setup demo test check sanity units scenarios build format clean
+.PHONY: help setup demo test check sanity units generators scenarios build format clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,8 +21,8 @@ setup: ## Install system packages, .venv and the collection path (all targets do
 demo: setup ## Migrate a real application from Docker to Podman on a disposable virtual machine
 	@python molecule/lab/demo.py
 
-test: setup ## What CI runs: check, sanity, units, scenario `default` and SAMPLE other scenarios chosen by SEED
-	@python tests/tools/run.py check sanity units default sample
+test: setup ## What CI runs: check, sanity, units, generators, scenario `default` and SAMPLE other scenarios chosen by SEED
+	@python tests/tools/run.py check sanity units generators default sample
 
 check: setup ## The fast part: lint, types, documentation, build, unit tests
 	@python tests/tools/run.py check
@@ -32,6 +32,9 @@ sanity: setup ## ansible-test sanity
 
 units: setup ## ansible-test units, on every supported Python found here
 	@python tests/tools/run.py units
+
+generators: setup ## The units of plans, as the Quadlet generators of Podman 5.4 and 5.8 and systemd read them
+	@python tests/tools/run.py generators
 
 scenarios: setup ## All molecule scenarios, or SCENARIO=name; passed ones are not repeated (FRESH=1: they are; KEEP=1: leave the machines running)
 	@python tests/tools/run.py scenarios

@@ -163,6 +163,7 @@ def recover(plan: dict[str, Any], engine: EngineState, docker: Docker, check: bo
 
 def differences(plan: dict[str, Any], results: list[dict[str, Any]], installed: dict[str, str]) -> list[dict[str, str]]:
     """The unit files before and after, without environment values."""
+    rules = plan["policy"].get("secrets") or []
     touched = [result["name"] for result in results if ENABLE in result["steps"]]
     wanted = {
         name: text for item in plan["workloads"] if item["name"] in touched for name, text in item["units"].items()
@@ -171,8 +172,8 @@ def differences(plan: dict[str, Any], results: list[dict[str, Any]], installed: 
         {
             "before_header": "{0}/{1}".format(units.UNIT_DIR, name),
             "after_header": "{0}/{1}".format(units.UNIT_DIR, name),
-            "before": masked(installed.get(name, "")),
-            "after": masked(text),
+            "before": masked(installed.get(name, ""), rules),
+            "after": masked(text, rules),
         }
         for name, text in sorted(wanted.items())
         if installed.get(name) != text

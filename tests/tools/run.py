@@ -1,4 +1,4 @@
-"""The steps behind `make check`, `make sanity`, `make units`, `make scenarios` and `make test`.
+"""The steps behind `make check`, `make sanity`, `make units`, `make generators`, `make scenarios` and `make test`.
 
 usage: run.py GROUP...
 """
@@ -48,10 +48,16 @@ def check_steps() -> list[Step]:
     ]
 
 
+def generators_steps() -> list[Step]:
+    """What needs the root file systems of two Debian releases, which the first run builds."""
+    return [Step("generators", partial(run, ["pytest", "-q", "tests/generator"], must=r"\b[1-9]\d* passed"))]
+
+
 GROUPS: dict[str, Callable[[], list[Step]]] = {
     "check": check_steps,
     "sanity": ansible_tests.sanity_steps,
     "units": ansible_tests.units_steps,
+    "generators": generators_steps,
     "scenarios": scenarios.all_steps,
     "default": scenarios.default_steps,
     "sample": scenarios.sample_steps,

@@ -12,6 +12,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
     networking,
     policy,
     ports,
+    secrets,
     security,
     workloads,
 )
@@ -59,6 +60,7 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *security.runtime_findings(container),
         *limits.findings(container),
         *logs.findings(container, driver),
+        *secrets.findings(container, known.image_config(container), policy.secret_rules(rules)),
         *_writable_layer(container, known),
         *_notes(container, known),
     ]

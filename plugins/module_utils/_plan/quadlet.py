@@ -11,13 +11,21 @@ from __future__ import annotations
 import re
 from typing import Iterable, Mapping, Sequence, Tuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, PlanError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    Json,
+    PlanError,
+    mapping,
+    strings,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.secrets import mentions_secret
 
 MASK = "********"
 
 Line = Tuple[str, str]
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_FREE_TEXT = ("Exec", "Entrypoint", "HealthCmd", "Label", "Annotation")
+_FREE_FLAGS = ('"--entrypoint=', '"--health-cmd=', '"--label=', '"--annotation=')
 _NAMED_VALUE = re.compile(r'(?P<head>"?(?:--env=)?[^\s="]+=).*')
 
 
@@ -84,24 +92,30 @@ def without_install(unit: str) -> str:
     return "\n".join(block for block in unit.split("\n\n") if not block.startswith("[Install]")).rstrip("\n") + "\n"
 
 
-def masked(unit: str) -> str:
-    """The same unit with every environment value replaced: what may leave the target."""
-    return "\n".join(_masked_line(line) for line in unit.split("\n"))
+def masked(unit: str, rules: Sequence[str] = ()) -> str:
+    """The same unit without environment values, and without lines that look like secrets: what may leave the target.
+
+    ``rules``: the policy's own rules for the names of secrets.
+    """
+    return "\n".join(_masked_line(line, rules) for line in unit.split("\n"))
 
 
-def _masked_line(line: str) -> str:
+def _masked_line(line: str, rules: Sequence[str]) -> str:
     key, separator, value = line.partition("=")
-    is_environment = key == "Environment" or (key == "PodmanArgs" and value.startswith('"--env='))
-    if not separator or not is_environment:
+    if not separator:
         return line
-    found = _NAMED_VALUE.match(value)
-    return "{}={}{}".format(key, found.group("head") if found else "", MASK)
+    if key == "Environment" or (key == "PodmanArgs" and value.startswith('"--env=')):
+        found = _NAMED_VALUE.match(value)
+        return "{}={}{}".format(key, found.group("head") if found else "", MASK)
+    is_free = key in _FREE_TEXT or (key == "PodmanArgs" and value.startswith(_FREE_FLAGS))
+    return f"{key}={MASK}" if is_free and mentions_secret(value, rules) else line
 
 
 def masked_plan(plan: Json) -> Json:
     """A copy of the plan in which no unit holds an environment value."""
+    rules = strings(mapping(plan.get("policy")).get("secrets"))
     workloads = [
-        {**workload, "units": {name: masked(unit) for name, unit in workload["units"].items()}}
+        {**workload, "units": {name: masked(unit, rules) for name, unit in workload["units"].items()}}
         for workload in plan["workloads"]
     ]
     return {**plan, "workloads": workloads}

@@ -9,10 +9,19 @@ root and the group docker: what is secret must not stand in a unit.
 from __future__ import annotations
 
 import re
-from typing import Sequence
+from typing import Iterator, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, dig, strings
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    INFO,
+    WARNING,
+    Finding,
+    Json,
+    dig,
+    mapping,
+    strings,
+    text,
+)
 
 RULES = (
     r"PASS(WORD|WD|PHRASE)?(_|$)",
@@ -26,20 +35,73 @@ RULES = (
 
 _CREDENTIALS_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_NAMED = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*)[\"']*(?:\s*[=:,]\s*|\s+)[\"']*(?=[^\s\"'-])")
 
 
 def secrets(container: Json, image: Json, rules: Sequence[str]) -> list[Json]:
     """{name, container, env} for each secret variable that the image does not set alike."""
-    inherited = set(strings(image.get("Env")))
-    entries = [entry.partition("=") for entry in strings(dig(container, "Config.Env")) if entry not in inherited]
     return [
         {"name": "{0}-{1}".format(name_of(container), name), "container": name_of(container), "env": name}
-        for name, separator, value in entries
+        for name, separator, value in _own(container, image)
         if separator and value and _VARIABLE.match(name) and is_secret(name, value, rules)
     ]
 
 
+def _own(container: Json, image: Json) -> Iterator[tuple[str, str, str]]:
+    inherited = set(strings(image.get("Env")))
+    return (entry.partition("=") for entry in strings(dig(container, "Config.Env")) if entry not in inherited)
+
+
 def is_secret(name: str, value: str, rules: Sequence[str]) -> bool:
     """Whether a rule matches the name, or the value holds credentials in a URL."""
-    found = any(re.search(rule, name.upper()) for rule in (*RULES, *rules))
+    word = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    found = any(re.search(rule, word) for rule in (*RULES, *rules))
     return found or bool(_CREDENTIALS_IN_URL.search(value))
+
+
+def mentions_secret(line: str, rules: Sequence[str]) -> bool:
+    """Whether a command line gives a value to something with the name of a secret, or holds credentials in a URL."""
+    names = (found.group("name") for found in _NAMED.finditer(line))
+    return any(is_secret(name, "", rules) for name in names) or bool(_CREDENTIALS_IN_URL.search(line))
+
+
+def findings(container: Json, image: Json, rules: Sequence[str]) -> list[Finding]:
+    """What everybody on the host can read in the generated service, and could not read before."""
+    name = name_of(container)
+    hidden = {item["env"] for item in secrets(container, image, rules)}
+    found = [
+        Finding(
+            WARNING,
+            "readable-secret",
+            name,
+            path,
+            f"{what} looks like a secret, and every user of the host can read it in the generated service.",
+            "Give it to the program by a variable or a file instead, or accept it.",
+        )
+        for path, what in _readable_secrets(container, image, rules)
+    ]
+    keys = sorted(variable for variable, _equals, _value in _own(container, image) if variable not in hidden)
+    labels = sorted(set(mapping(dig(container, "Config.Labels"))) - set(mapping(image.get("Labels"))))
+    arguments = strings(dig(container, "Config.Cmd")) != strings(image.get("Cmd"))
+    parts = [("variables " + ", ".join(keys)) if keys else "", "the command" if arguments else ""]
+    parts += [("labels " + ", ".join(labels)) if labels else ""]
+    if any(parts):
+        message = "Every user of the host can read in the generated service: {0}.".format(
+            "; ".join(filter(None, parts))
+        )
+        remedy = "What must stay hidden becomes a secret by a rule for its name in policy.secrets."
+        found.append(Finding(INFO, "readable", name, "Config", message, remedy))
+    return found
+
+
+def _readable_secrets(container: Json, image: Json, rules: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for key in ("Entrypoint", "Cmd"):
+        words = strings(dig(container, "Config." + key))
+        if words != strings(image.get(key)) and mentions_secret(" ".join(words), rules):
+            yield "Config." + key, "An argument"
+    if mentions_secret(" ".join(strings(dig(container, "Config.Healthcheck.Test"))), rules):
+        yield "Config.Healthcheck.Test", "A word of the health check"
+    inherited = mapping(image.get("Labels"))
+    for key, value in sorted(mapping(dig(container, "Config.Labels")).items()):
+        if inherited.get(key) != value and is_secret(key, text(value), rules):
+            yield f"Config.Labels[{key}]", "The label"

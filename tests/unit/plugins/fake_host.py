@@ -70,6 +70,7 @@ def plan() -> dict[str, Any]:
         "engine": {"id": "engine-id", "data_root": "/var/lib/docker"},
         "workloads": [workload],
         "findings": [],
+        "policy": {},
     }
 
 

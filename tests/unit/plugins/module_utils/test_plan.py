@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import report
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import PlanError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked_plan
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.documents import (
     changed,
@@ -147,6 +148,33 @@ def test_a_secret_variable_stands_in_no_unit(entry, policy, is_secret):
     lines = workload["units"]["web.container"].split("\n")
     assert ("Secret=web-{0},type=env,target={0}".format(name) in lines) is is_secret
     assert "hunter22" not in json.dumps(made)
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"Config__Cmd": ["redis-server", "--requirepass", "hunter22"]}, "Config.Cmd"),
+        ({"Config__Cmd": ["sh", "-c", "app --api-key=hunter22"]}, "Config.Cmd"),
+        ({"Config__Entrypoint": ["app", "postgres://u:hunter22@db/x"]}, "Config.Entrypoint"),
+        ({"Config__Labels": {"smtp.password": "hunter22"}}, "Config.Labels[smtp.password]"),
+        ({"Config__Healthcheck": {"Test": ["CMD", "ping", "--password=hunter22"]}}, "Config.Healthcheck.Test"),
+    ],
+)
+def test_a_secret_that_users_of_the_host_could_read_is_a_warning_and_leaves_no_host(change, path):
+    made = plan([container(**change)])
+    assert ("readable-secret", path) in codes(made, "warning")
+    assert "hunter22" in json.dumps(made["workloads"])
+    assert "hunter22" not in json.dumps(masked_plan(made))
+    assert "hunter22" not in json.dumps(made["findings"])
+
+
+def test_what_users_of_the_host_can_read_now_is_named_without_its_values():
+    made = plan([container(Config__Env=["PATH=/bin", "LANGUAGE=klingon"], Config__Labels={"team": "blue"})])
+    (note,) = [item["message"] for item in made["findings"] if item["code"] == "readable"]
+    assert "LANGUAGE" in note
+    assert "team" in note
+    assert "klingon" not in note
+    assert "klingon" not in json.dumps(masked_plan(made))
 
 
 def test_a_compose_project_becomes_a_pod_that_owns_its_ports():
