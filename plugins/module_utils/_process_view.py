@@ -22,6 +22,8 @@ _TABLES = (("tcp", "tcp"), ("tcp6", "tcp"), ("udp", "udp"), ("udp6", "udp"))
 # States of include/net/tcp_states.h: a UDP socket without a peer is in state CLOSE.
 _WAITING = {"tcp": 0x0A, "udp": 0x07}
 _SOCKET = "socket:["
+# The kernel's words for the limits of ulimit(1) that daemons hand down to containers.
+_LIMITS = {"Max open files": "nofile", "Max processes": "nproc", "Max core file size": "core"}
 
 
 class ProcessError(Exception):
@@ -156,10 +158,22 @@ def container_view(processes: Processes, pid: int, proc: str = "/proc") -> dict[
         return None
     try:
         sockets, ephemeral = _read_sockets(pid, proc), _read_ephemeral(proc)
+        limits = parse_limits(_read("{0}/{1}/limits".format(proc, pid)))
     except OSError:
         return None
     held = [inode for member in members(processes, pid) for inode in processes[member].sockets]
-    return {"listening": listening(sockets, held, ephemeral)}
+    return {"listening": listening(sockets, held, ephemeral), "limits": limits}
+
+
+def parse_limits(text: str) -> dict[str, list[int]]:
+    """The limits in /proc/PID/limits whose defaults differ from engine to engine: name -> [soft, hard], -1 for none."""
+    limits = {}
+    for line in text.splitlines():
+        name = _LIMITS.get(line[:26].strip())
+        bounds = line[26:].split()[:2]
+        if name and len(bounds) == 2:
+            limits[name] = [int(bound) if bound.isdigit() else -1 for bound in bounds]
+    return limits
 
 
 def host_listeners(processes: Processes, proc: str = "/proc") -> list[dict[str, Any]]:

@@ -33,9 +33,12 @@ RULES = (
 )
 """Regular expressions, searched for in the upper-cased name of a variable; the policy adds others."""
 
-_CREDENTIALS_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
+# Lengths are bounded, or a long value would cost the square of its length.
+_CREDENTIALS_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^/\s:@]{0,200}:[^/\s@]{1,400}@")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_NAMED = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*)[\"']*(?:\s*[=:,]\s*|\s+)[\"']*(?=[^\s\"'-])")
+_NAMED = re.compile(
+    r"(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,80})[\"']{0,4}(?:\s{0,4}[=:,]\s{0,4}|\s{1,4})[\"']{0,4}(?=[^\s\"'-])"
+)
 
 
 def secrets(container: Json, image: Json, rules: Sequence[str]) -> list[Json]:

@@ -79,6 +79,278 @@ def test_what_was_set_stands_in_the_unit(change, line):
     assert line in unit_of([container(**change)]).split("\n")
 
 
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"Config__Hostname": "own", "Config__Domainname": "example.com"}, "HostName=own.example.com"),
+        ({"Config__Tty": True}, 'PodmanArgs="--tty"'),
+        ({"Config__OpenStdin": True}, 'PodmanArgs="--interactive"'),
+        ({"Config__ExposedPorts": {"80/tcp": {}}}, "ExposeHostPort=80/tcp"),
+        ({"Config__StopTimeout": -1}, "TimeoutStopSec=infinity"),
+        ({"HostConfig__NetworkMode": "host", "Config__Hostname": "machine"}, "Network=host"),
+        ({"HostConfig__NetworkMode": "none"}, "Network=none"),
+        ({"HostConfig__LogConfig": {"Type": "json-file", "Config": {}}}, "LogDriver=journald"),
+        ({"HostConfig__LogConfig": {"Type": "none", "Config": {}}}, "LogDriver=none"),
+        ({"HostConfig__LogConfig": {"Type": "journald", "Config": {"tag": "web"}}}, "LogOpt=tag=web"),
+        ({"HostConfig__CapAdd": ["sys_admin"]}, "AddCapability=CAP_SYS_ADMIN"),
+        ({"HostConfig__CapDrop": ["NET_RAW"]}, "DropCapability=CAP_NET_RAW"),
+        ({"HostConfig__Privileged": True}, 'PodmanArgs="--privileged"'),
+        ({"HostConfig__ReadonlyRootfs": True}, "ReadOnlyTmpfs=false"),
+        ({"HostConfig__SecurityOpt": ["no-new-privileges:true"]}, "NoNewPrivileges=true"),
+        ({"HostConfig__SecurityOpt": ["seccomp=unconfined"]}, "SeccompProfile=unconfined"),
+        ({"HostConfig__SecurityOpt": ["apparmor=own"]}, 'PodmanArgs="--security-opt=apparmor=own"'),
+        ({"HostConfig__SecurityOpt": ["label:disable"]}, "SecurityLabelDisable=true"),
+        ({"HostConfig__SecurityOpt": ["label=type:spc_t"]}, "SecurityLabelType=spc_t"),
+        ({"HostConfig__MaskedPaths": [], "HostConfig__ReadonlyPaths": []}, 'Unmask="ALL"'),
+        ({"HostConfig__MaskedPaths": ["/own"]}, 'Mask="/own"'),
+        ({"HostConfig__Tmpfs": {"/run": "rw,size=64m"}}, "Tmpfs=/run:rw,size=64m,noexec,notmpcopyup"),
+        ({"HostConfig__Tmpfs": {"/run": "exec"}}, "Tmpfs=/run:exec,notmpcopyup"),
+        ({"HostConfig__ShmSize": 1 << 30}, "ShmSize=1073741824"),
+        ({"HostConfig__Sysctls": {"net.core.somaxconn": "1024"}}, "Sysctl=net.core.somaxconn=1024"),
+        ({"HostConfig__Sysctls": {"kernel.msgmax": "1 2"}}, 'Sysctl="kernel.msgmax=1 2"'),
+        ({"HostConfig__Sysctls": {"net.ipv4.ping_group_range": "0 0"}}, 'Sysctl="net.ipv4.ping_group_range=0 0"'),
+        ({"HostConfig__Memory": 1 << 20, "HostConfig__MemorySwap": 2 << 20}, 'PodmanArgs="--memory=1048576"'),
+        ({"HostConfig__Memory": 1 << 20, "HostConfig__MemorySwap": -1}, 'PodmanArgs="--memory-swap=-1"'),
+        ({"HostConfig__NanoCpus": 1500000000}, 'PodmanArgs="--cpus=1.5"'),
+        ({"HostConfig__PidsLimit": 100}, "PidsLimit=100"),
+        ({"HostConfig__Ulimits": [{"Name": "nofile", "Soft": 1, "Hard": 2}]}, "Ulimit=nofile=1:2"),
+        ({"HostConfig__CgroupParent": "own.slice"}, "Slice=own.slice"),
+        ({"HostConfig__Devices": [{"PathOnHost": "/dev/kvm", "PathInContainer": "/dev/kvm"}]}, "AddDevice=/dev/kvm"),
+        (
+            {"HostConfig__Devices": [{"PathOnHost": "/a", "PathInContainer": "/b", "CgroupPermissions": "r"}]},
+            "AddDevice=/a:/b:r",
+        ),
+        ({"HostConfig__DeviceCgroupRules": ["c 81:* rmw"]}, 'PodmanArgs="--device-cgroup-rule=c 81:* rmw"'),
+        ({"HostConfig__ExtraHosts": ["a:host-gateway", "b:fd00::1"]}, "AddHost=b:fd00::1"),
+        ({"HostConfig__PidMode": "host"}, 'PodmanArgs="--pid=host"'),
+        ({"HostConfig__Annotations": {"a": "b c"}}, 'Annotation="a=b c"'),
+        ({"Mounts": [volume_mount("v", Mode="nocopy")]}, "Volume=v.volume:/data:suid,dev,nocopy"),
+        (
+            {"Mounts": [{"Type": "bind", "Source": "/a b", "Destination": "/c", "Mode": "Z", "Propagation": "rslave"}]},
+            "Volume=/a b:/c:Z,rslave",
+        ),
+        (
+            {"Mounts": [{"Type": "bind", "Source": "/a:b", "Destination": "/c,d", "Mode": "", "RW": False}]},
+            'Mount="type=bind,source=/a:b,\\"destination=/c,d\\",ro=true"',
+        ),
+    ],
+)
+def test_options_of_docker_run(change, line):
+    made = plan([container(**change)])
+    assert codes(made) == set()
+    assert line in made["workloads"][0]["units"]["web.container"].split("\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "absent"),
+    [
+        ({"HostConfig__Memory": 1 << 20, "HostConfig__MemorySwap": 2 << 20}, "memory-swap"),
+        ({"HostConfig__NetworkMode": "host", "Config__Hostname": "machine"}, "HostName"),
+        ({"HostConfig__NetworkMode": "host"}, "Sysctl"),
+        ({"HostConfig__CapDrop": ["ALL"]}, "AddCapability"),
+        ({"HostConfig__CapAdd": ["ALL"]}, "CAP_MKNOD"),
+        ({"HostConfig__SecurityOpt": ["apparmor=docker-default"]}, "apparmor"),
+        ({"HostConfig__SecurityOpt": ["label=disable"], "HostConfig__Privileged": True}, "SecurityLabelDisable"),
+    ],
+)
+def test_what_a_default_says_is_left_out(change, absent):
+    assert absent not in unit_of([container(**change)])
+
+
+def test_podmans_own_defaults_are_a_choice():
+    made = plan([container()], {"hardening": "podman"})
+    unit = made["workloads"][0]["units"]["web.container"]
+    for word in ("AddCapability", "Sysctl", "PidsLimit"):
+        assert word not in unit
+    assert (
+        "AddCapability"
+        in plan([container()], {"containers": {"other": {"hardening": "podman"}}})["workloads"][0]["units"][
+            "web.container"
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("daemon", "line"),
+    [
+        ({"init": True}, "RunInit=true"),
+        ({"default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1, "Hard": 2}}}, "Ulimit=nofile=1:2"),
+        ({"no-new-privileges": True}, "NoNewPrivileges=true"),
+        ({"seccomp-profile": "/etc/docker/own.json"}, "SeccompProfile=/etc/docker/own.json"),
+        ({"dns": ["192.0.2.1"]}, "DNS=192.0.2.1"),
+        ({"ip": "192.0.2.9"}, "PublishPort=192.0.2.9:8080:80"),
+        ({"cgroup-parent": "own.slice"}, "Slice=own.slice"),
+        ({"default-stop-timeout": 60}, "StopTimeout=60"),
+    ],
+)
+def test_what_the_daemon_gives_to_every_container(daemon, line):
+    web = container(HostConfig__PortBindings={"80/tcp": [{"HostIp": "", "HostPort": "8080"}]})
+    made = plan([web], engine={"id": "e", "config": {"daemon_json": daemon}})
+    assert line in made["workloads"][0]["units"]["web.container"].split("\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--init"], "RunInit=true"),
+        (["--default-ulimit", "nofile=1:2", "--init=false"], "Ulimit=nofile=1:2"),
+        (["--dns=192.0.2.1", "--dns", "192.0.2.2"], "DNS=192.0.2.2"),
+        (["-H", "--init", "--no-new-privileges"], "NoNewPrivileges=true"),
+    ],
+)
+def test_what_the_daemon_was_told_on_its_command_line(flags, line):
+    made = plan([container()], engine={"id": "e", "config": {"flags": flags}})
+    unit = made["workloads"][0]["units"]["web.container"].split("\n")
+    assert line in unit
+    assert ("RunInit=true" in unit) is (flags == ["--init"])
+
+
+def test_limits_are_those_that_the_kernel_shows():
+    seen = {identifier("web"): {"limits": {"nofile": [1024, 524288], "nproc": [-1, -1]}}}
+    stopped = container("late", State={"Status": "exited", "Running": False})
+    made = plan([container(), stopped], processes=seen)
+    for workload in made["workloads"]:
+        (unit,) = workload["units"].values()
+        assert "Ulimit=nofile=1024:524288" in unit
+        assert "Ulimit=nproc=-1:-1" in unit
+
+
+def test_a_container_in_the_network_of_another_follows_it():
+    vpn = container("vpn", HostConfig__PortBindings={"80/tcp": [{"HostIp": "", "HostPort": "8080"}]})
+    web = container(HostConfig__NetworkMode="container:" + identifier("vpn"), Config__Hostname="vpn")
+    (workload,) = plan([vpn, web])["workloads"]
+    assert (workload["name"], workload["grouping"]) == ("vpn", "network")
+    assert workload["layers"] == [["vpn"], ["web"]]
+    unit = workload["units"]["web.container"].split("\n")
+    for line in ("Network=vpn.container", "BindsTo=vpn.service", "PartOf=vpn.service", "After=vpn.service"):
+        assert line in unit
+    for word in ("PublishPort", "Sysctl", "HostName", "AddHost"):
+        assert word not in workload["units"]["web.container"]
+    (older,) = plan([vpn, web], version="5.2.0")["workloads"]
+    assert "Network=container:vpn" in older["units"]["web.container"].split("\n")
+
+
+def test_links_become_names_on_a_network_of_their_own():
+    web = container(HostConfig__Links=["/db:/web/database"])
+    made = plan([container("db"), web])
+    (workload,) = made["workloads"]
+    assert ("link-environment", "HostConfig.Links") in codes(made, "warning")
+    assert "Network=db-links.network:alias=database" in workload["units"]["db.container"].split("\n")
+    assert "Network=db-links.network" in workload["units"]["web.container"].split("\n")
+    assert "isolate=true" in workload["units"]["db-links.network"]
+
+
+def test_static_addresses_and_networks_in_the_order_of_docker():
+    members = [service("blog", "web")]
+    members[0]["NetworkSettings"]["Networks"] = {
+        "back": {"IPAMConfig": None, "Aliases": ["web"]},
+        "blog_default": {"IPAMConfig": {"IPv4Address": "172.18.0.9"}, "Aliases": None},
+    }
+    unit = plan(members)["workloads"][0]["units"]["blog-web-1.container"].split("\n")
+    found = [line for line in unit if line.startswith("Network=")]
+    assert found == ["Network=blog_default.network:ip=172.18.0.9", "Network=back.network:alias=web"]
+
+
+@pytest.mark.parametrize(
+    ("version", "lines"),
+    [
+        (
+            "4.4.1",
+            ['PodmanArgs="--pull=never"', 'PodmanArgs="--health-cmd=[\\"a\\",\\"b\\"]"', 'PodmanArgs="--user=me"'],
+        ),
+        ("4.9.3", ['HealthCmd=["a","b"]', 'PodmanArgs="--entrypoint=[\\"x\\"]"', "User=me"]),
+        ("5.4.2", ['Entrypoint=["x"]', 'PodmanArgs="--memory=5"', 'PodmanArgs="--security-opt=apparmor=own"']),
+        ("6.1.0", ["Memory=5", "AppArmor=own", "StopSignal=SIGINT"]),
+    ],
+)
+def test_a_setting_is_a_key_where_podman_has_it_and_a_flag_before(version, lines):
+    change = {
+        "Config__Entrypoint": ["x"],
+        "Config__Cmd": None,
+        "Config__User": "me",
+        "Config__StopSignal": "SIGINT",
+        "Config__Healthcheck": {"Test": ["CMD", "a", "b"]},
+        "HostConfig__Memory": 5,
+        "HostConfig__SecurityOpt": ["apparmor=own"],
+    }
+    unit = unit_of([container(**change)], version=version).split("\n")
+    for line in lines:
+        assert line in unit
+
+
+def test_objects_of_an_old_podman_have_the_names_that_it_gives():
+    member = service("blog", "web", Mounts=[volume_mount("v")])
+    (workload,) = plan([member], version="4.5.1")["workloads"]
+    assert workload["volumes"][0]["name"] == "systemd-v"
+    assert workload["networks"][0]["name"] == "systemd-blog_default"
+    assert "PodmanArgs" not in workload["units"]["blog_default.network"]
+
+
+NFS = {"type": "nfs", "device": ":/export", "o": "addr=192.0.2.5,rw,nfsvers=4"}
+
+
+def test_a_volume_on_nfs_moves_by_its_definition():
+    known = inventory([container(Mounts=[volume_mount("v")])])
+    known["volumes"][0]["Options"] = NFS
+    made = make_plan(known, None, "5.4.2")
+    unit = made["workloads"][0]["units"]["v.volume"].split("\n")
+    for line in ("Type=nfs", "Device=192.0.2.5:/export", "Options=rw,nfsvers=4"):
+        assert line in unit
+    assert made["workloads"][0]["volumes"][0]["driver_opts"]["o"] == "rw,nfsvers=4"
+    assert ("volume-mount-program", "Options[type]") in codes(made, "info")
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "code"),
+    [
+        ({"Driver": "macvlan", "Options": {"parent": "eth1"}}, "Driver=macvlan", ""),
+        ({"Driver": "macvlan", "Options": {"parent": "eth1"}}, 'Options="parent=eth1"', ""),
+        ({"Options": {"com.docker.network.driver.mtu": "1400"}}, 'Options="mtu=1400"', ""),
+        ({"Internal": True}, "Internal=true", ""),
+        ({"EnableIPv6": True}, "IPv6=true", ""),
+        ({"Options": {"com.docker.network.bridge.enable_icc": "false"}}, "Driver=bridge", "network-option"),
+        ({"Options": {"com.docker.network.bridge.enable_icc": "true"}}, "Driver=bridge", ""),
+    ],
+)
+def test_options_of_docker_network_create(change, line, code):
+    known = inventory([service("blog", "web")])
+    known["networks"][0].update(change)
+    made = make_plan(known, None, "5.4.2")
+    assert line in made["workloads"][0]["units"]["blog_default.network"].split("\n")
+    assert {found for found, _path in codes(made, "warning")} == ({code} if code else set())
+
+
+@pytest.mark.parametrize("driver", ["overlay", "weave"])
+def test_a_network_that_podman_cannot_make_blocks_who_uses_it(driver):
+    known = inventory([service("blog", "web"), container("cache")])
+    known["networks"][0]["Driver"] = driver
+    made = make_plan(known, None, "5.4.2")
+    assert codes(made) == {("network-driver", "Driver")}
+    assert [workload["name"] for workload in made["workloads"]] == ["cache"]
+
+
+def test_a_remapped_engine_keeps_its_map():
+    info = {"SecurityOptions": ["name=userns"], "DockerRootDir": "/var/lib/docker/231072.231072"}
+    unit = unit_of([container()], engine={"id": "e", "info": info}).split("\n")
+    assert "UIDMap=0:231072:65536" in unit
+    assert "GIDMap=0:231072:65536" in unit
+
+
+def test_a_reader_of_the_docker_socket_gets_podmans():
+    socket = {"Type": "bind", "Source": "/var/run/docker.sock", "Destination": "/var/run/docker.sock", "RW": True}
+    made = plan([container(Mounts=[socket])])
+    assert ("docker-socket", "Mounts[/var/run/docker.sock].Source") in codes(made, "warning")
+    unit = made["workloads"][0]["units"]["web.container"].split("\n")
+    assert "Volume=/run/podman/podman.sock:/var/run/docker.sock" in unit
+    assert "Wants=podman.socket" in unit
+
+
+def test_a_value_that_no_unit_can_carry_is_a_blocker_and_no_half_plan():
+    made = plan([container(Config__Labels={"big": "x" * 200000}), container("cache")])
+    assert codes(made) == {("unwritable", "")}
+    assert [workload["name"] for workload in made["workloads"]] == ["cache"]
+
+
 def test_what_the_image_says_stands_in_no_unit():
     unit = unit_of([container()])
     for key in ("Environment=", "Exec=", "Entrypoint=", "Label=", "WorkingDir=", "User=", "PublishPort="):

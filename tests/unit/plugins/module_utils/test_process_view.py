@@ -28,6 +28,14 @@ def table(*rows: tuple[str, str, str, int]) -> str:
     )
 
 
+LIMITS = """\
+Limit                     Soft Limit           Hard Limit           Units     
+Max stack size            8388608              unlimited            bytes     
+Max core file size        unlimited            unlimited            bytes     
+Max processes             unlimited            unlimited            processes 
+Max open files            1024                 524288               files     
+"""  # noqa: W291
+
 NOBODY = "00000000:0000"
 NOBODY6 = "0" * 32 + ":0000"
 little_endian = pytest.mark.skipif(sys.byteorder != "little", reason="the sample tables are of a little-endian machine")
@@ -132,6 +140,7 @@ class Proc:
     def process(self, pid: int, name: str, group: str, inodes: list[int]) -> None:
         self.write("{0}/comm".format(pid), name + "\n")
         self.write("{0}/cgroup".format(pid), "0::{0}\n".format(group))
+        self.write("{0}/limits".format(pid), LIMITS)
         folder = self.root / str(pid) / "fd"
         folder.mkdir()
         for number, target in enumerate(["/dev/null", "pipe:[3]"] + ["socket:[{0}]".format(node) for node in inodes]):
@@ -161,7 +170,8 @@ def test_dockers_resolver_is_not_the_containers(proc):
         "listening": [
             {"proto": "tcp", "address": ANY, "port": 80, "family": 4},
             {"proto": "udp", "address": ANY, "port": 514, "family": 4},
-        ]
+        ],
+        "limits": {"core": [-1, -1], "nproc": [-1, -1], "nofile": [1024, 524288]},
     }
 
 
