@@ -86,19 +86,28 @@ def owned(plan: Json, moved: Iterable[str], installed: Mapping[str, str]) -> Jso
     """
     names = frozenset(moved)
     mine = [item for item in plan["workloads"] if item["name"] in names]
-    ours = {unit for item in mine for unit in item["units"]}
-    for item in plan["workloads"]:
-        for unit, text in item["units"].items():
-            if installed.get(unit) in (text, without_install(text)):
-                ours.add(unit)
-    pods = {unit[: -len(".pod")] for item in mine for unit in item["units"] if unit.endswith(".pod")}
+    # An interrupted cutover has made these, and is undone by the next one.
+    begun = [item for item in plan["workloads"] if item in mine or _is_installed(item, installed)]
+    units = {unit for item in mine for unit in item["units"]}
+    units |= {unit for item in begun for unit in item["units"] if _is_ours(item, unit, installed)}
+    pods = {item["pod"] for item in begun if item["pod"]}
     return {
-        "units": {service_of(unit) for unit in ours},
-        "containers": {one["name"] for item in mine for one in item["containers"]} | {pod + "-infra" for pod in pods},
+        "units": {service_of(unit) for unit in units},
+        "containers": {one["name"] for item in begun for one in item["containers"]} | {pod + "-infra" for pod in pods},
         "pods": pods,
+        "networks": {one["name"] for item in begun for one in item["networks"]},
         "ports": {(one["proto"], int(one["host_port"])) for item in mine for one in item["ports"]},
-        **{kind: {one["name"] for item in mine for one in item[kind]} for kind in ("networks", "volumes", "secrets")},
+        **{kind: {one["name"] for item in mine for one in item[kind]} for kind in ("volumes", "secrets")},
     }
+
+
+def _is_ours(workload: Json, unit: str, installed: Mapping[str, str]) -> bool:
+    text = workload["units"][unit]
+    return installed.get(unit) in (text, without_install(text))
+
+
+def _is_installed(workload: Json, installed: Mapping[str, str]) -> bool:
+    return any(_is_ours(workload, unit, installed) for unit in workload["units"])
 
 
 def without(host: Json, mine: Json) -> Json:

@@ -62,6 +62,10 @@ class Context:
         found = self.host.get("systemd")
         return found if isinstance(found, int) and found else 999
 
+    def podman_names(self, *kinds: str) -> set[str]:
+        """Names of objects that Podman has already, and that are not of this plan."""
+        return {name for kind in kinds for name in strings(dig(self.host, "podman." + kind))}
+
     def limits_of(self, container: Json) -> Mapping[str, list[int]]:
         return self.limits.get(text(container.get("Id")), self.limits.get("", {}))
 

@@ -51,6 +51,7 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
     return [
         *_names(container),
         *_references(container, known),
+        *_taken(container, known),
         *_image(container, known),
         *_state(container),
         *networking.findings(container, known.names),
@@ -102,6 +103,19 @@ def _references(container: Json, known: Context) -> list[Finding]:
         for code, path, name, documents in wanted
         if name not in documents
     ]
+
+
+def _taken(container: Json, known: Context) -> list[Finding]:
+    """Quadlet would replace Podman's container of that name, and use its network of that name as it is."""
+    name, found = name_of(container), []
+    if name in known.podman_names("containers", "pods"):
+        message, remedy = f"Podman has a container or pod {name} already.", "Rename or remove it, and assess again."
+        found.append(_blocker("name-taken", container, "Name", message, remedy))
+    for network in networks_of(container):
+        if network in known.podman_names("networks"):
+            path, message = "NetworkSettings.Networks." + network, f"Podman has a network {network} already."
+            found.append(_blocker("name-taken", container, path, message, "Remove it, and assess again."))
+    return found
 
 
 def _image(container: Json, known: Context) -> list[Finding]:

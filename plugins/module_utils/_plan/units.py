@@ -45,6 +45,7 @@ class Layout:
     """How the containers of one workload hang together, by container name where it is a mapping."""
 
     name: str
+    pod: str
     pod_file: str
     pod_service: str
     services: Mapping[str, str]
@@ -164,7 +165,7 @@ def pod_unit(members: Sequence[Json], layout: Layout, known: Context) -> Unit:
         for network in layout.network_files:
             names.update(networking.endpoint_aliases(member, network), layout.aliases.get(name_of(member), []))
     own = dict.fromkeys(item for member in members for item in own_settings(member, layout, known) if _is_of_pod(item))
-    settings: list[Setting] = [("name", layout.name), ("share", "net"), ("exit_policy", "continue")]
+    settings: list[Setting] = [("name", layout.pod), ("share", "net"), ("exit_policy", "continue")]
     settings += [("network", layout.network_files[network]) for network in sorted(layout.network_files)]
     settings += user_namespace.settings(known)
     settings += [("alias", name) for name in sorted(names)]

@@ -75,6 +75,7 @@ def make(group: Sequence[Json], known: Context, services: Services, policy: Json
     entry = {
         "name": name,
         "grouping": grouping,
+        "pod": layout.pod or None,
         "reason": reason,
         "project": project_of(members[0]) or None,
         "containers": [_member(member, layout, known) for member in members],
@@ -112,6 +113,7 @@ def _layout(
     rules = policies.secret_rules(policy)
     return units.Layout(
         name=name,
+        pod=_pod_name(name, known) if pod else "",
         pod_file=pod and pod + ".pod",
         pod_service=pod and pod + "-pod.service",
         services={name_of(member): services.choose(name_of(member)) + ".service" for member in members},
@@ -122,6 +124,12 @@ def _layout(
         secrets={name_of(item): secrets.secrets(item, known.image_config(item), rules) for item in members},
         rules=policy,
     )
+
+
+def _pod_name(name: str, known: Context) -> str:
+    """The project's name; pods and containers share one set of names in Podman."""
+    taken = {name_of(container) for container in known.containers}
+    return name + "-pod" if name in taken or name in known.podman_names("containers", "pods") else name
 
 
 def _member(container: Json, layout: units.Layout, known: Context) -> Json:

@@ -524,6 +524,22 @@ def test_a_unit_never_shadows_a_unit_of_the_host():
     assert ("unit-renamed", "") in codes(made, "info")
 
 
+def test_nothing_of_podman_is_replaced():
+    podman = {"containers": ["web"], "networks": ["podman", "blog_default"], "pods": []}
+    made = plan([container(), service("blog", "app")], host={"podman": podman})
+    place = "NetworkSettings.Networks.blog_default"
+    assert codes(made) == {("name-taken", "Name"), ("name-taken", place)}
+
+
+def test_a_pod_is_called_like_no_container():
+    made = plan([service("blog", "a"), service("blog", "b"), container("blog")])
+    (workload,) = [item for item in made["workloads"] if item["grouping"] == "pod"]
+    assert workload["pod"] == "blog-pod"
+    assert "PodName=blog-pod" in workload["units"]["blog.pod"]
+    services = [name for item in made["workloads"] for name in item["units"]]
+    assert len(services) == len(set(services))
+
+
 @pytest.mark.parametrize("name", ["../../etc/cron.d/x", "a b", "x\ny", "-v", ""])
 def test_a_name_that_docker_would_not_allow_is_a_blocker(name):
     made = plan([changed(container(), Name="/" + name)])

@@ -33,6 +33,7 @@ PLAN = {
     "workloads": [
         {
             "name": "blog",
+            "pod": "web",
             "units": {"blog.container": "[Container]\n\n[Install]\n", "web.pod": "[Pod]\n", "net.network": ""},
             "containers": [{"name": "blog"}],
             "networks": [{"name": "net"}],
@@ -70,6 +71,13 @@ def test_the_objects_of_a_moved_workload_are_its_own():
     assert {kind: left["podman"][kind] for kind in names} == {
         "containers": ["other"], "pods": [], "networks": ["podman"], "volumes": [], "secrets": ["theirs"],
     }  # fmt: skip
+
+
+def test_what_an_interrupted_cutover_has_made_is_no_stranger():
+    names = {"containers": ["blog"], "pods": [], "networks": ["net"], "volumes": [], "secrets": []}
+    mine = record.owned(PLAN, [], {"blog.container": "[Container]\n"})
+    left = record.without({**HOST, "podman": {**HOST["podman"], **names}}, mine)
+    assert (left["podman"]["containers"], left["podman"]["networks"]) == ([], [])
 
 
 def changed(document: Any, path: str, value: Any) -> Any:

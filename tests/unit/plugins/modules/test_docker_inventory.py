@@ -139,7 +139,7 @@ def test_check_mode_leaves_a_record_as_it_is_and_shows_what_it_would_be(host, no
 def commit(host: Host, workload: str, *containers: dict[str, Any]) -> None:
     ids = [item["Id"] for item in containers]
     write_json(host.state / "plan.json", {"format": 1, "workloads": [
-        {"name": workload, "units": {"web.container": ""}, "containers": [{"name": "web"}], "networks": [],
+        {"name": workload, "pod": None, "units": {"web.container": ""}, "containers": [{"name": "web"}], "networks": [],
          "volumes": [], "secrets": [], "ports": []},
     ]})  # fmt: skip
     append_journal(host.state / "journal" / (workload + ".jsonl"), {"event": "commit", "data": {"containers": ids}})
