@@ -106,7 +106,7 @@ def exec_start(text: str, service: str, key: str = "ExecStart") -> list[str]:
 # Podman's flags that take a value only behind `=`, of those that the generators write.
 _SWITCHES = {
     *("detach", "disable-dns", "ignore", "init", "internal", "ipv6", "no-healthcheck", "no-hosts", "privileged"),
-    *("read-only", "read-only-tmpfs", "replace", "rm"),
+    *("interactive", "oom-kill-disable", "publish-all", "read-only", "read-only-tmpfs", "replace", "rm", "tty"),
 }
 _SHORT = {"-d": "detach", "-v": "volume"}
 _WITH_ACTION = ("network", "pod", "volume")
@@ -136,6 +136,8 @@ def command(vector: Sequence[str]) -> Command:
             raise ValueError(f"unknown short flag: {flag}")
         if not separator:
             value = "true" if name in _SWITCHES else rest.pop(0)
+        if not separator and value.startswith("--"):
+            raise ValueError(f"--{name} took {value} for its value; when it takes none, it belongs to the switches")
         options.setdefault(name, []).append(value)
     return Command(verb, options, rest)
 

@@ -93,3 +93,5 @@ def test_options_end_at_the_image():
     assert created == commands.Command("network create", {"ignore": ["true"], "subnet": ["::/64"]}, ["web"])
     with pytest.raises(ValueError, match="unknown short flag: -x"):
         commands.command(["podman", "run", "-x", "image"])
+    with pytest.raises(ValueError, match="--new took --env=A for its value"):
+        commands.command(["podman", "run", "--new", "--env=A", "image"])

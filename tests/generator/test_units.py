@@ -85,8 +85,84 @@ EXPECTED = {
         },
         {"publish": ["[::1]:5353:53/udp", "8:80"]},
     ),
+    "a terminal": Expected(
+        {"Config__Tty": True, "Config__OpenStdin": True}, {"tty": ["true"], "interactive": ["true"]}
+    ),
+    "limits": Expected(
+        {
+            "HostConfig__Memory": 64 << 20,
+            "HostConfig__NanoCpus": 500000000,
+            "HostConfig__PidsLimit": 10,
+            "HostConfig__Ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 2048}],
+        },
+        {"memory": ["67108864"], "cpus": ["0.5"], "pids-limit": ["10"], "ulimit": ["nofile=1024:2048"]},
+    ),
+    "names of hosts": Expected(
+        {
+            "HostConfig__ExtraHosts": ["a:1.2.3.4", "six:fe80::1"],
+            "HostConfig__Dns": ["1.1.1.1"],
+            "HostConfig__DnsSearch": ["example.com"],
+            "HostConfig__DnsOptions": ["ndots:2"],
+            "Config__Hostname": "own.example.com",
+        },
+        {
+            "add-host": ["a:1.2.3.4", "six:fe80::1"],
+            "dns": ["1.1.1.1"],
+            "dns-search": ["example.com"],
+            "dns-option": ["ndots:2"],
+            "hostname": ["own.example.com"],
+        },
+    ),
+    "security": Expected(
+        {
+            "HostConfig__CapAdd": ["SYS_ADMIN"],
+            "HostConfig__CapDrop": ["CHOWN"],
+            "HostConfig__SecurityOpt": ["no-new-privileges", "label=disable"],
+            "HostConfig__ReadonlyRootfs": True,
+            "HostConfig__GroupAdd": ["wheel", "1000"],
+        },
+        {
+            "cap-add": ["cap_sys_admin", "cap_audit_write", "cap_mknod", "cap_net_raw"],
+            "cap-drop": ["cap_chown"],
+            "security-opt": ["no-new-privileges", "label=disable"],
+            "read-only": ["true"],
+            "group-add": ["wheel", "1000"],
+        },
+    ),
+    "a setting of the kernel": Expected(
+        {"HostConfig__Sysctls": {"net.ipv4.ip_local_port_range": "1024 65000"}},
+        {
+            "sysctl": [
+                "net.ipv4.ip_unprivileged_port_start=0",
+                "net.ipv4.ping_group_range=0 2147483647",
+                "net.ipv4.ip_local_port_range=1024 65000",
+            ]
+        },
+    ),
+    "a device with a blank": Expected(
+        {
+            "HostConfig__Devices": [
+                {"PathOnHost": "/dev/a b", "PathInContainer": "/dev/x", "CgroupPermissions": "r"},
+            ]
+        },
+        {"device": ["/dev/a b:/dev/x:r"]},
+    ),
+    "a hostile tag of the log": Expected(
+        {"HostConfig__LogConfig": {"Type": "journald", "Config": {"tag": HOSTILE}}},
+        {"log-driver": ["journald"], "log-opt": ["tag=" + HOSTILE]},
+    ),
+    "a hostile annotation": Expected({"HostConfig__Annotations": {"a": HOSTILE}}, {"annotation": ["a=" + HOSTILE]}),
+    "memory for files": Expected(
+        {"HostConfig__Tmpfs": {"/a b": "", "/%n$x": "mode=1777"}},
+        {"tmpfs": ["/%n$x:mode=1777,noexec,notmpcopyup", "/a b:noexec,notmpcopyup"]},
+    ),
     "a volume": Expected({"Mounts": [volume_mount("v", RW=False)]}, {"volume": ["v:/data:ro,suid,dev"]}),
+    "a volume at a path with a colon": Expected({"Mounts": [volume_mount("v", "/x:y,z")]}),
+    "an anonymous volume": Expected(
+        {"Mounts": [volume_mount("f" * 64, "/x y%n$z")]}, {"volume": ["web-x-y-n-z:/x y%n$z:suid,dev"]}
+    ),
     "a folder": Expected({"Mounts": [mounted("/srv", "/data")]}, {"volume": ["/srv:/data"]}),
+    "a folder with backslashes": Expected({"Mounts": [mounted("/a\\x41b", "/c\\n")]}, {"volume": ["/a\\x41b:/c\\n"]}),
     "a folder with blanks": Expected({"Mounts": [mounted("/a b", "/c d")]}, {"volume": ["/a b:/c d"]}),
     "a folder with signs": Expected({"Mounts": [mounted("/%n$x'", "/c$d")]}, {"volume": ["/%n$x':/c$d"]}),
     "a folder with a colon": Expected(
@@ -158,6 +234,9 @@ def test_every_service_creates_what_its_unit_names(suite, case):
             assert made.verb == "run"
             assert made.options["name"] == [settings["ContainerName"]]
             assert made.arguments[0] == settings["Image"]
+            assert all(volume.count(":") <= 2 for volume in made.options.get("volume", [])), (
+                "source:destination:options"
+            )
         else:
             kind = unit.rpartition(".")[2]
             name = commands.expanded(settings[kind.capitalize() + "Name"], service_of(unit))
