@@ -8,6 +8,7 @@ somewhere else, and some options of HostConfig.Mounts are not repeated there.
 
 from __future__ import annotations
 
+import re
 from typing import Iterator, Mapping
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
@@ -25,13 +26,16 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     text,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import path_word
 
 DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 PODMAN_SOCKET = "/run/podman/podman.sock"
 PARITY_OPTIONS = ("suid", "dev")
 """Podman mounts named volumes nosuid and nodev, Docker does not (facts, section 4)."""
 
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./@:+=,~-]*\Z")
 _BIND_MODES = ("z", "Z")
+_VOLUME_MODES = (*PARITY_OPTIONS, "nocopy")
 _KNOWN_MODES = {"", "z", "Z", "ro", "rw", "nocopy", "rprivate", "private", "rshared", "shared", "rslave", "slave"}
 _TMPFS_OPTIONS = {"rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "noatime", "nodiratime", "relatime"}
 
@@ -59,9 +63,10 @@ def _details(container: Json, mount: Json) -> Json:
 
 def _mount(mount: Json, details: Json, volume_files: Mapping[str, str]) -> Setting:
     is_volume = mount.get("Type") == "volume"
-    source = volume_files[mount["Name"]] if is_volume else _bind_source(mount)
+    source = volume_files[text(mount.get("Name"))] if is_volume else _bind_source(mount)
     target, given = text(mount.get("Destination")), text(mount.get("Mode")).split(",")
     modes = ["ro"] if mount.get("RW") is False else []
+    is_flat = dig(details, "BindOptions.NonRecursive") is True
     if is_volume:
         no_copy = "nocopy" in given or dig(details, "VolumeOptions.NoCopy") is True
         modes += [*PARITY_OPTIONS, *(["nocopy"] if no_copy else [])]
@@ -69,9 +74,21 @@ def _mount(mount: Json, details: Json, volume_files: Mapping[str, str]) -> Setti
         modes += [mode for mode in given if mode in _BIND_MODES]
         propagation = text(mount.get("Propagation"))
         modes += [propagation] if propagation not in ("", "rprivate") else []
-        if ":" in source + target or dig(details, "BindOptions.NonRecursive") is True:
-            return "mount", _long_form(source, target, modes, dig(details, "BindOptions.NonRecursive") is True)
-    return "volume", ":".join([source, target] + ([",".join(modes)] if modes else []))
+    by_flag = "" if is_volume or is_plain_path(source) else "_flag"
+    if ":" in source + target or (is_flat and not is_volume):
+        return "mount" + by_flag, _long_form("volume" if is_volume else "bind", source, target, modes, is_flat)
+    return "volume" + by_flag, ":".join([source, target] + ([",".join(modes)] if modes else []))
+
+
+def is_plain_path(path: str) -> bool:
+    """True for a path that Quadlet copies unharmed into RequiresMountsFor= (5.8 is the first to quote it)."""
+    return bool(_PLAIN_PATH.match(path))
+
+
+def mount_points(container: Json) -> list[tuple[str, str]]:
+    """The [Unit] lines for folders of the host that Quadlet would not write rightly."""
+    sources = [_bind_source(mount) for mount in mounts_of(container, "bind")]
+    return [("RequiresMountsFor", path_word(source)) for source in sorted({*sources}) if not is_plain_path(source)]
 
 
 def _bind_source(mount: Json) -> str:
@@ -79,10 +96,10 @@ def _bind_source(mount: Json) -> str:
     return PODMAN_SOCKET if source in DOCKER_SOCKETS else source
 
 
-def _long_form(source: str, target: str, modes: list[str], is_flat: bool) -> str:
-    words = ["type=bind", _csv(f"source={source}"), _csv(f"destination={target}")]
+def _long_form(kind: str, source: str, target: str, modes: list[str], is_flat: bool) -> str:
+    words = [f"type={kind}", _csv(f"source={source}"), _csv(f"destination={target}")]
     words += ["bind-nonrecursive"] if is_flat else []
-    names = {"ro": "ro=true", "z": "relabel=shared", "Z": "relabel=private"}
+    names = {"ro": "ro=true", "z": "relabel=shared", "Z": "relabel=private", **{mode: mode for mode in _VOLUME_MODES}}
     return ",".join(words + [names.get(mode, f"bind-propagation={mode}") for mode in modes])
 
 
@@ -135,6 +152,9 @@ def _read_only(container: Json) -> list[Setting]:
     return [("read_only", "true"), ("read_only_tmpfs", "false")]
 
 
+_REINSPECT = "Make the inventory again while the engine runs; if it stays, report it to the project."
+
+
 def uses_docker_socket(container: Json) -> bool:
     """True when the Docker socket is mounted into it."""
     return any(text(mount.get("Source")) in DOCKER_SOCKETS for mount in mounts_of(container, "bind"))
@@ -146,10 +166,12 @@ def findings(container: Json) -> list[Finding]:
 
 
 def _unknown_types(container: Json) -> Iterator[Finding]:
-    kinds = [("Mounts", mount, "Destination") for mount in mounts_of(container)]
     kinds = [("Mounts", mapping(mount), "Destination") for mount in items(container.get("Mounts"))]
     kinds += [("HostConfig.Mounts", mapping(mount), "Target") for mount in items(dig(container, "HostConfig.Mounts"))]
     for place, mount, key in kinds:
+        if place == "Mounts" and mount.get("Type") == "volume" and not text(mount.get("Name")):
+            path = "Mounts[{}].Name".format(text(mount.get("Destination")))
+            yield Finding(BLOCKER, "missing-volume", name_of(container), path, "Its volume has no name.", _REINSPECT)
         if mount.get("Type") not in ("bind", "volume", "tmpfs", "image"):
             path = "{}[{}].Type".format(place, text(mount.get(key)))
             message = "Podman has no mount of type {!r}.".format(text(mount.get("Type"))[:80])
@@ -193,8 +215,7 @@ def _missing(container: Json) -> Iterator[Finding]:
         # A source or target with a colon cannot be told from its neighbours; Mounts has it all the same.
         if target.rstrip("/") not in {item.rstrip("/") for item in known} and path.count(":") < 3:
             message = f"Nothing is mounted at {target}, which was asked for."
-            remedy = "Make the inventory again while the engine runs; if it stays, report it to the project."
-            yield Finding(BLOCKER, "mount-missing", name_of(container), path, message, remedy)
+            yield Finding(BLOCKER, "mount-missing", name_of(container), path, message, _REINSPECT)
 
 
 def _socket(container: Json) -> Iterator[Finding]:

@@ -124,6 +124,8 @@ CONTAINER: dict[str, Option] = {
     "add_host": _key("AddHost", "5.3", "--add-host={}"),
     "volume": _key("Volume", "4.4", "--volume={}"),
     "mount": _key("Mount", "4.5", "--mount={}", WORD),
+    "volume_flag": _flag("--volume={}"),
+    "mount_flag": _flag("--mount={}"),
     "tmpfs": _key("Tmpfs", "4.7", "--tmpfs={}"),  # 4.5 and 4.6 refuse a second colon
     "read_only": _key("ReadOnly", "4.4", "--read-only"),
     "read_only_tmpfs": _key("ReadOnlyTmpfs", "4.8", "--read-only-tmpfs={}"),

@@ -44,6 +44,12 @@ def _control(char: str) -> str:
     return f"\\x{ord(char):02x}" if ord(char) < 32 or ord(char) == 127 else char
 
 
+def path_word(value: str) -> str:
+    """A path in a key that systemd reads itself: specifiers are expanded there, variables are not."""
+    quoted = "".join(_ESCAPES.get(char) or _control(char) for char in value)
+    return '"{}"'.format(quoted.replace("%", "%%"))
+
+
 def spaced(value: str) -> str:
     """One word of a value that Quadlet splits at blanks only: backslashes stay, quotes keep blanks together."""
     return unexpanded(f'"{value}"' if " " in value else value)

@@ -127,7 +127,7 @@ def test_what_was_set_stands_in_the_unit(change, line):
         ({"Mounts": [volume_mount("v", Mode="nocopy")]}, "Volume=v.volume:/data:suid,dev,nocopy"),
         (
             {"Mounts": [{"Type": "bind", "Source": "/a b", "Destination": "/c", "Mode": "Z", "Propagation": "rslave"}]},
-            "Volume=/a b:/c:Z,rslave",
+            'PodmanArgs="--volume=/a b:/c:Z,rslave"',
         ),
         (
             {"Mounts": [{"Type": "bind", "Source": "/a:b", "Destination": "/c,d", "Mode": "", "RW": False}]},
