@@ -21,15 +21,20 @@ options:
   inventory_path:
     description:
       - Where the inventory is on the target.
+      - What C(docker inspect) prints for containers, a list, is accepted too; less can be said from it.
     type: path
   podman_version:
     description:
       - The version of Podman that will run the units, for example V(5.4.2).
+      - Without it, the version that the inventory says is installed, or else would be installed.
     type: str
-    required: true
   policy:
     description:
-      - What the user decides; C(grouping), C(accept), C(exclude), C(projects).
+      - What the user decides.
+      - C(grouping) (V(auto), V(pod), V(network)), C(hardening) (V(docker), V(podman)) and C(logs) (V(journald), V(k8s-file))
+        are for all, or for one below C(projects) or C(containers).
+      - C(accept) lists findings that may stand, by C(code), C(code:subject), or the path of a field.
+      - C(exclude) lists workloads that stay in Docker. C(secrets) lists regular expressions for names of secret variables.
     type: dict
   plan_path:
     description:
@@ -117,7 +122,7 @@ def main():
         argument_spec={
             "inventory": {"type": "dict"},
             "inventory_path": {"type": "path"},
-            "podman_version": {"type": "str", "required": True},
+            "podman_version": {"type": "str"},
             "policy": {"type": "dict"},
             "plan_path": {"type": "path"},
             "reveal": {"type": "bool", "default": False},

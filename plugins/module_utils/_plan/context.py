@@ -21,6 +21,9 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     text,
 )
 
+PARTS = ("engine", "images", "networks", "volumes", "changes", "processes", "host")
+"""What an inventory has beside containers; each may be missing, and then less can be said."""
+
 _FORMAT = 1
 _CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 _PREFIX = "docker-"
@@ -33,6 +36,7 @@ class Context:
 
     ``containers`` have what the daemon gives them. ``names``: the name of each container by ID, short ID and name.
     ``limits``: of the first process of each container, by ID; under the empty ID what those without a process get.
+    ``missing``: the parts that the inventory does not have.
     """
 
     version: Version
@@ -46,6 +50,7 @@ class Context:
     listening: Mapping[str, list[dict[str, Any]]]
     changes: Mapping[str, Json]
     limits: Mapping[str, Mapping[str, list[int]]]
+    missing: tuple[str, ...]
 
     @property
     def data_root(self) -> str:
@@ -74,26 +79,55 @@ class Context:
 
 
 def context(inventory: Any, version: Version) -> Context:
-    """Look an inventory up. Raises PlanError naming the JSON path that is not what Docker would say."""
+    """Look an inventory up. Raises PlanError naming the JSON path that is not what Docker would say.
+
+    A list is taken for what ``docker inspect`` prints; parts that are missing are made up from the containers.
+    """
     document = _checked(inventory)
-    networks = _documents(document, "networks")
-    processes = mapping(document.get("processes"))
-    engine, host = mapping(document.get("engine")), mapping(document.get("host"))
-    is_enforcing, settings = host.get("selinux") == "enforcing", daemon.settings(engine)
     containers = sorted(_documents(document, "containers"), key=name_of)
+    networks = _documents(document, "networks") or _made_up(document, "networks", _networks_of(containers))
+    images = _documents(document, "images") or _made_up(document, "images", _images_of(containers))
+    volumes = _documents(document, "volumes") or _made_up(document, "volumes", _volumes_of(containers))
+    processes, engine, host = (mapping(document.get(key)) for key in ("processes", "engine", "host"))
+    is_enforcing, settings = host.get("selinux") == "enforcing", daemon.settings(engine)
     return Context(
         version=version,
         containers=[daemon.effective(container, settings, is_enforcing) for container in containers],
         names=_names(containers),
-        images={text(image.get("Id")): image for image in _documents(document, "images")},
+        images={text(image.get("Id")): image for image in images},
         networks={text(network.get(key)): network for network in networks for key in ("Id", "Name")},
-        volumes={text(volume.get("Name")): volume for volume in _documents(document, "volumes")},
+        volumes={text(volume.get("Name")): volume for volume in volumes},
         engine=engine,
         host=host,
         listening={key: [mapping(s) for s in items(mapping(view).get("listening"))] for key, view in processes.items()},
         changes={key: mapping(change) for key, change in mapping(document.get("changes")).items()},
         limits=_limits(containers, processes),
+        missing=tuple(key for key in PARTS if document.get(key) is None),
     )
+
+
+def _made_up(document: Json, key: str, found: list[Json]) -> list[Json]:
+    return found if document.get(key) is None else []
+
+
+def _images_of(containers: list[Json]) -> list[Json]:
+    """Images as far as containers name them; nothing is known of what they set."""
+    typed = {text(item.get("Image")): text(dig(item, "Config.Image")) for item in containers}
+    return [{"Id": number, "RepoTags": [name] if name and name not in number else []} for number, name in typed.items()]
+
+
+def _networks_of(containers: list[Json]) -> list[Json]:
+    endpoints = [pair for item in containers for pair in mapping(dig(item, "NetworkSettings.Networks")).items()]
+    return [{"Name": name, "Id": text(mapping(endpoint).get("NetworkID"))} for name, endpoint in endpoints]
+
+
+def _volumes_of(containers: list[Json]) -> list[Json]:
+    mounts = [mapping(mount) for item in containers for mount in items(item.get("Mounts"))]
+    return [
+        {"Name": text(mount.get("Name")), "Mountpoint": text(mount.get("Source"))}
+        for mount in mounts
+        if mount.get("Type") == "volume" and text(mount.get("Name"))
+    ]
 
 
 def _names(containers: list[Json]) -> dict[str, str]:
@@ -119,6 +153,8 @@ def _limits(containers: list[Json], processes: Json) -> dict[str, Mapping[str, l
 
 
 def _checked(inventory: Any) -> Json:
+    if isinstance(inventory, list):
+        inventory = {"format": _FORMAT, "containers": inventory}
     if not isinstance(inventory, dict):
         raise PlanError("The inventory is not a JSON object; make it with the module docker_inventory.")
     if inventory.get("format") != _FORMAT:

@@ -8,6 +8,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
+    INFO,
     Finding,
     dig,
     mapping,
@@ -18,8 +19,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.us
 
 
 def findings(context: Context) -> list[Finding]:
-    """Blockers that bind the whole host."""
-    return [*_engine_kind(context), *daemon.findings(context.engine), *_podman(context)]
+    """What concerns the whole host."""
+    return [*_engine_kind(context), *daemon.findings(context.engine), *_podman(context), *_missing(context)]
 
 
 def _blocker(code: str, path: str, message: str, remedy: str) -> Finding:
@@ -59,3 +60,23 @@ def _podman(context: Context) -> list[Finding]:
     wanted, found = (".".join(str(part) for part in version) for version in (options.OLDEST, context.version))
     message = f"Podman {found} is too old: Quadlet begins with {wanted}."
     return [_blocker("podman-too-old", "podman_version", message, "Use a release of the system with a newer Podman.")]
+
+
+_CONSEQUENCES = {
+    "engine": "settings of the daemon are not known",
+    "images": "units repeat what the images say",
+    "networks": "networks get other subnets",
+    "volumes": "options of volumes are not known",
+    "changes": "data in writable layers is not seen",
+    "processes": "what listens on which port is not known",
+    "host": "unit names may be taken",
+}
+
+
+def _missing(context: Context) -> list[Finding]:
+    if not context.missing:
+        return []
+    parts = "; ".join(f"{part} ({_CONSEQUENCES[part]})" for part in context.missing)
+    message = f"The inventory does not have: {parts}."
+    remedy = "For the whole plan make the inventory with the role assess on the host."
+    return [Finding(INFO, "partial-inventory", "engine", "", message, remedy)]

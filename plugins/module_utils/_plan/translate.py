@@ -31,6 +31,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     Finding,
     Json,
     PlanError,
+    Version,
+    dig,
     parse_version,
     text,
 )
@@ -46,13 +48,14 @@ _ROWS = {
 }
 
 
-def make_plan(inventory: Any, policy: Any, podman_version: str) -> Json:
+def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) -> Json:
     """The plan (design: "Contract of migration_plan"), complete and with environment values.
 
+    Without ``podman_version`` it is made for the Podman that the inventory names: installed, or to be installed.
     Raises PlanError when inventory, policy or version are not what they should be; everything else is a finding.
     """
     rules = policies.checked(policy)
-    known = context(inventory, parse_version(podman_version))
+    known = context(inventory, _version(inventory, podman_version))
     covered = {name_of(item): _coverage(item, known) for item in known.containers}
     made, left, found = _workloads(known, rules, covered)
     return _sealed(
@@ -73,6 +76,13 @@ def make_plan(inventory: Any, policy: Any, podman_version: str) -> Json:
             "coverage": covered,
         }
     )
+
+
+def _version(inventory: Any, wanted: str | None) -> Version:
+    for found in (wanted, dig(inventory, "host.podman.installed"), dig(inventory, "host.podman.candidate")):
+        if isinstance(found, str) and found:
+            return parse_version(found)
+    raise PlanError("The inventory does not say which Podman the host will have; say podman_version, as in 5.4.2.")
 
 
 def drafts(inventory: Any, policy: Any, podman_version: str) -> list[Unit]:

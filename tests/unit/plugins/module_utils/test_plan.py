@@ -550,10 +550,11 @@ def test_a_name_that_docker_would_not_allow_is_a_blocker(name):
 @pytest.mark.parametrize(
     ("damaged", "place"),
     [
-        ([], "inventory"),
+        ("x", "inventory"),
         ({"format": 2, "containers": []}, "format"),
         ({"format": 1}, "containers"),
         ({"format": 1, "containers": [None]}, "containers[0]"),
+        ([None], "containers[0]"),
         ({"format": 1, "containers": [], "images": [{}]}, "images[0]"),
     ],
 )
@@ -625,6 +626,24 @@ def test_registries_carry_over_without_credentials():
     assert made["registries"]["insecure"] == ["localhost:5000", "reg:5000"]
     assert ("insecure-registry", "config.daemon_json") in codes(made, "warning")
     assert "u:secret" not in json.dumps(made)
+
+
+def test_what_docker_inspect_prints_is_an_inventory():
+    web = service("blog", "web", Mounts=[volume_mount("v")])
+    made = make_plan([web, container("cache")], None, "5.4.2")
+    assert report.obstacles(made) == []
+    assert ("partial-inventory", "") in codes(made, "info")
+    units = {name for workload in made["workloads"] for name in workload["units"]}
+    assert units == {"blog-web-1.container", "blog_default.network", "v.volume", "cache.container"}
+    assert "Image=docker.io/library/app:1" in made["workloads"][1]["units"]["cache.container"]
+
+
+def test_the_podman_of_the_inventory_is_planned_for():
+    podman = {"installed": None, "candidate": "5.8.6"}
+    assert make_plan(inventory([], host={"podman": podman}), None)["target"]["podman"] == "5.8.6"
+    assert make_plan(inventory([], host={"podman": podman}), None, "5.4.2")["target"]["podman"] == "5.4.2"
+    with pytest.raises(PlanError, match="podman_version"):
+        make_plan(inventory([]), None)
 
 
 def test_the_same_inventory_gives_the_same_hash_in_any_order():
