@@ -40,17 +40,22 @@ def safe_name(name: str) -> str:
 
 def read_json(path: str | Path) -> dict[str, Any]:
     """Read a record. Raises StateError when it is missing, damaged or not of a format this version knows."""
+    document = load_json(path)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise StateError("{0} is not a record of format {1}. {2}".format(path, FORMAT, _REMEDY))
+    return document
+
+
+def load_json(path: str | Path) -> Any:
+    """Whatever a file of JSON holds. Raises StateError when it is missing or damaged."""
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StateError("{0} does not exist; run the role assess first.".format(path)) from None
     except OSError as error:
         raise StateError("{0} cannot be read: {1}.".format(path, error.strerror)) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StateError("{0} is damaged ({1}). {2}".format(path, error, _REMEDY)) from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise StateError("{0} is not a record of format {1}. {2}".format(path, FORMAT, _REMEDY))
-    return document
 
 
 _REMEDY = "Restore it from a backup or move it away and run the role assess again; nothing was changed."

@@ -94,6 +94,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     StateError,
+    load_json,
     read_json,
     write_json,
 )
@@ -133,7 +134,7 @@ def main():
     )
     given = module.params
     try:
-        inventory = given["inventory"] or read_json(given["inventory_path"])
+        inventory = given["inventory"] or load_json(given["inventory_path"])
         plan = make_plan(inventory, given["policy"], given["podman_version"])
     except (PlanError, StateError) as error:
         module.fail_json(msg=str(error))

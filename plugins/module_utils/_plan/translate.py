@@ -41,6 +41,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.un
 FORMAT = 1
 UNIT_DIR = "/etc/containers/systemd"
 
+_UNSAID: Version = (0, 0, 0)
+
 _ROWS = {
     "container": fields.index(container_fields.CONTAINER),
     "network": fields.index(resource_fields.NETWORK),
@@ -56,6 +58,8 @@ def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) ->
     """
     rules = policies.checked(policy)
     known = context(inventory, _version(inventory, podman_version))
+    if known.version == _UNSAID:
+        raise PlanError("The inventory does not say which Podman the host will have; say podman_version, as in 5.4.2.")
     covered = {name_of(item): _coverage(item, known) for item in known.containers}
     made, left, found = _workloads(known, rules, covered)
     return _sealed(
@@ -82,7 +86,7 @@ def _version(inventory: Any, wanted: str | None) -> Version:
     for found in (wanted, dig(inventory, "host.podman.installed"), dig(inventory, "host.podman.candidate")):
         if isinstance(found, str) and found:
             return parse_version(found)
-    raise PlanError("The inventory does not say which Podman the host will have; say podman_version, as in 5.4.2.")
+    return _UNSAID
 
 
 def drafts(inventory: Any, policy: Any, podman_version: str) -> list[Unit]:
