@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ansible_tests
 import build
+import field_coverage
 import pytest
 import scenarios
 import steps
 import tree
 import words
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import container_fields, resource_fields
 
 MOLECULE_PASSED = "INFO default > verify: Executed: Successful\n==== 7 passed in 3.10s ====\n"
 
@@ -132,3 +135,10 @@ def test_a_passed_scenario_is_repeated_when_a_file_changed(tmp_path, monkeypatch
 def test_an_unknown_scenario_is_named() -> None:
     with pytest.raises(steps.Failed, match="there is no molecule/nonsense"):
         scenarios.execute("nonsense")
+
+
+def test_the_page_on_fields_is_what_the_tables_say():
+    page = field_coverage.PAGE.read_text(encoding="utf-8")
+    assert page == field_coverage.text(), "run make docs"
+    for table in (container_fields.CONTAINER, resource_fields.NETWORK, resource_fields.VOLUME):
+        assert all(f"| `{row.path}` |" in page for row in table)

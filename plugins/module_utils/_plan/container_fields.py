@@ -92,7 +92,7 @@ CONTAINER: tuple[Field, ...] = (
     *rows(IMAGE, "Config.", "StopSignal", "stop_signal"),
     *rows(TRANSLATED, "Config.", "StopTimeout", "stop_timeout", "TimeoutStopSec="),
     *rows(IMAGE, "Config.", "Shell", "health_cmd", remark="Docker runs health checks with it."),
-    *rows(TRANSLATED, "Config.", "MacAddress", "mac_address"),
+    *rows(TRANSLATED, "Config.", "MacAddress", "network"),
     # HostConfig
     *rows(TRANSLATED, "HostConfig.", "Binds", "volume", "mount", remark="By Mounts, which says what became of it."),
     *rows(NOT_APPLICABLE, "HostConfig.", "ContainerIDFile", remark="For whoever created the container."),
@@ -197,7 +197,7 @@ CONTAINER: tuple[Field, ...] = (
     *rows(RUNTIME, "NetworkSettings.Networks.*.", """
         NetworkID EndpointID Gateway IPAddress IPPrefixLen IPv6Gateway GlobalIPv6Address GlobalIPv6PrefixLen
         DNSNames""", remark=_RESULT),
-    *rows(TRANSLATED, "NetworkSettings.Networks.*.", "MacAddress", "network", "mac_address",
+    *rows(TRANSLATED, "NetworkSettings.Networks.*.", "MacAddress", "network",
           remark="Where somebody chose it: those that Docker makes are left to Podman."),
     *rows(TRANSLATED, "NetworkSettings.Networks.*.", "Aliases", "network"),
     *rows(TRANSLATED, "NetworkSettings.Networks.*.IPAMConfig.", "IPv4Address IPv6Address", "network"),

@@ -117,7 +117,6 @@ CONTAINER: dict[str, Option] = {
     "network": _key("Network", "4.4", "--network={}"),
     "publish": _key("PublishPort", "4.4", "--publish={}"),
     "expose": _key("ExposeHostPort", "4.4", "--expose={}"),
-    "mac_address": _flag("--mac-address={}"),
     "dns": _key("DNS", "4.7", "--dns={}"),
     "dns_option": _key("DNSOption", "4.7", "--dns-option={}"),
     "dns_search": _key("DNSSearch", "4.7", "--dns-search={}"),
