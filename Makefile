@@ -10,7 +10,7 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 # Read by tests/tools: make scenarios SCENARIO=default, make test SEED=1 SAMPLE=2.
 export SCENARIO FRESH KEEP SEED SAMPLE PYTHON
 
-.PHONY: help setup demo test check sanity units generators scenarios build docs format clean
+.PHONY: help setup demo test check sanity units generators scenarios bench build docs format clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,6 +41,9 @@ scenarios: setup ## All molecule scenarios, or SCENARIO=name; passed ones are no
 
 build: setup ## The collection's archive, into .cache/build
 	@python tests/tools/run.py build
+
+bench: setup ## Benchmarks, side by side in one run; ratios go to .cache/bench.json
+	@PYTHONPATH=.cache/collections python tests/benchmark/bench.py
 
 docs: setup ## docs/field-coverage.md from the tables
 	@python tests/tools/field_coverage.py

@@ -41,6 +41,7 @@ class Context:
 
     version: Version
     containers: list[Json]
+    by_name: Mapping[str, Json]
     names: Mapping[str, str]
     images: Mapping[str, Json]
     networks: Mapping[str, Json]
@@ -90,9 +91,11 @@ def context(inventory: Any, version: Version) -> Context:
     volumes = _documents(document, "volumes") or _made_up(document, "volumes", _volumes_of(containers))
     processes, engine, host = (mapping(document.get(key)) for key in ("processes", "engine", "host"))
     is_enforcing, settings = host.get("selinux") == "enforcing", daemon.settings(engine)
+    effective = [daemon.effective(container, settings, is_enforcing) for container in containers]
     return Context(
         version=version,
-        containers=[daemon.effective(container, settings, is_enforcing) for container in containers],
+        containers=effective,
+        by_name={name_of(container): container for container in effective},
         names=_names(containers),
         images={text(image.get("Id")): image for image in images},
         networks={text(network.get(key)): network for network in networks for key in ("Id", "Name")},

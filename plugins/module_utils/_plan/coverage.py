@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple
+from typing import Any, Collection, Iterable, Iterator, Mapping, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import fields
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
@@ -72,19 +72,25 @@ def with_findings(covered: dict[str, str], found: Iterable[Finding]) -> dict[str
     return {path: worst.get(path, word) for path, word in covered.items()}
 
 
-def values(document: Any, rows: Mapping[str, fields.Field], path: str = "", row_path: str = "") -> Iterator[Value]:
+def values(document: Any, rows: Mapping[str, fields.Field]) -> Iterator[Value]:
     """The values of a document at the depth of the rows; below a path without a row, every leaf."""
+    maps = {row.split(".*")[0] for row in rows if ".*" in row}
+    return _values(document, rows, maps, "", "")
+
+
+def _values(
+    document: Any, rows: Mapping[str, fields.Field], maps: Collection[str], path: str, row_path: str
+) -> Iterator[Value]:
     if row_path in rows or not isinstance(document, (dict, list)) or not document:
         yield Value(path, row_path, document)
     elif isinstance(document, dict):
-        star = any(row.startswith(row_path + ".*") for row in rows)
         for key, value in document.items():
             dot = "." if path else ""
-            yield from values(value, rows, path + dot + key, row_path + dot + ("*" if star else key))
+            yield from _values(value, rows, maps, path + dot + key, row_path + dot + ("*" if row_path in maps else key))
     else:
         for number, entry in enumerate(document):
             name = _entry_name(entry, number)
-            yield from values(entry, rows, f"{path}[{name}]", row_path + "[]")
+            yield from _values(entry, rows, maps, f"{path}[{name}]", row_path + "[]")
 
 
 def _entry_name(entry: Any, number: int) -> str:

@@ -146,12 +146,11 @@ def _order(container: Json, layout: Layout, known: Context) -> list[Line]:
     What lives in another container's namespace cannot outlive it, and starts again with it.
     """
     name = name_of(container)
-    by_name = {name_of(other): other for other in known.containers}
     parents = [other for other in networking.parents(container, known.names) if other in layout.services]
     needs = [other for other in sorted(layout.graph.get(name, {})) if other in layout.services and other not in parents]
     lines = [("Description", unexpanded(f"{name}, moved from Docker"))]
     lines += [("After", layout.services[other]) for other in [*needs, *parents]]
-    lines += [("Wants", layout.services[other]) for other in needs if starts_at_boot(by_name[other])]
+    lines += [("Wants", layout.services[other]) for other in needs if starts_at_boot(known.by_name[other])]
     lines += [(key, layout.services[other]) for other in parents for key in ("BindsTo", "PartOf")]
     if mounts.uses_docker_socket(container):
         lines += [("After", "podman.socket"), ("Wants", "podman.socket")]

@@ -128,8 +128,7 @@ def _layout(
 
 def _pod_name(name: str, known: Context) -> str:
     """The project's name; pods and containers share one set of names in Podman."""
-    taken = {name_of(container) for container in known.containers}
-    return name + "-pod" if name in taken or name in known.podman_names("containers", "pods") else name
+    return name + "-pod" if name in known.by_name or name in known.podman_names("containers", "pods") else name
 
 
 def _member(container: Json, layout: units.Layout, known: Context) -> Json:

@@ -42,18 +42,23 @@ def volumes_of(container: Json) -> list[str]:
 
 def connect(containers: Sequence[Json], by_id: Mapping[str, str]) -> list[list[Json]]:
     """Containers grouped by what connects them (design: "Which containers move together"), in their order."""
-    groups: list[tuple[set[str], list[Json]]] = []
-    for container in containers:
-        tokens, members = set(_tokens(container, by_id)), [container]
-        apart = []
-        for other_tokens, other_members in groups:
-            if tokens & other_tokens:
-                tokens |= other_tokens
-                members = other_members + members
-            else:
-                apart.append((other_tokens, other_members))
-        groups = [*apart, (tokens, members)]
-    return [members for _tokens_of, members in groups]
+    tokens = [set(_tokens(container, by_id)) for container in containers]
+    sharing: dict[str, list[int]] = {}
+    for number, own in enumerate(tokens):
+        for token in own:
+            sharing.setdefault(token, []).append(number)
+    groups, left = [], set(range(len(containers)))
+    for first in range(len(containers)):
+        found, ahead = set(), [first] if first in left else []
+        while ahead:
+            number = ahead.pop()
+            if number in left:
+                left.discard(number)
+                found.add(number)
+                ahead += [other for token in tokens[number] for other in sharing.pop(token, ())]
+        if found:
+            groups.append([containers[number] for number in sorted(found)])
+    return groups
 
 
 def _tokens(container: Json, by_id: Mapping[str, str]) -> Iterator[str]:
