@@ -41,6 +41,16 @@ def test_the_images_are_the_same(host):
     assert after == before
 
 
+@pytest.mark.parametrize("name", ["cache", "blog-db-1"])
+def test_the_host_shares_as_little_as_under_docker(host, name):
+    hosts = host.check_output("podman exec %s cat /etc/hosts", name)
+    assert host.check_output("hostname") not in hosts.split()
+    limits = checks.inventory(host)["processes"]
+    (document,) = [item for item in checks.inventory(host)["containers"] if item["Name"] == "/" + name]
+    shown = host.check_output("podman exec %s sh -c 'ulimit -n; ulimit -Hn'", name).split()
+    assert [int(number) for number in shown] == limits[document["Id"]]["limits"]["nofile"]
+
+
 def test_nothing_has_failed(host):
     assert host.check_output("systemctl --failed --no-legend --plain") == ""
 
