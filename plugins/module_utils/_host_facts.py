@@ -20,6 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process
 GRAPH_ROOT = "/var/lib/containers"
 DAEMON_JSON = "/etc/docker/daemon.json"
 
+_DOCKERS_LINKS = ("docker", "br-", "veth")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
 # Units that are made while the system runs come and go and bind no name.
 _TRANSIENT = "/run/systemd/transient"
@@ -57,7 +58,7 @@ def host_facts(processes: Processes, socket: str, data_root: str, proc: str = "/
         "cgroup": 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1,
         "selinux": {"0": "permissive", "1": "enforcing"}.get(_word("/sys/fs/selinux/enforce"), "disabled"),
         "apparmor": _word("/sys/module/apparmor/parameters/enabled") == "Y",
-        "ipv6": _word(proc + "/sys/net/ipv6/conf/all/disable_ipv6") == "0",
+        "ipv6": bool(global_addresses(_text(Path(proc, "1/net/if_inet6")))),
         "podman": podman_facts(),
         "listeners": host_listeners(processes, proc),
         "filesystems": [space(path) for path in dict.fromkeys((existing(data_root), existing(GRAPH_ROOT)))],
@@ -76,6 +77,13 @@ def engine_config(processes: Processes, socket: str, proc: str = "/proc") -> dic
         "daemon_json": read_daemon_json(flag_value(flags, "--config-file") or DAEMON_JSON),
         "environment": proxies(environment),
     }
+
+
+def global_addresses(table: str) -> list[str]:
+    """Interfaces with an IPv6 address that others reach, by /proc/net/if_inet6 (address, number, length, scope, flags,
+    name); those of Docker's own bridges do not count."""
+    rows = (line.split() for line in table.splitlines())
+    return [row[5] for row in rows if len(row) == 6 and row[3] == "00" and not row[5].startswith(_DOCKERS_LINKS)]
 
 
 def daemon_pid(processes: Processes, unix_table: str, socket: str) -> int | None:

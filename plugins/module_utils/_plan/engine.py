@@ -47,7 +47,9 @@ def _engine_kind(context: Context) -> list[Finding]:
         remedy = "Make the inventory again; the folder ends in UID.GID."
         found.append(_blocker("engine-mode", "info.SecurityOptions", message, remedy))
     if text(info.get("OSType")) not in ("", "linux"):
-        found.append(_blocker("not-linux", "info.OSType", "The engine runs other containers than Linux's.", "None."))
+        found.append(
+            _blocker("not-linux", "info.OSType", "The engine runs other containers than Linux's.", "Leave it out.")
+        )
     if text(info.get("CgroupVersion")) not in ("", "2"):
         remedy = "Boot with systemd.unified_cgroup_hierarchy=1; Quadlet needs cgroup v2."
         found.append(_blocker("cgroup-v1", "info.CgroupVersion", "The host has cgroup v1.", remedy))

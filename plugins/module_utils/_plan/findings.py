@@ -169,18 +169,24 @@ def _writable_layer(container: Json, known: Context) -> list[Finding]:
     return [Finding(WARNING, "writable-layer", name_of(container), "SizeRw", message, remedy)]
 
 
+def _has_ipv6(container: Json, known: Context) -> bool:
+    return any(dig(known.networks.get(name), "EnableIPv6") is True for name in networks_of(container))
+
+
 def _notes(container: Json, known: Context) -> list[Finding]:
     name, found = name_of(container), []
     published = ports.published(container)
     if published.chosen:
         message = "Docker chose a port of the host; the one in use now is kept for good."
         found.append(Finding(INFO, "port-pinned", name, "HostConfig.PortBindings", message, _NONE))
-    if known.host.get("ipv6") is True and any(port["host_ip"] in ("", "::") for port in published.ports):
-        message = (
-            "Docker answered on IPv6 too; Podman publishes on IPv4 where the network of the container has no IPv6."
-        )
-        remedy = "Give the network IPv6 if clients use it."
-        found.append(Finding(INFO, "ipv6-published", name, "HostConfig.PortBindings", message, remedy))
+    if known.host.get("ipv6") is True and not _has_ipv6(container, known):
+        addresses = {port["host_ip"] for port in published.ports if port["proto"] == "tcp"}
+        if addresses & {"", "::"}:
+            message = (
+                "Docker answered on the IPv6 addresses of the host too; Podman does not, as the container has none."
+            )
+            remedy = "Give its network IPv6, or accept it when no client uses IPv6."
+            found.append(Finding(WARNING, "ipv6-published", name, "HostConfig.PortBindings", message, remedy))
     if dig(container, "Config.Domainname"):
         message = "Podman has one name for a container: hostname(1) prints it with its domain."
         found.append(Finding(INFO, "domainname", name, "Config.Domainname", message, _NONE))

@@ -97,15 +97,13 @@ def volumes(containers: Sequence[Json], context: Context, services: Services) ->
 
 def _volume(docker_name: str, container: Json, mount: Json, context: Context, services: Services) -> Resource:
     destination = text(mount.get("Destination"))
-    name = docker_name
     if _ANONYMOUS.match(docker_name):
-        slug = _UNSAFE.sub("-", destination.strip("/").replace("/", "-")) or "data"
-        name = f"{name_of(container)}-{slug}"
-        while name in context.volumes:
-            name += "-1"
+        base = services.choose(_given_name(name_of(container), destination, context), "-volume")
+        name = base
+    else:
+        name, base = docker_name, services.choose(docker_name, "-volume")
     document = context.volumes.get(docker_name, {})
     own, driver = labels(document.get("Labels")), volume_options.settings(document)
-    base = services.choose(name, "-volume")
     entry: Json = {
         "source": text(document.get("Mountpoint")) or text(mount.get("Source")),
         "docker_name": docker_name,
@@ -116,6 +114,15 @@ def _volume(docker_name: str, container: Json, mount: Json, context: Context, se
         "driver_opts": {"o" if option == "options" else option: value for option, value in driver},
     }
     return Resource(docker_name, _unit("Volume", base + ".volume", entry["name"], [*driver, *own]), entry)
+
+
+def _given_name(container: str, destination: str, context: Context) -> str:
+    """A name for an anonymous volume, after its container and place; other volumes have it neither in Docker nor Podman."""
+    slug = _UNSAFE.sub("-", destination.strip("/").replace("/", "-")) or "data"
+    name, taken = f"{container}-{slug}", context.podman_names("volumes")
+    while name in context.volumes or name in taken:
+        name += "-1"
+    return name
 
 
 def files(found: Sequence[Resource]) -> Mapping[str, str]:

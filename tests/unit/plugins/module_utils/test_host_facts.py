@@ -215,3 +215,18 @@ def test_this_very_host_is_understood():
     assert facts["systemd"] > 200
     assert facts["cgroup"] in (1, 2)
     assert "systemd-journald.service" in facts["units"]
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        ("", []),
+        ("00000000000000000000000000000001 01 80 10 80       lo\n", []),
+        ("fe800000000000000000000000000001 02 40 20 80     eth0\n", []),
+        ("fec00000000000000000000000000001 02 40 40 00     eth0\n", []),
+        ("20010db8000000000000000000000001 02 40 00 00     eth0\n", ["eth0"]),
+        ("fd000000000000000000000000000001 05 40 00 80  docker0\n", []),
+    ],
+)
+def test_an_address_that_others_reach_by_ipv6(table, found):
+    assert host.global_addresses(table) == found

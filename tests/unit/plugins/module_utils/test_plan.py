@@ -240,6 +240,21 @@ def test_links_become_names_on_a_network_of_their_own():
     assert "isolate=true" in workload["units"]["db-links.network"]
 
 
+@pytest.mark.parametrize(
+    ("ipv6", "address", "codes_found"),
+    [
+        (True, "", {"ipv6-published"}),
+        (True, "::", {"ipv6-published"}),
+        (True, "192.0.2.1", set()),
+        (False, "", set()),
+    ],
+)
+def test_a_port_that_answered_on_ipv6_is_a_warning(ipv6, address, codes_found):
+    web = container(HostConfig__PortBindings={"80/tcp": [{"HostIp": address, "HostPort": "80"}]})
+    made = plan([web], host={"ipv6": ipv6})
+    assert {code for code, _path in codes(made, "warning")} == codes_found
+
+
 def test_static_addresses_and_networks_in_the_order_of_docker():
     members = [service("blog", "web")]
     members[0]["NetworkSettings"]["Networks"] = {
@@ -516,6 +531,16 @@ def test_an_anonymous_volume_gets_a_name_that_outlives_a_stop():
     (volume,) = made["workloads"][0]["volumes"]
     assert (volume["docker_name"], volume["name"]) == ("a" * 64, "web-var-lib-data")
     assert "VolumeName=web-var-lib-data" in made["workloads"][0]["units"]["web-var-lib-data.volume"]
+
+
+def test_two_anonymous_volumes_never_share_a_name():
+    mounts = [volume_mount("a" * 64, "/x/y"), volume_mount("b" * 64, "/x-y"), volume_mount("c" * 64, "/z")]
+    other = container("web-x", Mounts=[volume_mount("d" * 64, "/y"), volume_mount("web-z")])
+    made = plan([container(Mounts=mounts), other])
+    volumes = [volume for workload in made["workloads"] for volume in workload["volumes"]]
+    assert len({volume["name"] for volume in volumes}) == len({volume["docker_name"] for volume in volumes}) == 5
+    units = [name for workload in made["workloads"] for name in workload["units"] if name.endswith(".volume")]
+    assert len(set(units)) == 5
 
 
 def test_a_unit_never_shadows_a_unit_of_the_host():
