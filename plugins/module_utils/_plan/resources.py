@@ -117,10 +117,10 @@ def _volume(docker_name: str, container: Json, mount: Json, context: Context, se
 
 
 def _given_name(container: str, destination: str, context: Context) -> str:
-    """A name for an anonymous volume, after its container and place; other volumes have it neither in Docker nor Podman."""
+    """A name for an anonymous volume, after its container and place, that no volume of Docker has."""
     slug = _UNSAFE.sub("-", destination.strip("/").replace("/", "-")) or "data"
-    name, taken = f"{container}-{slug}", context.podman_names("volumes")
-    while name in context.volumes or name in taken:
+    name = f"{container}-{slug}"
+    while name in context.volumes:
         name += "-1"
     return name
 
