@@ -74,13 +74,15 @@ class Api:
 
     def clear(self, images: list[str]) -> None:
         """Remove everything but these images."""
-        # Twice, because removing in the wrong order is refused.
-        for _time in range(2):
-            for kind, names in self.names().items():
-                for name in names:
-                    if name not in images:
-                        query = {"containers": "?force=1&v=1", "networks": ""}.get(kind, "?force=1")
-                        self.call("DELETE", f"/{kind}/{quote(name, safe='')}{query}")
+        # Several times, because removing in the wrong order is refused.
+        for _time in range(3):
+            held = [(kind, name) for kind, names in self.names().items() for name in names if name not in images]
+            for kind, name in held:
+                query = {"containers": "?force=1&v=1", "networks": ""}.get(kind, "?force=1")
+                self.call("DELETE", f"/{kind}/{quote(name, safe='')}{query}")
+            if not held:
+                return
+        raise Failed(f"Docker does not let go of {held}")
 
 
 def say(message: str) -> None:
