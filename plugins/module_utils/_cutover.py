@@ -345,7 +345,7 @@ class Cutover:
         units.start(self._services())
 
     def _stop_podman(self, notes: Notes) -> None:
-        units.stop([units.service_of(name) for name in notes["record"]["units"]])
+        units.stop(units.services_of(notes["record"]["units"]))
         for network in notes["record"]["networks"]:
             exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
             if exists and not network["existed"]:
@@ -376,7 +376,7 @@ class Cutover:
         # What Docker had to start again and again need not run better now.
         members = [member for member in running(record["containers"]) if not member["restarting"]]
         ailing = [member["service"] for member in record["containers"] if member["restarting"]]
-        services = [units.service_of(name) for name in record["units"]]
+        services = units.services_of(record["units"])
         published: dict[str, list[int]] = {}
         for port in self._workload["ports"]:
             published.setdefault(port["container"], []).append(port["container_port"])

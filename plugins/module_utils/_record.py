@@ -13,7 +13,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     read_json,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import service_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import services_of
 
 Json = Dict[str, Any]
 
@@ -92,7 +92,7 @@ def owned(plan: Json, moved: Iterable[str], installed: Mapping[str, str]) -> Jso
     units |= {unit for item in begun for unit in item["units"] if _is_ours(item, unit, installed)}
     pods = {item["pod"] for item in begun if item["pod"]}
     return {
-        "units": {service_of(unit) for unit in units},
+        "units": set(services_of(units)),
         "containers": {one["name"] for item in begun for one in item["containers"]} | {pod + "-infra" for pod in pods},
         "pods": pods,
         "networks": {one["name"] for item in begun for one in item["networks"]},

@@ -17,6 +17,8 @@ GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"
 # podman-systemd.unit(5): what the generator puts behind the name, by type of unit.
 _SUFFIXES = {"container": "", "pod": "-pod", "network": "-network", "volume": "-volume", "image": "-image"}
 _UNIT_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,200})\.(container|pod|network|volume|image)\Z")
+# What units refer to lies beside them: Quadlet reads no file of another type.
+_COMPANION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,200}\.seccomp\.json\Z")
 _GENERATED = "/run/systemd/generator/"
 _PROPERTIES = "Id,LoadState,FragmentPath,ActiveState,SubState,Result,NRestarts,ExecMainStatus,Job"
 # podman-run(1): podman's own failure, a command that cannot be invoked, a command that is not found.
@@ -67,16 +69,21 @@ def service_of(unit: str) -> str:
     return "{0}{1}.service".format(found.group(1), _SUFFIXES[found.group(2)])
 
 
+def services_of(units: Iterable[str]) -> list[str]:
+    """The services of those files that are units. UnitError for a name that must not become a file."""
+    return [service_of(unit) for unit in units if not _COMPANION.match(unit)]
+
+
 def read(units: Iterable[str], folder: str = UNIT_DIR) -> dict[str, str]:
     """The texts of those units that are installed."""
-    paths = {name: Path(folder, name) for name in units if service_of(name)}
+    paths = {name: Path(folder, name) for name in units}
+    services_of(paths)
     return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.is_file()}
 
 
 def install(units: Mapping[str, str], folder: str = UNIT_DIR) -> None:
     """Write the units, each atomically and root-only, and have systemd take them in."""
-    for name in units:
-        service_of(name)
+    services_of(units)
     for name, text in units.items():
         write_file(str(Path(folder, name)), text)
     reload_systemd()
@@ -130,7 +137,8 @@ def _number(text: str) -> int:
 
 def require_known(units: Sequence[str]) -> None:
     """UnitError unless systemd runs every one of the units as Quadlet made it, with the generator's complaint."""
-    known = services([service_of(unit) for unit in units])
+    units = [unit for unit in units if not _COMPANION.match(unit)]
+    known = services(services_of(units))
     for unit in units:
         service = known.get(service_of(unit), Service(service_of(unit), load="not-found"))
         if service.load != "loaded":

@@ -199,10 +199,12 @@ def planned(suite: str) -> dict[str, dict[str, str]]:
     """Case -> units of all workloads of its plan."""
     version = oracle.version(suite)
     plans = {name: make_plan(document, policy, version) for name, (document, policy) in CASES.items()}
-    return {
-        name: {file: text for workload in plan["workloads"] for file, text in workload["units"].items()}
+    files = {
+        name: [item for workload in plan["workloads"] for item in workload["units"].items()]
         for name, plan in plans.items()
     }
+    # What lies beside a unit is no unit.
+    return {name: {file: text for file, text in found if not file.endswith(".json")} for name, found in files.items()}
 
 
 @functools.cache

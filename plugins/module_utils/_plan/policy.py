@@ -19,7 +19,7 @@ _CHOICES = {"grouping": ("auto", "pod", "network"), "hardening": ("docker", "pod
 """What can be chosen, the default first."""
 _OWN = dict.fromkeys(_CHOICES, str)
 _KEYS = {**_OWN, "accept": list, "exclude": list, "secrets": list, "projects": dict, "containers": dict}
-_ACCEPTED_BY_PATH = ("untranslated-option", "unknown-field", "daemon-option", "seccomp-profile")
+_ACCEPTED_BY_PATH = ("untranslated-option", "unknown-field", "daemon-option")
 """Blockers that can be lifted: the plan is complete without what they name."""
 
 

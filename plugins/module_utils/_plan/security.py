@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Iterator
 
@@ -66,7 +67,7 @@ def _capability(name: str) -> str:
 
 def _security(container: Json) -> Iterator[Setting]:
     for option in strings(dig(container, _OPTION)):
-        setting = None if _is_ignored(option) else _security_option(option)
+        setting = None if _is_ignored(option) or _is_profile(option) else _security_option(option)
         # Docker adds label=disable to what is privileged; Podman does so itself.
         if setting and not (setting[0] == "label_disable" and dig(container, "HostConfig.Privileged") is True):
             yield setting
@@ -78,7 +79,7 @@ def _security_option(option: str) -> Setting | None:
     if key == "no-new-privileges":
         return ("no_new_privileges", "true") if value in ("", "true") else None
     if key in ("seccomp", "apparmor"):
-        return None if value.lstrip().startswith("{") else (key, value)
+        return key, value
     if key == "label":
         kind, rest = _split(value)
         return ("label_disable", "true") if kind == "disable" else (_LABELS[kind], rest) if kind in _LABELS else None
@@ -91,6 +92,21 @@ def _split(option: str) -> tuple[str, str]:
     separator = "=" if "=" in option else ":"
     key, _separator, value = option.partition(separator)
     return key, value
+
+
+def _is_profile(option: str) -> bool:
+    """True for a seccomp profile that the Docker CLI has put into the option."""
+    key, value = _split(option)
+    return key == "seccomp" and value.lstrip().startswith("{")
+
+
+def own_profile(container: Json) -> str:
+    """The seccomp profile that the container has in its options, as JSON; Podman reads the same form from a file."""
+    profiles = [_split(option)[1] for option in strings(dig(container, _OPTION)) if _is_profile(option)]
+    try:
+        return json.dumps(json.loads(profiles[-1]), sort_keys=True) if profiles else ""
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _is_ignored(option: str) -> bool:
@@ -107,10 +123,9 @@ def findings(container: Json) -> list[Finding]:
     """Security options and hidden paths that Podman has no word for."""
     name, found = name_of(container), []
     for option in strings(dig(container, _OPTION)):
-        if _split(option)[0] == "seccomp" and _split(option)[1].lstrip().startswith("{"):
-            message = "The container has a seccomp profile of its own, which Docker keeps in its record only."
-            remedy = "Accept it by its path, {0}, to run with Podman's default profile."
-            found.append(Finding(BLOCKER, "seccomp-profile", name, _OPTION, message, remedy.format(_OPTION)))
+        if _is_profile(option) and not own_profile(container):
+            message = "Its seccomp profile is not the JSON of one."
+            found.append(Finding(BLOCKER, "seccomp-profile", name, _OPTION, message, "Create the container again."))
         elif _security_option(option) is None and not _is_ignored(option):
             message = f"Nothing is known about the security option {option[:80]!r}."
             found.append(Finding(BLOCKER, "untranslated-option", name, _OPTION, message, "Remove the option."))

@@ -16,6 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
     network_options,
     registries,
     resource_fields,
+    units,
     volume_options,
     workload,
     workloads,
@@ -39,8 +40,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Unit
 
 FORMAT = 1
-UNIT_DIR = "/etc/containers/systemd"
-
 _UNSAID: Version = (0, 0, 0)
 
 _ROWS = {
@@ -69,7 +68,7 @@ def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) ->
                 "podman": ".".join(str(part) for part in known.version),
                 "systemd": known.host.get("systemd"),
                 "user": "root",
-                "unit_dir": UNIT_DIR,
+                "unit_dir": units.UNIT_DIR,
             },
             "engine": {"id": text(known.engine.get("id")), "data_root": known.data_root},
             "policy": rules,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Sequence, Tuple
+from typing import Mapping, NamedTuple, Sequence, Tuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import options, quadlet
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Version
@@ -21,6 +21,12 @@ class Unit(NamedTuple):
     unit: Sequence[Line] = ()
     service: Sequence[Line] = ()
     is_wanted: bool = False
+    companions: Mapping[str, str] = {}
+    """Files that lie beside the unit and that it refers to: name -> text."""
+
+    def files(self, version: Version) -> dict[str, str]:
+        """The unit and its companions, by file name. PlanError when a value cannot be carried."""
+        return {self.file_name: self.text(version), **self.companions}
 
     def text(self, version: Version) -> str:
         """The file. PlanError when a value cannot be carried."""

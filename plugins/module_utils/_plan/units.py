@@ -36,6 +36,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.qu
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Line, Unit
 
+UNIT_DIR = "/etc/containers/systemd"
 POD_OPTIONS = ("publish", "add_host")
 """Options of members that belong to the pod, which owns the network namespace."""
 
@@ -65,8 +66,12 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
     settings: list[Setting] = [("image", image_reference(container, known)), ("name", name), ("pull", "never")]
     settings += _member(container, layout, known) if layout.pod_file else _alone(container, layout, known)
     settings += [("notify", "healthy")] if notifies else []
+    base = layout.services[name][: -len(".service")]
+    profile = security.own_profile(container)
+    companions = {f"{base}.seccomp.json": profile + "\n"} if profile else {}
+    settings += [("seccomp", f"{UNIT_DIR}/{companion}") for companion in companions]
     return Unit(
-        layout.services[name][: -len(".service")] + ".container",
+        base + ".container",
         "Container",
         settings,
         unit=_order(container, layout, known),
@@ -76,6 +81,7 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
             *_timeouts(config, notifies),
         ],
         is_wanted=not layout.pod_file and starts_at_boot(container),
+        companions=companions,
     )
 
 

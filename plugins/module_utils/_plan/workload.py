@@ -81,7 +81,7 @@ def make(group: Sequence[Json], known: Context, services: Services, policy: Json
         "containers": [_member(member, layout, known) for member in members],
         "layers": layers,
         "services": _services(members, layout),
-        "units": {draft.file_name: draft.text(known.version) for draft in drafts},
+        "units": {name: text for draft in drafts for name, text in draft.files(known.version).items()},
         "images": _images(members, known),
         "volumes": [volume.entry for volume in volumes],
         "networks": [network.entry for network in networks],

@@ -157,6 +157,14 @@ def test_what_a_default_says_is_left_out(change, absent):
     assert absent not in unit_of([container(**change)])
 
 
+def test_a_seccomp_profile_in_the_container_becomes_a_file():
+    profile = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": []}
+    made = plan([container(HostConfig__SecurityOpt=["seccomp=" + json.dumps(profile)])])
+    units = made["workloads"][0]["units"]
+    assert "SeccompProfile=/etc/containers/systemd/web.seccomp.json" in units["web.container"].split("\n")
+    assert json.loads(units["web.seccomp.json"]) == profile
+
+
 def test_podmans_own_defaults_are_a_choice():
     made = plan([container()], {"hardening": "podman"})
     unit = made["workloads"][0]["units"]["web.container"]
@@ -377,7 +385,7 @@ def test_what_the_image_says_stands_in_no_unit():
     [
         ({"HostConfig__AutoRemove": True}, "auto-remove", "HostConfig.AutoRemove"),
         ({"HostConfig__VolumeDriver": "nfs"}, "no-equivalent", "HostConfig.VolumeDriver"),
-        ({"HostConfig__SecurityOpt": ["seccomp={}"]}, "seccomp-profile", "HostConfig.SecurityOpt"),
+        ({"HostConfig__SecurityOpt": ["seccomp={"]}, "seccomp-profile", "HostConfig.SecurityOpt"),
         ({"HostConfig__SecurityOpt": ["spell=strong"]}, "untranslated-option", "HostConfig.SecurityOpt"),
         ({"HostConfig__NetworkMode": "container:gone"}, "missing-container", "HostConfig.NetworkMode"),
         ({"HostConfig__Binds": ["/a:/b"]}, "mount-missing", "HostConfig.Binds[/a:/b]"),

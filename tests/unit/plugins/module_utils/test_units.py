@@ -66,8 +66,20 @@ def test_the_name_of_a_service(unit, service):
     assert _units.service_of(unit) == service
 
 
+def test_a_file_that_a_unit_refers_to_lies_beside_it_and_has_no_service(tmp_path, commands):
+    files = {"web.container": "[Container]\n", "web.seccomp.json": "{}\n"}
+    _units.install(files, str(tmp_path))
+    assert _units.read(files, str(tmp_path)) == files
+    assert _units.services_of(files) == ["web.service"]
+    commands[1]["systemctl show"] = Completed(0, SHOWN.replace("redis", "web"), "")
+    _units.require_known(list(files))
+    _units.remove(files, str(tmp_path))
+    assert os.listdir(str(tmp_path)) == []
+
+
 @pytest.mark.parametrize(
-    "unit", ["../../etc/passwd", "a.service", ".container", "a/b.container", "a.container\n", "-a.pod"]
+    "unit",
+    ["../../etc/passwd", "a.service", ".container", "a/b.container", "a.container\n", "-a.pod", "../a.seccomp.json"],
 )
 def test_a_hostile_name_becomes_no_file(unit, tmp_path, commands):
     with pytest.raises(UnitError, match="not the name of a Quadlet unit"):
