@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Iterator, Mapping, Sequence
+import re
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import options
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
@@ -25,6 +26,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     Json,
     dig,
     is_safe_name,
+    items,
     mapping,
     strings,
     text,
@@ -33,6 +35,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.op
 
 PARITY_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 """Docker sets these in every network namespace of its own; Podman narrows the second and not the first."""
+
+_MAC = re.compile(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\Z")
 
 PODMAN_DEFAULT = "podman"
 """The name of Podman's own network, which stands for Docker's default bridge."""
@@ -112,12 +116,16 @@ def link_aliases(containers: Sequence[Json]) -> dict[str, list[str]]:
 
 def mac_address(container: Json, network: str) -> str:
     """The MAC address that somebody chose; empty for one that Docker made."""
-    asked = text(dig(container, "Config.MacAddress"))
-    shown = text(endpoint_of(container, network).get("MacAddress"))
+    asked = _mac(dig(container, "Config.MacAddress"))
+    shown = _mac(endpoint_of(container, network).get("MacAddress"))
     if asked and (not shown or shown == asked):
         return asked
     is_created = not text(endpoint_of(container, network).get("EndpointID"))
     return shown if shown and is_created else ""
+
+
+def _mac(value: Any) -> str:
+    return value if _MAC.match(text(value)) else ""
 
 
 def is_generated(container: Json, network: str) -> bool:
@@ -140,7 +148,38 @@ def sysctls(container: Json, hardened: bool) -> list[Setting]:
 
 def findings(container: Json, names: Mapping[str, str]) -> list[Finding]:
     """What Podman's networks do differently; ``names``: those of all containers, by ID and by name."""
-    return [*_namespaces(container, names), *_links(container, names), *_mac_addresses(container)]
+    return [
+        *_namespaces(container, names),
+        *_links(container, names),
+        *_addresses(container),
+        *_mac_addresses(container),
+    ]
+
+
+def _addresses(container: Json) -> Iterator[Finding]:
+    """An address becomes a part of an option: what is none must not add others."""
+    wanted = {}
+    for network in mapping(dig(container, "NetworkSettings.Networks")):
+        place = f"NetworkSettings.Networks.{network}.IPAMConfig."
+        for key in ("IPv4Address", "IPv6Address"):
+            wanted[place + key] = text(dig(endpoint_of(container, network), "IPAMConfig." + key))
+    for spec, bindings in mapping(dig(container, "HostConfig.PortBindings")).items():
+        for binding in items(bindings):
+            wanted[f"HostConfig.PortBindings[{spec}].HostIp"] = text(mapping(binding).get("HostIp"))
+    for path, address in wanted.items():
+        if address and not is_address(address):
+            message = f"{address[:80]!r} is no address."
+            yield Finding(BLOCKER, "invalid-address", name_of(container), path, message, _REINSPECT)
+
+
+def is_address(value: str) -> bool:
+    """True for an address of IPv4 or IPv6."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    # A zone could hold anything.
+    return "%" not in value
 
 
 def _namespaces(container: Json, names: Mapping[str, str]) -> Iterator[Finding]:

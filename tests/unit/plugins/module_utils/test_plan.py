@@ -343,6 +343,20 @@ def test_options_of_docker_network_create(change, line, code):
     assert {found for found, _path in codes(made, "warning")} == ({code} if code else set())
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"HostConfig__PortBindings": {"80/tcp": [{"HostIp": "1.2.3.4:99:1/udp --privileged", "HostPort": "8080"}]}},
+        {"NetworkSettings__Networks": {"own": {"IPAMConfig": {"IPv4Address": "1.2.3.4,alias=other"}}}},
+        {"NetworkSettings__Networks": {"own": {"IPAMConfig": {"IPv6Address": "fe80::1%alias=other"}}}},
+    ],
+)
+def test_an_address_brings_nothing_else_with_it(change):
+    made = plan([container(**change)])
+    assert {code for code, _path in codes(made)} == {"invalid-address"}
+    assert made["workloads"] == []
+
+
 @pytest.mark.parametrize("driver", ["overlay", "weave"])
 def test_a_network_that_podman_cannot_make_blocks_who_uses_it(driver):
     known = inventory([service("blog", "web"), container("cache")])
