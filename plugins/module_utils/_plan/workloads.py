@@ -32,6 +32,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.ne
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import PODS, START_WITH_POD
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
 
+_SHM_SIZE = 64 << 20
 _ANY_ADDRESS = ("0.0.0.0", "::", "127.0.0.1", "::1")
 
 
@@ -129,6 +130,11 @@ def _own_namespaces(candidate: Candidate) -> str:
 
 def _no_own_settings(candidate: Candidate) -> str:
     for container in candidate.containers:
+        # Podman 5.4 takes the option of a member and does nothing, even where memory is not shared (tried).
+        if dig(container, "HostConfig.ShmSize") not in (None, 0, _SHM_SIZE):
+            return (
+                f"{name_of(container)} has shared memory of a size of its own, which Podman gives no member of a pod."
+            )
         for key in ("Dns", "DnsOptions", "DnsSearch"):
             if not is_empty(dig(container, "HostConfig." + key)):
                 return f"{name_of(container)} has name servers of its own."

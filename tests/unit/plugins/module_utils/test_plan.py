@@ -504,6 +504,7 @@ def test_a_compose_project_becomes_a_pod_that_owns_its_ports():
     assert "PublishPort" not in workload["units"]["blog-web-1.container"]
 
 
+EXTRA_HOST = service("blog", "b", HostConfig__ExtraHosts=["x:2.2.2.2"])
 LISTENING = {"listening": [{"proto": "tcp", "address": "127.0.0.1", "port": 9000}]}
 
 
@@ -527,6 +528,9 @@ LISTENING = {"listening": [{"proto": "tcp", "address": "127.0.0.1", "port": 9000
             "its own address",
         ),
         ([service("blog", "a"), service("blog", "b")], {"host": {"socket_readers": ["traefik"]}}, "traefik"),
+        ([service("blog", "a"), service("blog", "b", HostConfig__ShmSize=1 << 30)], {}, "shared memory"),
+        ([service("blog", "a"), service("blog", "b", HostConfig__Dns=["192.0.2.1"])], {}, "name servers"),
+        ([service("blog", "a", HostConfig__ExtraHosts=["x:1.1.1.1"]), EXTRA_HOST], {}, "address for the name x"),
     ],
 )
 def test_what_cannot_share_localhost_stays_on_a_network(members, parts, reason):
