@@ -69,8 +69,12 @@ def is_on_default_bridge(container: Json) -> bool:
 def hostname(container: Json) -> str:
     """The host name that somebody chose; empty for the short ID, and where the namespace is another's."""
     name = text(dig(container, "Config.Hostname"))
-    is_own = network_mode(container)[0] not in ("host", "container") and not dig(container, "HostConfig.UTSMode")
-    return name if is_own and name != text(container.get("Id"))[:12] else ""
+    return name if has_own_hostname(container) and name != text(container.get("Id"))[:12] else ""
+
+
+def has_own_hostname(container: Json) -> bool:
+    """False where the name is that of the host or of another container."""
+    return network_mode(container)[0] not in ("host", "container") and not dig(container, "HostConfig.UTSMode")
 
 
 def links_of(container: Json) -> list[tuple[str, str]]:

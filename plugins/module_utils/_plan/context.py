@@ -36,7 +36,7 @@ class Context:
 
     ``containers`` have what the daemon gives them. ``names``: the name of each container by ID, short ID and name.
     ``limits``: of the first process of each container, by ID; under the empty ID what those without a process get.
-    ``missing``: the parts that the inventory does not have.
+    ``ambiguous``: names of networks that several have. ``missing``: the parts that the inventory does not have.
     """
 
     version: Version
@@ -52,6 +52,7 @@ class Context:
     changes: Mapping[str, Json]
     limits: Mapping[str, Mapping[str, list[int]]]
     missing: tuple[str, ...]
+    ambiguous: frozenset[str]
 
     @property
     def data_root(self) -> str:
@@ -105,8 +106,16 @@ def context(inventory: Any, version: Version) -> Context:
         listening={key: [mapping(s) for s in items(mapping(view).get("listening"))] for key, view in processes.items()},
         changes={key: mapping(change) for key, change in mapping(document.get("changes")).items()},
         limits=_limits(containers, processes),
+        ambiguous=_ambiguous(networks),
         missing=tuple(key for key in PARTS if document.get(key) is None),
     )
+
+
+def _ambiguous(networks: list[Json]) -> frozenset[str]:
+    numbers: dict[str, set[str]] = {}
+    for network in networks:
+        numbers.setdefault(text(network.get("Name")), set()).add(text(network.get("Id")))
+    return frozenset(name for name, found in numbers.items() if len(found) > 1)
 
 
 def _made_up(document: Json, key: str, found: list[Json]) -> list[Json]:
@@ -139,8 +148,9 @@ def _names(containers: list[Json]) -> dict[str, str]:
 
 
 def _limits(containers: list[Json], processes: Json) -> dict[str, Mapping[str, list[int]]]:
-    """What the kernel shows; for containers that do not run, what one has that sets none of its own."""
+    """What the kernel shows; for containers that do not run, what most have that set none of their own."""
     found: dict[str, Mapping[str, list[int]]] = {}
+    usual: list[Mapping[str, list[int]]] = []
     for container in containers:
         number = text(container.get("Id"))
         limits = {
@@ -151,7 +161,10 @@ def _limits(containers: list[Json], processes: Json) -> dict[str, Mapping[str, l
         if limits and is_running(container):
             found[number] = limits
             if not dig(container, "HostConfig.Ulimits"):
-                found.setdefault("", limits)
+                usual.append(limits)
+    if usual:
+        # A program can have changed its own.
+        found[""] = max(usual, key=usual.count)
     return found
 
 

@@ -129,7 +129,9 @@ _SWITCHES = {
     "ip-forward-no-drop",
     "allow-direct-routing",
 }
+_NUMBERS = {"default-stop-timeout"}
 _LISTS = {
+    "host-gateway-ips",
     "registry-mirrors",
     "insecure-registries",
     "dns",
@@ -166,6 +168,8 @@ def _add(found: Json, key: str, value: str) -> None:
         soft, _colon, hard = bounds.partition(":")
         limit = {"Name": name, "Soft": _integer(soft), "Hard": _integer(hard or soft)}
         found[key] = {**mapping(found.get(key)), name: limit}
+    elif key in _NUMBERS:
+        found[key] = _integer(value)
     elif key in _LISTS:
         found[key] = [*items(found.get(key)), value]
     else:
@@ -255,11 +259,13 @@ def _merge_names(document: Json, daemon: Json) -> None:
     for key, option in (("Dns", "dns"), ("DnsOptions", "dns-opts"), ("DnsSearch", "dns-search")):
         if not host.get(key) and strings(daemon.get(option)):
             host[key] = strings(daemon[option])
-    gateway = text(daemon.get("host-gateway-ip")) or next(iter(strings(daemon.get("host-gateway-ips"))), "")
-    if gateway and host.get("ExtraHosts"):
-        entries = strings(host["ExtraHosts"])
+    gateways = strings(daemon.get("host-gateway-ips")) or [text(daemon.get("host-gateway-ip"))]
+    if any(gateways) and host.get("ExtraHosts"):
+        entries = [entry.partition(":") for entry in strings(host["ExtraHosts"])]
         host["ExtraHosts"] = [
-            entry[: -len("host-gateway")] + gateway if entry.endswith(":host-gateway") else entry for entry in entries
+            f"{name}:{found}"
+            for name, _colon, address in entries
+            for found in (gateways if address == "host-gateway" else [address])
         ]
 
 
@@ -267,10 +273,15 @@ def _merge_ports(document: Json, daemon: Json) -> None:
     address = text(daemon.get("ip"))
     if address in ("", "0.0.0.0"):
         return
-    for bindings in mapping(document["HostConfig"].get("PortBindings")).values():
-        for binding in items(bindings):
-            if isinstance(binding, dict) and not binding.get("HostIp"):
-                binding["HostIp"] = address
+    host = document["HostConfig"]
+    asked = {spec: items(bindings) or [{}] for spec, bindings in mapping(host.get("PortBindings")).items()}
+    if host.get("PublishAllPorts") is True:
+        asked = {**{spec: [{}] for spec in mapping(dig(document, "Config.ExposedPorts"))}, **asked}
+    if asked:
+        host["PortBindings"] = {
+            spec: [{**mapping(one), "HostIp": mapping(one).get("HostIp") or address} for one in bindings]
+            for spec, bindings in asked.items()
+        }
 
 
 _MERGES: tuple[Callable[[dict[str, Any], Json], None], ...] = (

@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterable
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
     INFO,
+    LARGEST,
     WARNING,
     Json,
     dig,
@@ -90,7 +91,7 @@ def settings(document: Json, table: Iterable[Field]) -> list[Setting]:
 
 def number(value: Any) -> list[str]:
     """A whole number."""
-    return [str(value)] if isinstance(value, int) else []
+    return [str(value)] if isinstance(value, int) and abs(value) < LARGEST else []
 
 
 def word(value: Any) -> list[str]:
@@ -121,4 +122,8 @@ def throttles(value: Any) -> list[str]:
 
 def cores(value: Any) -> list[str]:
     """Billionths of a processor as a decimal number: 1500000000 -> 1.5."""
-    return ["{:.9f}".format(value / 1e9).rstrip("0").rstrip(".")] if isinstance(value, int) else []
+    return (
+        ["{:.9f}".format(value / 1e9).rstrip("0").rstrip(".")]
+        if isinstance(value, int) and abs(value) < LARGEST
+        else []
+    )

@@ -18,6 +18,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
     COMPOSE,
+    hostname,
     label,
     name_of,
     networks_of,
@@ -52,10 +53,11 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *_names(container),
         *_references(container, known),
         *_taken(container, known),
+        *_ambiguous(container, known),
         *_image(container, known),
         *_state(container),
-        *networking.findings(container, known.names),
-        *mounts.findings(container),
+        *networking.findings(container, known),
+        *mounts.findings(container, known.data_root),
         *security.findings(container),
         *security.device_findings(container),
         *security.runtime_findings(container),
@@ -81,6 +83,8 @@ def _names(container: Json) -> list[Finding]:
         endpoint = mapping(dig(container, "NetworkSettings.Networks")).get(network)
         aliases = strings(mapping(endpoint).get("Aliases"))
         names.update({f"NetworkSettings.Networks.{network}.Aliases[{name!r}]": name for name in aliases})
+    if hostname(container):
+        names["Config.Hostname"] = hostname(container)
     return [
         _blocker("invalid-name", container, path, f"{name!r} is no name that Docker would allow.", _REINSPECT)
         for path, name in names.items()
@@ -102,6 +106,21 @@ def _references(container: Json, known: Context) -> list[Finding]:
         _blocker(code, container, path, f"{path} refers to {name!r}, which the inventory does not have.", _REINSPECT)
         for code, path, name, documents in wanted
         if name not in documents
+    ]
+
+
+def _ambiguous(container: Json, known: Context) -> list[Finding]:
+    """Docker allows several networks of one name; a plan that goes by names would mix them up."""
+    return [
+        _blocker(
+            "ambiguous-network",
+            container,
+            "NetworkSettings.Networks." + name,
+            f"Docker has several networks that are called {name}.",
+            "Remove those that nobody uses, and assess again.",
+        )
+        for name in networks_of(container)
+        if name in known.ambiguous
     ]
 
 
@@ -160,10 +179,8 @@ def _writable_layer(container: Json, known: Context) -> list[Finding]:
     if not isinstance(size, int) or size <= WRITABLE_LAYER_LIMIT:
         return []
     largest = ", ".join(text(mapping(item).get("path")) for item in items(change.get("largest"))[:3])
-    message = (
-        "{} bytes were written into the container itself{}; they stay in Docker and are gone under Podman.".format(
-            size, largest and ", among them " + largest
-        )
+    message = "{} MiB were written into the container itself{}; they stay in Docker and are gone under Podman.".format(
+        size >> 20, largest and ", among them " + largest
     )
     remedy = f"Put them on a volume, or accept it with policy.accept: ['writable-layer:{name_of(container)}']."
     return [Finding(WARNING, "writable-layer", name_of(container), "SizeRw", message, remedy)]
@@ -179,6 +196,9 @@ def _notes(container: Json, known: Context) -> list[Finding]:
     if published.chosen:
         message = "Docker chose a port of the host; the one in use now is kept for good."
         found.append(Finding(INFO, "port-pinned", name, "HostConfig.PortBindings", message, _NONE))
+    if published.open:
+        message = "Docker would choose a port of the host when it starts; so does Podman, from all that are free."
+        found.append(Finding(INFO, "port-open", name, "HostConfig.PortBindings", message, "Publish it on a port."))
     if known.host.get("ipv6") is True and not _has_ipv6(container, known):
         addresses = {port["host_ip"] for port in published.ports if port["proto"] == "tcp"}
         if addresses & {"", "::"}:

@@ -83,6 +83,10 @@ def dig(document: Any, path: str) -> Any:
     return document
 
 
+LARGEST = 1 << 63
+"""Beyond all numbers of Docker's documents, which have 64 bits."""
+
+
 def is_empty(value: Any) -> bool:
     """True for the ways in which Docker writes "not set"."""
     return value is None or value is False or value == "" or value == 0 or value == [] or value == {}

@@ -8,6 +8,7 @@ somewhere else, and some options of HostConfig.Mounts are not repeated there.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Iterator, Mapping
 
@@ -58,7 +59,8 @@ def mounts_of(container: Json, *kinds: str) -> list[Json]:
 def _details(container: Json, mount: Json) -> Json:
     """The entry of HostConfig.Mounts that asked for a mount."""
     asked = (mapping(item) for item in items(dig(container, "HostConfig.Mounts")))
-    return next((item for item in asked if item.get("Target") == mount.get("Destination")), {})
+    wanted = posixpath.normpath(text(mount.get("Destination")))
+    return next((item for item in asked if posixpath.normpath(text(item.get("Target"))) == wanted), {})
 
 
 def _mount(mount: Json, details: Json, volume_files: Mapping[str, str]) -> Setting:
@@ -160,9 +162,25 @@ def uses_docker_socket(container: Json) -> bool:
     return any(text(mount.get("Source")) in DOCKER_SOCKETS for mount in mounts_of(container, "bind"))
 
 
-def findings(container: Json) -> list[Finding]:
-    """Mounts that Podman has no word for, and those that are not among Mounts."""
-    return [*_unknown_types(container), *_unknown_options(container), *_missing(container), *_socket(container)]
+def findings(container: Json, data_root: str) -> list[Finding]:
+    """Mounts that Podman has no word for, those that are not among Mounts, and folders of Docker's own."""
+    return [
+        *_unknown_types(container),
+        *_unknown_options(container),
+        *_missing(container),
+        *_socket(container),
+        *_docker_folders(container, data_root),
+    ]
+
+
+def _docker_folders(container: Json, data_root: str) -> Iterator[Finding]:
+    for mount in mounts_of(container, "bind"):
+        source = posixpath.normpath(text(mount.get("Source")))
+        if source == data_root or source.startswith(data_root + "/"):
+            path = "Mounts[{}].Source".format(text(mount.get("Destination")))
+            message = "It mounts a folder of Docker itself, which goes when Docker is removed."
+            remedy = "Mount the volume by its name, or accept this."
+            yield Finding(WARNING, "docker-folder", name_of(container), path, message, remedy)
 
 
 def _unknown_types(container: Json) -> Iterator[Finding]:
@@ -176,6 +194,10 @@ def _unknown_types(container: Json) -> Iterator[Finding]:
             path = "{}[{}].Type".format(place, text(mount.get(key)))
             message = "Podman has no mount of type {!r}.".format(text(mount.get("Type"))[:80])
             yield Finding(BLOCKER, "mount-type", name_of(container), path, message, "Use a volume or a bind mount.")
+        if mount.get("Type") == "image":
+            path = "{}[{}].Type".format(place, text(mount.get(key)))
+            message = "It mounts an image, which is not copied yet."
+            yield Finding(BLOCKER, "image-mount", name_of(container), path, message, "Copy its files to a volume.")
 
 
 def _unknown_options(container: Json) -> Iterator[Finding]:
@@ -211,9 +233,10 @@ def _missing(container: Json) -> Iterator[Finding]:
     for mount in map(mapping, items(dig(container, "HostConfig.Mounts"))):
         if mount.get("Type") in ("bind", "volume"):
             asked["HostConfig.Mounts[{}]".format(text(mount.get("Target")))] = text(mount.get("Target"))
+    places = {posixpath.normpath(item) for item in known}
     for path, target in sorted(asked.items()):
         # A source or target with a colon cannot be told from its neighbours; Mounts has it all the same.
-        if target.rstrip("/") not in {item.rstrip("/") for item in known} and path.count(":") < 3:
+        if posixpath.normpath(target) not in places and path.count(":") < 3:
             message = f"Nothing is mounted at {target}, which was asked for."
             yield Finding(BLOCKER, "mount-missing", name_of(container), path, message, _REINSPECT)
 

@@ -55,7 +55,9 @@ def settings(document: Json, own_bridge: str, version: Version) -> list[Setting]
     settings = [("driver", driver)] if driver != "bridge" else bridge_settings(own_bridge, version)
     given = mapping(document.get("Options"))
     settings += [("option", f"{_TRANSLATED[key]}={text(given[key])}") for key in sorted(given) if key in _TRANSLATED]
-    for config in (mapping(config) for config in items(dig(document, "IPAM.Config"))):
+    # Quadlet pairs subnets, gateways and ranges by their order: those that have all come first.
+    configs = [mapping(config) for config in items(dig(document, "IPAM.Config"))]
+    for config in sorted(configs, key=lambda one: (not one.get("Gateway"), not one.get("IPRange"))):
         settings += [
             (option, text(config.get(key)))
             for option, key in (("subnet", "Subnet"), ("gateway", "Gateway"), ("ip_range", "IPRange"))
@@ -81,9 +83,25 @@ def bridge(document: Json) -> str:
     return given if _INTERFACE.match(given) else "br-" + text(document.get("Id"))[:12]
 
 
+def _parent(document: Json) -> list[Finding]:
+    """The link of the host below a network: Docker can make one, Podman cannot."""
+    name, given = text(document.get("Name")), mapping(document.get("Options"))
+    if document.get("Driver") not in ("macvlan", "ipvlan"):
+        return []
+    if not given.get("parent"):
+        message = "Docker gave it a link of its own; Podman would put its containers on the host's network."
+        remedy = "Create it again with --internal as a bridge, or with a parent."
+        return [Finding(BLOCKER, "network-parent", name, "Options[parent]", message, remedy)]
+    if "." in text(given["parent"]):
+        message = "Docker makes the VLAN {} itself, and it goes away with Docker.".format(text(given["parent"])[:20])
+        remedy = "Make it in the host's own network settings, and accept this."
+        return [Finding(WARNING, "network-parent", name, "Options[parent]", message, remedy)]
+    return []
+
+
 def findings(document: Json) -> list[Finding]:
     """Drivers and options that Podman does not have."""
-    name, driver, found = text(document.get("Name")), text(document.get("Driver")) or "bridge", []
+    name, driver, found = text(document.get("Name")), text(document.get("Driver")) or "bridge", _parent(document)
     if driver not in DRIVERS:
         message = f"Podman has no network driver {driver[:80]!r}."
         remedy = "Move the containers to a network of the driver bridge, macvlan or ipvlan."

@@ -100,18 +100,38 @@ def endpoint_aliases(container: Json, network: str) -> list[str]:
     return sorted(names - {short_id, name_of(container), ""})
 
 
-def link_aliases(containers: Sequence[Json]) -> dict[str, list[str]]:
-    """The names that links give to their targets: container -> aliases."""
+def all_links(container: Json, names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(container, alias) of every link, on the default bridge and on networks; ``names``: of containers by ID."""
+    pairs = links_of(container)
+    for network in networks_of(container):
+        links = strings(endpoint_of(container, network).get("Links"))
+        pairs += [(target, alias) for target, _colon, alias in (link.partition(":") for link in links)]
+    return [(names.get(target, target), alias or target) for target, alias in pairs]
+
+
+def link_aliases(containers: Sequence[Json], names: Mapping[str, str]) -> dict[str, list[str]]:
+    """The names that links give to their targets: container -> aliases. They hold for all on the network."""
     found: dict[str, set[str]] = {}
     for container in containers:
-        pairs = links_of(container)
-        for network in networks_of(container):
-            links = strings(endpoint_of(container, network).get("Links"))
-            pairs += [(target, alias) for target, _colon, alias in (link.partition(":") for link in links)]
-        for target, alias in pairs:
+        for target, alias in all_links(container, names):
             if alias != target:
                 found.setdefault(target, set()).add(alias)
     return {target: sorted(aliases) for target, aliases in found.items()}
+
+
+def _link_conflicts(container: Json, known: Context) -> Iterator[Finding]:
+    """In Docker a link is a name for one container alone; Podman's names are for all."""
+    near = {*networks_of(container), *(["bridge"] if is_on_default_bridge(container) else [])}
+    for target, alias in all_links(container, known.names):
+        for other in known.containers if alias != target else ():
+            shared = near & {*networks_of(other), *(["bridge"] if is_on_default_bridge(other) else [])}
+            own = {name_of(other), *(name for network in shared for name in endpoint_aliases(other, network))}
+            linked = {place for place, name in all_links(other, known.names) if name == alias}
+            if shared and ((name_of(other) != target and alias in own) or linked - {target}):
+                message = f"Its link {alias} means {target}, and to {name_of(other)} or others something else."
+                remedy = "Give one of them another name."
+                yield Finding(BLOCKER, "link-conflict", name_of(container), "HostConfig.Links", message, remedy)
+                return
 
 
 def mac_address(container: Json, network: str) -> str:
@@ -146,11 +166,12 @@ def sysctls(container: Json, hardened: bool) -> list[Setting]:
     return [("sysctl", f"{key}={value}") for key, value in wanted.items()]
 
 
-def findings(container: Json, names: Mapping[str, str]) -> list[Finding]:
-    """What Podman's networks do differently; ``names``: those of all containers, by ID and by name."""
+def findings(container: Json, known: Context) -> list[Finding]:
+    """What Podman's networks do differently."""
     return [
-        *_namespaces(container, names),
-        *_links(container, names),
+        *_namespaces(container, known.names),
+        *_links(container, known.names),
+        *_link_conflicts(container, known),
         *_addresses(container),
         *_mac_addresses(container),
     ]
@@ -201,7 +222,7 @@ _REINSPECT = "Start that container again or remove this one, and assess again."
 
 def _links(container: Json, names: Mapping[str, str]) -> Iterator[Finding]:
     path = "HostConfig.Links"
-    for target, alias in links_of(container):
+    for target, alias in all_links(container, names):
         if target not in names:
             message = f"It is linked to {target[:80]!r}, which the inventory does not have."
             yield Finding(BLOCKER, "missing-container", name_of(container), path, message, _REINSPECT)

@@ -7,6 +7,7 @@ Source of the versions: the key tables of Podman's Quadlet generator, release by
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Callable, Iterable, Tuple
 
@@ -36,6 +37,7 @@ NOTIFY_HEALTHY: Version = (4, 7, 0)
 """The first Podman that can hold a start back until the container is healthy (podman-run(1), --sdnotify)."""
 NEVER: Version = (999, 0, 0)
 
+_PORT = re.compile(r"\d+(-\d+)?(/(tcp|udp))?\Z")
 _ARGUMENT_LIMIT = 130000
 """Bytes; Linux takes no longer argument of a program than 128 KiB (MAX_ARG_STRLEN)."""
 
@@ -54,6 +56,8 @@ WORD = Style(lambda _value: True, word)
 """Split like a command line: quotes and escapes."""
 SPACED = Style(is_spaced, spaced)
 """Split at blanks."""
+PORT = Style(lambda value: bool(_PORT.match(value)), str)
+"""A port or a range, of TCP or UDP."""
 LIST = Style(lambda _value: True, str)
 """Words that are quoted already."""
 
@@ -116,7 +120,7 @@ CONTAINER: dict[str, Option] = {
     "log_opt": _key("LogOpt", "5.2", "--log-opt={}", SPACED),
     "network": _key("Network", "4.4", "--network={}"),
     "publish": _key("PublishPort", "4.4", "--publish={}"),
-    "expose": _key("ExposeHostPort", "4.4", "--expose={}"),
+    "expose": _key("ExposeHostPort", "4.4", "--expose={}", PORT),
     "dns": _key("DNS", "4.7", "--dns={}"),
     "dns_option": _key("DNSOption", "4.7", "--dns-option={}"),
     "dns_search": _key("DNSSearch", "4.7", "--dns-search={}"),

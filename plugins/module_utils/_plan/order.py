@@ -47,7 +47,8 @@ def layers(graph: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
     remaining = {name: set(needs) & set(graph) for name, needs in graph.items()}
     ordered: list[list[str]] = []
     while remaining:
-        ready = sorted(name for name, needs in remaining.items() if not needs & set(remaining)) or sorted(remaining)
+        left = set(remaining)
+        ready = sorted(name for name, needs in remaining.items() if not needs & left) or sorted(remaining)
         ordered.append(ready)
         for name in ready:
             del remaining[name]

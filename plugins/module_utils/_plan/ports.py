@@ -32,22 +32,28 @@ def published(container: Json) -> Published:
 
     A port that Docker chose is the one in use now.
     """
-    found, chosen, unchosen = [], False, []
-    in_use = mapping(dig(container, "NetworkSettings.Ports"))
+    found: list[dict[str, Any]] = []
+    chosen, unchosen = False, []
+    # Docker lists what it publishes on all addresses a second time, for IPv6.
+    in_use = {
+        spec: [one for one in items(found) if mapping(one).get("HostIp") != "::" or _is_alone(found)]
+        for spec, found in mapping(dig(container, "NetworkSettings.Ports")).items()
+    }
     for spec, bindings in sorted(_bindings(container).items()):
-        for number, binding in enumerate(items(bindings)):
-            port = text(mapping(binding).get("HostPort"))
-            if port in ("", "0"):
-                current = items(in_use.get(spec))
-                port = text(mapping(current[number]).get("HostPort")) if number < len(current) else ""
+        current = [mapping(item) for item in items(in_use.get(spec))]
+        for binding in map(mapping, items(bindings)):
+            port, address = text(binding.get("HostPort")), text(binding.get("HostIp"))
+            if not is_port(port):
+                # Empty, 0 or a range: Docker chose.
+                port = _in_use(current, address)
                 chosen = chosen or bool(port)
             inner, _slash, proto = spec.partition("/")
-            if not (_is_port(port) and _is_port(inner)):
-                unchosen.append(_unchosen(text(mapping(binding).get("HostIp")), spec))
+            if not (is_port(port) and is_port(inner)):
+                unchosen.append(_unchosen(address, spec))
                 continue
             found.append(
                 {
-                    "host_ip": text(mapping(binding).get("HostIp")),
+                    "host_ip": address,
                     "host_port": int(port),
                     "proto": proto or "tcp",
                     "container_port": int(inner),
@@ -65,8 +71,21 @@ def _bindings(container: Json) -> Json:
     return asked
 
 
-def _is_port(value: str) -> bool:
-    return value.isascii() and value.isdigit() and 0 < int(value) < 65536
+def _is_alone(found: Any) -> bool:
+    return not any(mapping(one).get("HostIp") == "0.0.0.0" for one in items(found))
+
+
+def _in_use(current: list[Json], address: str) -> str:
+    """The port that is in use on an address; it is taken from the list, as others may have the same address."""
+    for number, binding in enumerate(current):
+        if text(binding.get("HostIp")) in ((address,) if address else ("0.0.0.0", "::", "")):
+            return text(current.pop(number).get("HostPort"))
+    return ""
+
+
+def is_port(value: str) -> bool:
+    """True for the number of a port."""
+    return value.isascii() and value.isdigit() and len(value) < 6 and 0 < int(value) < 65536
 
 
 def settings(container: Json) -> list[Setting]:

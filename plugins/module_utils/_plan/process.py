@@ -9,10 +9,12 @@ from typing import Any, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
     COMPOSE,
+    has_own_hostname,
     hostname,
     name_of,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    LARGEST,
     Json,
     dig,
     mapping,
@@ -28,6 +30,8 @@ LABEL_PREFIX = "podshift."
 _ANONYMOUS_LABEL = "com.docker.volume.anonymous"
 _SHELL = ["/bin/sh", "-c"]
 _NANOSECONDS = 1000000000
+_FOR_EVER = 2147483647
+"""Seconds; Podman has no word for Docker's -1."""
 
 
 def command(config: Json, image: Json) -> list[Setting]:
@@ -78,10 +82,12 @@ def identity(container: Json, image: Json) -> list[Setting]:
         if config.get(key) and config.get(key) != image.get(key)
     ]
     name, domain = hostname(container), text(config.get("Domainname"))
-    if name or domain:
+    if (name or domain) and has_own_hostname(container):
         settings.append(("hostname", ".".join(part for part in (name or name_of(container), domain) if part)))
     timeout = config.get("StopTimeout")
-    return settings + ([("stop_timeout", str(timeout))] if isinstance(timeout, int) else [])
+    if isinstance(timeout, int):
+        settings.append(("stop_timeout", str(timeout if timeout >= 0 else _FOR_EVER)))
+    return settings
 
 
 def health_test(config: Json) -> list[str]:
@@ -109,7 +115,7 @@ def health(config: Json) -> list[Setting]:
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, int) and value > 0
+    return isinstance(value, int) and 0 < value < LARGEST
 
 
 def _health_command(test: list[str], shell: list[str]) -> str:

@@ -24,8 +24,8 @@ MASK = "********"
 Line = Tuple[str, str]
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_FREE_TEXT = ("Exec", "Entrypoint", "HealthCmd", "Label", "Annotation")
-_FREE_FLAGS = ('"--entrypoint=', '"--health-cmd=', '"--label=', '"--annotation=')
+_FREE_TEXT = ("Exec", "Entrypoint", "HealthCmd", "Label", "Annotation", "Options")
+_FREE_FLAGS = ('"--entrypoint=', '"--health-cmd=', '"--label=', '"--annotation=', '"--opt=')
 _NAMED_VALUE = re.compile(r'(?P<head>"?(?:--env=)?[^\s="]+=).*')
 
 
@@ -121,7 +121,18 @@ def masked_plan(plan: Json) -> Json:
     """A copy of the plan in which no unit holds an environment value."""
     rules = strings(mapping(plan.get("policy")).get("secrets"))
     workloads = [
-        {**workload, "units": {name: masked(unit, rules) for name, unit in workload["units"].items()}}
+        {
+            **workload,
+            "units": {name: masked(unit, rules) for name, unit in workload["units"].items()},
+            "volumes": [_masked_volume(volume, rules) for volume in workload["volumes"]],
+        }
         for workload in plan["workloads"]
     ]
     return {**plan, "workloads": workloads}
+
+
+def _masked_volume(volume: Json, rules: Sequence[str]) -> Json:
+    def shown(found: Json) -> Json:
+        return {key: MASK if mentions_secret(f"{key}={value}", rules) else value for key, value in found.items()}
+
+    return {**volume, "labels": shown(volume["labels"]), "driver_opts": shown(volume["driver_opts"])}

@@ -7,12 +7,12 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     WARNING,
     Finding,
     Json,
-    dig,
     strings,
 )
 
@@ -25,7 +25,7 @@ IMPLICITLY_INSECURE = "localhost:5000"
 
 def registries(known: Context) -> Json:
     """{search, mirrors: [{location, insecure}], insecure}: what registries.conf says for the same pulls."""
-    mirrors = [found for found in map(_MIRROR.match, _values(known, "registry-mirrors", "--registry-mirror")) if found]
+    mirrors = [found for found in map(_MIRROR.match, strings(_settings(known).get("registry-mirrors"))) if found]
     insecure = [name for name in _insecure(known) if _REGISTRY.match(name)]
     return {
         "search": ["docker.io"],
@@ -55,11 +55,8 @@ def _is_loopback(name: str) -> bool:
 
 
 def _insecure(known: Context) -> list[str]:
-    return _values(known, "insecure-registries", "--insecure-registry")
+    return strings(_settings(known).get("insecure-registries"))
 
 
-def _values(known: Context, key: str, flag: str) -> list[str]:
-    flags = [
-        item[len(flag) + 1 :] for item in strings(dig(known.engine, "config.flags")) if item.startswith(flag + "=")
-    ]
-    return strings(dig(known.engine, "config.daemon_json." + key)) + flags
+def _settings(known: Context) -> Json:
+    return daemon.settings(known.engine)

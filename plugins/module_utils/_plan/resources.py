@@ -49,7 +49,7 @@ def network(document: Json, context: Context, services: Services) -> Resource:
         "bridge": network_options.bridge(document),
         "addresses": [_address(config) for config in configs if config.get("Gateway") and config.get("Subnet")],
     }
-    return Resource(name, _unit("Network", base + ".network", entry["name"], settings), entry)
+    return Resource(name, _unit("Network", base + ".network", entry["name"], settings, context), entry)
 
 
 def link_network(workload: str, context: Context, services: Services) -> Resource:
@@ -60,7 +60,7 @@ def link_network(workload: str, context: Context, services: Services) -> Resourc
     settings = network_options.bridge_settings(bridge, context.version)
     entry = {**_network_entry(base, base, settings, context), "docker_name": "bridge", "docker_id": None, "bridge": "",
              "addresses": []}  # fmt: skip
-    return Resource("bridge", _unit("Network", base + ".network", entry["name"], settings), entry)
+    return Resource("bridge", _unit("Network", base + ".network", entry["name"], settings, context), entry)
 
 
 def _network_entry(name: str, base: str, settings: Sequence[Setting], context: Context) -> Json:
@@ -75,8 +75,8 @@ def _object_name(name: str, base: str, context: Context) -> str:
     return name if context.version >= NAMED_RESOURCES else "systemd-" + base
 
 
-def _unit(section: str, file_name: str, name: str, settings: Sequence[Setting]) -> Unit:
-    named = [] if name.startswith("systemd-") else [("name", name)]
+def _unit(section: str, file_name: str, name: str, settings: Sequence[Setting], context: Context) -> Unit:
+    named = [("name", name)] if context.version >= NAMED_RESOURCES else []
     return Unit(file_name, section, [*named, *settings])
 
 
@@ -113,7 +113,7 @@ def _volume(docker_name: str, container: Json, mount: Json, context: Context, se
         "labels": dict(value.split("=", 1) for _option, value in own),
         "driver_opts": {"o" if option == "options" else option: value for option, value in driver},
     }
-    return Resource(docker_name, _unit("Volume", base + ".volume", entry["name"], [*driver, *own]), entry)
+    return Resource(docker_name, _unit("Volume", base + ".volume", entry["name"], [*driver, *own], context), entry)
 
 
 def _given_name(container: str, destination: str, context: Context) -> str:

@@ -24,18 +24,18 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
 )
 
 RULES = (
-    r"PASS(WORD|WD|PHRASE)?(_|$)",
+    r"PASS(WORD|WD|PHRASE)?S?\d*(_|$)",
     r"SECRET",
     r"TOKEN",
     r"CREDENTIAL",
-    r"(API|ACCESS|PRIVATE|ENCRYPTION|SIGNING)_?KEY",
+    r"(API|APP|ACCESS|MASTER|PRIVATE|ENCRYPTION|SIGNING)_?KEY",
     r"(^|_)(AUTH|DSN|PWD)(_|$)",
 )
 """Regular expressions, searched for in the upper-cased name of a variable; the policy adds others."""
 
 # Lengths are bounded, or a long value would cost the square of its length.
 _CREDENTIALS_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^/\s:@]{0,200}:[^/\s@]{1,400}@")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _NAMED = re.compile(
     r"(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,80})[\"']{0,4}(?:\s{0,4}[=:,]\s{0,4}|\s{1,4})[\"']{0,4}(?=[^\s\"'-])"
 )
@@ -58,7 +58,7 @@ def _own(container: Json, image: Json) -> Iterator[tuple[str, str, str]]:
 def is_secret(name: str, value: str, rules: Sequence[str]) -> bool:
     """Whether a rule matches the name, or the value holds credentials in a URL."""
     word = re.sub(r"[^A-Z0-9]", "_", name.upper())
-    found = any(re.search(rule, word) for rule in (*RULES, *rules))
+    found = any(re.search(rule, word, re.IGNORECASE) for rule in (*RULES, *rules))
     return found or bool(_CREDENTIALS_IN_URL.search(value))
 
 
@@ -95,6 +95,26 @@ def findings(container: Json, image: Json, rules: Sequence[str]) -> list[Finding
         remedy = "What must stay hidden becomes a secret by a rule for its name in policy.secrets."
         found.append(Finding(INFO, "readable", name, "Config", message, remedy))
     return found
+
+
+def resource_findings(document: Json, rules: Sequence[str]) -> list[Finding]:
+    """Secrets in the options and labels of a network or volume."""
+    places = {
+        f"{part}[{key}]": f"{key}={text(value)}"
+        for part in ("Options", "Labels")
+        for key, value in sorted(mapping(document.get(part)).items())
+    }
+    return [
+        Finding(WARNING, "readable-secret", text(document.get("Name")), path, *_READABLE)
+        for path, line in places.items()
+        if mentions_secret(line, rules)
+    ]
+
+
+_READABLE = (
+    "The value looks like a secret, and every user of the host can read it in the generated service.",
+    "Take it from a file, for CIFS with credentials=, or accept it.",
+)
 
 
 def _readable_secrets(container: Json, image: Json, rules: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -35,7 +35,6 @@ _PROCESSOR_PATH = re.compile(r"/sys/devices/system/cpu/cpu\d+/thermal_throttle\Z
 _OPTION = "HostConfig.SecurityOpt"
 _USUAL_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
 _NVIDIA = "nvidia"
-_ALL_GPUS = "nvidia.com/gpu=all"
 
 
 def settings(container: Json, hardened: bool) -> list[Setting]:
@@ -153,8 +152,17 @@ def _paths(container: Json) -> list[Setting]:
 def _runtime(container: Json) -> list[Setting]:
     name = text(dig(container, "HostConfig.Runtime"))
     if name == _NVIDIA and not items(dig(container, "HostConfig.DeviceRequests")):
-        return [("device", _ALL_GPUS)]
+        return [("device", "nvidia.com/gpu=" + gpu) for gpu in _visible_gpus(container)]
     return [("runtime", f"--runtime={name}")] if name not in (*_USUAL_RUNTIMES, _NVIDIA) else []
+
+
+def _visible_gpus(container: Json) -> list[str]:
+    """Those that NVIDIA's runtime for Docker shows, by the variable that it reads."""
+    entries = [entry.partition("=") for entry in strings(dig(container, "Config.Env"))]
+    wanted = [value for name, _equals, value in entries if name == "NVIDIA_VISIBLE_DEVICES"]
+    if not wanted or wanted[-1] in ("", "void", "none"):
+        return []
+    return wanted[-1].split(",")
 
 
 def devices(container: Json) -> list[Setting]:
@@ -209,6 +217,11 @@ def runtime_findings(container: Json) -> list[Finding]:
 def device_findings(container: Json) -> list[Finding]:
     """Requests for devices: what has to be there first, and what is not understood."""
     name, path, found = name_of(container), "HostConfig.DeviceRequests", []
+    for device in (mapping(item) for item in items(dig(container, "HostConfig.Devices"))):
+        if ":" in text(device.get("PathOnHost")) + text(device.get("PathInContainer")):
+            place, message = "HostConfig.Devices", "Podman cannot take a device whose path has a colon."
+            remedy = "Name it by another path, such as the one that the link leads to."
+            found.append(Finding(BLOCKER, "device-path", name, place, message, remedy))
     for request in (mapping(item) for item in items(dig(container, path))):
         if not _requested(request):
             message = "Nothing is known about the devices that it asks for."

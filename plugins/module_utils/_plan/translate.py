@@ -16,6 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
     network_options,
     registries,
     resource_fields,
+    secrets,
     units,
     volume_options,
     workload,
@@ -100,21 +101,21 @@ def _workloads(
     """The workloads that can be planned, the names of containers that stay in Docker by policy, and all findings."""
     services = Services(known.host)
     excluded = set(rules.get("exclude", []))
-    found = engine.findings(known) + registries.findings(known) + _document_findings(known)
+    found = engine.findings(known) + registries.findings(known) + _document_findings(known, rules)
     stuck = {item.subject for item in found if item.severity == BLOCKER and not policies.is_accepted(item, rules)}
     planned: list[workload.Made] = []
     left: list[str] = []
-    for group in sorted(workloads.connect(known.containers, known.names), key=workload.name_of_group):
+    for name, group in _named(workloads.connect(known.containers, known.names)):
         own = [item for member in group for item in _container_findings(member, covered, known, rules)]
-        if workload.name_of_group(group) in excluded:
+        if name in excluded:
             left += [name_of(member) for member in group]
             continue
         blocked = any(item.severity == BLOCKER and not policies.is_accepted(item, rules) for item in own)
         if not blocked and not stuck & {used for member in group for used in _used(member)}:
             try:
-                made = workload.make(group, known, services, rules)
+                made = workload.make(name, group, known, services, rules)
             except PlanError as error:
-                own.append(_unwritable(group, error))
+                own.append(_unwritable(name, error))
             else:
                 planned.append(made)
                 own += made.findings
@@ -126,14 +127,33 @@ def _used(container: Json) -> list[str]:
     return networks_of(container) + workloads.volumes_of(container)
 
 
-def _unwritable(group: list[Json], error: PlanError) -> Finding:
+def _named(groups: list[list[Json]]) -> list[tuple[str, list[Json]]]:
+    """The workloads by name. A project keeps its own, and what is called like it gets a number: journals go by name."""
+    found: dict[str, list[Json]] = {}
+    for group in sorted(groups, key=lambda group: (not workload.is_project(group), workload.name_of_group(group))):
+        wanted = name = workload.name_of_group(group)
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{wanted}-{number}"
+        found[name] = group
+    return sorted(found.items())
+
+
+def _unwritable(name: str, error: PlanError) -> Finding:
     message = f"Its units cannot be written: {error}."
     remedy = "Shorten or remove the value, or leave the workload out with policy.exclude."
-    return Finding(BLOCKER, "unwritable", workload.name_of_group(group), "", message, remedy)
+    return Finding(BLOCKER, "unwritable", name, "", message, remedy)
 
 
 def _sealed(plan: Json) -> Json:
-    canonical = json.dumps(plan, sort_keys=True, separators=(",", ":")).encode()
+    settled = {
+        name: {path: word for path, word in covered.items() if word not in (fields.RUNTIME, "default")}
+        for name, covered in plan["coverage"].items()
+    }
+    # What the engine measures at one moment is not the plan's.
+    steady = {**plan, "coverage": {name: {**covered, "SizeRw": ""} for name, covered in settled.items()}}
+    canonical = json.dumps(steady, sort_keys=True, separators=(",", ":")).encode()
     return {**plan, "hash": hashlib.sha256(canonical).hexdigest()}
 
 
@@ -153,7 +173,7 @@ def _container_findings(
     return found
 
 
-def _document_findings(known: Context) -> list[Finding]:
+def _document_findings(known: Context, rules: Json) -> list[Finding]:
     """The networks and volumes that containers use; what nobody uses stays where it is."""
     used_networks = {name for item in known.containers for name in networks_of(item)}
     used_volumes = {name for item in known.containers for name in workloads.volumes_of(item)}
@@ -165,4 +185,5 @@ def _document_findings(known: Context) -> list[Finding]:
         for name in sorted(used & set(documents)):
             covered = coverage.coverage(documents[name], _ROWS[kind], {}, {})
             found += coverage.findings(name, documents[name], covered, _ROWS[kind]) + own_findings(documents[name])
+            found += secrets.resource_findings(documents[name], policies.secret_rules(rules))
     return found

@@ -56,9 +56,14 @@ def name_of_group(group: Sequence[Json]) -> str:
     return projects.pop() if len(projects) == 1 else min(name_of(container) for container in group)
 
 
-def make(group: Sequence[Json], known: Context, services: Services, policy: Json) -> Made:
+def is_project(group: Sequence[Json]) -> bool:
+    """True for the containers of exactly one Compose project."""
+    projects = {project_of(container) for container in group}
+    return len(projects) == 1 and "" not in projects
+
+
+def make(name: str, group: Sequence[Json], known: Context, services: Services, policy: Json) -> Made:
     """Plan a workload. Raises PlanError when a value cannot be carried by any unit."""
-    name = name_of_group(group)
     readers = strings(known.host.get("socket_readers"))
     candidate = workloads.Candidate(group, known.listening, known.version, readers)
     grouping, reason = workloads.grouping(candidate, policies.choice(policy, "grouping", name))
@@ -119,7 +124,7 @@ def _layout(
         services={name_of(member): services.choose(name_of(member)) + ".service" for member in members},
         network_files=resources.files(networks),
         volume_files=resources.files(volumes),
-        aliases=link_aliases(members),
+        aliases=link_aliases(members, known.names),
         graph=graph,
         secrets={name_of(item): secrets.secrets(item, known.image_config(item), rules) for item in members},
         rules=policy,
@@ -128,7 +133,9 @@ def _layout(
 
 def _pod_name(name: str, known: Context) -> str:
     """The project's name; pods and containers share one set of names in Podman."""
-    return name + "-pod" if name in known.by_name or name in known.podman_names("containers", "pods") else name
+    while name in known.by_name or name in known.podman_names("containers", "pods"):
+        name += "-pod"
+    return name
 
 
 def _member(container: Json, layout: units.Layout, known: Context) -> Json:
@@ -178,6 +185,9 @@ def _notes(entry: Json, layout: units.Layout, known: Context) -> list[Finding]:
     if awaited and known.version < options.NOTIFY_HEALTHY:
         message = "This Podman cannot hold a start back until a container is healthy; they start one after the other."
         found.append(Finding(INFO, "no-healthy-order", name, "podman_version", message, "None needed."))
+    if name not in (entry["project"], *(member["name"] for member in entry["containers"])):
+        message = f"Another workload has its name; it is called {name}."
+        found.append(Finding(INFO, "workload-renamed", name, "", message, "None needed."))
     for container, service in layout.services.items():
         if service != container + ".service":
             message = f"The host has a unit {container}.service; the unit is called {service}."

@@ -28,7 +28,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     text,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mounts import mounts_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.networking import endpoint_of, mac_address
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.networking import (
+    endpoint_aliases,
+    endpoint_of,
+    mac_address,
+    sysctls,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import PODS, START_WITH_POD
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
 
@@ -135,6 +140,8 @@ def _no_own_settings(candidate: Candidate) -> str:
             return (
                 f"{name_of(container)} has shared memory of a size of its own, which Podman gives no member of a pod."
             )
+        if dig(container, "HostConfig.UsernsMode"):
+            return f"{name_of(container)} has a user namespace of its own."
         for key in ("Dns", "DnsOptions", "DnsSearch"):
             if not is_empty(dig(container, "HostConfig." + key)):
                 return f"{name_of(container)} has name servers of its own."
@@ -149,13 +156,21 @@ def _no_own_settings(candidate: Candidate) -> str:
 
 def _no_conflict(candidate: Candidate) -> str:
     """Settings that belong to the network namespace can be shared only when they are the same."""
-    seen: dict[str, tuple[str, str]] = {}
+    names = {name_of(item) for item in candidate.containers}
+    names |= {
+        alias
+        for item in candidate.containers
+        for network in networks_of(item)
+        for alias in endpoint_aliases(item, network)
+    }
+    seen = {"address for the name " + name: (name, "127.0.0.1") for name in names}
+    settings = [dict(value.split("=", 1) for _option, value in sysctls(item, False)) for item in candidate.containers]
+    for key in sorted({key for own in settings for key in own if key.startswith("net.")}):
+        if len({own.get(key) for own in settings}) > 1:
+            return f"Its containers do not have the same kernel setting {key}."
     for container in candidate.containers:
-        sysctls = mapping(dig(container, "HostConfig.Sysctls"))
-        pairs = [("kernel setting " + key, text(value)) for key, value in sysctls.items() if key.startswith("net.")]
         hosts = [entry.partition(":") for entry in strings(dig(container, "HostConfig.ExtraHosts"))]
-        pairs += [("address for the name " + name, address) for name, _colon, address in hosts]
-        for what, value in pairs:
+        for what, value in (("address for the name " + name, address) for name, _colon, address in hosts):
             owner, known = seen.setdefault(what, (name_of(container), value))
             if known != value:
                 return f"{owner} and {name_of(container)} have another {what}."
@@ -184,10 +199,11 @@ def _ports_of(container: Json, listening: Mapping[str, list[dict[str, Any]]]) ->
     used = {(text(port["proto"]), int(port["container_port"])) for port in ports.published(container).ports}
     for spec in mapping(dig(container, "Config.ExposedPorts")):
         number, _slash, proto = spec.partition("/")
-        if number.isdigit():
+        if ports.is_port(number):
             used.add((proto or "tcp", int(number)))
     sockets = listening.get(text(container.get("Id")), [])
-    return used | {(text(socket.get("proto")), int(socket.get("port", 0))) for socket in sockets}
+    seen = {(text(socket.get("proto")), socket.get("port")) for socket in sockets}
+    return used | {(proto, port) for proto, port in seen if isinstance(port, int)}
 
 
 def _no_own_address(candidate: Candidate) -> str:

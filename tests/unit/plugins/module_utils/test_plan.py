@@ -445,6 +445,10 @@ def test_data_in_the_writable_layer_is_a_warning_until_it_is_accepted():
         ("LICENCE=plain", {}, False),
         ("KEYBOARD=de", {}, False),
         ("PASSENGERS=3", {}, False),
+        ("PASSWORD1=hunter22", {}, True),
+        ("RAILS_MASTER_KEY=hunter22", {}, True),
+        ("MY_PIN=hunter22", {"secrets": ["my_pin"]}, True),
+        ("spring.datasource.password=hunter22", {}, True),
         ("DB_PASSWORD=", {}, False),
     ],
 )
@@ -700,3 +704,244 @@ def test_the_podman_of_the_inventory_is_planned_for():
 def test_the_same_inventory_gives_the_same_hash_in_any_order():
     first, second = container("a"), container("b")
     assert plan([first, second])["hash"] == plan([second, first])["hash"]
+
+
+def test_two_workloads_never_have_one_name():
+    members = [service("blog", "a"), service("blog", "b"), container("blog")]
+    made = plan(members)
+    assert sorted(workload["name"] for workload in made["workloads"]) == ["blog", "blog-2"]
+    (project,) = [workload for workload in made["workloads"] if workload["name"] == "blog"]
+    assert project["project"] == "blog"
+    assert ("workload-renamed", "") in codes(made, "info")
+    left = plan(members, {"exclude": ["blog-2"]})
+    assert left["left_on_docker"] == ["blog"]
+    assert [workload["name"] for workload in left["workloads"]] == ["blog"]
+
+
+def test_a_volume_keeps_a_name_that_looks_like_podmans_own():
+    made = plan([container(Mounts=[volume_mount("systemd-data")])])
+    assert "VolumeName=systemd-data" in made["workloads"][0]["units"]["systemd-data.volume"]
+
+
+def linked(name, *links):
+    member = service("p", name)
+    member["NetworkSettings"]["Networks"]["p_default"]["Links"] = list(links)
+    return member
+
+
+def test_a_link_becomes_a_name_of_its_target():
+    made = plan([linked("web", identifier("p-pg-1") + ":db"), service("p", "pg")], {"grouping": "network"})
+    assert "Network=p_default.network:alias=db,alias=pg" in made["workloads"][0]["units"]["p-pg-1.container"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [linked("w1", "p-pg1-1:db"), linked("w2", "p-pg2-1:db"), service("p", "pg1"), service("p", "pg2")],
+        [linked("w1", "p-pg-1:db"), service("p", "pg"), service("p", "db")],
+    ],
+)
+def test_a_name_that_means_something_else_to_each_container_is_a_blocker(members):
+    assert "link-conflict" in {code for code, _path in codes(plan(members))}
+
+
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        ({"HostConfig__PublishAllPorts": True, "Config__ExposedPorts": {"80/tcp": {}}}, ["127.0.0.1:32768:80"]),
+        ({"HostConfig__PortBindings": {"80/tcp": None}}, ["127.0.0.1:32768:80"]),
+        ({"HostConfig__PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8000-8010"}]}}, ["127.0.0.1:32768:80"]),
+    ],
+)
+def test_the_daemons_address_is_that_of_every_published_port(change, lines):
+    in_use = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "32768"}]}
+    made = plan(
+        [container(NetworkSettings__Ports=in_use, **change)],
+        engine={"id": "e", "config": {"daemon_json": {"ip": "127.0.0.1"}}},
+    )
+    unit = made["workloads"][0]["units"]["web.container"].split("\n")
+    assert [line.partition("=")[2] for line in unit if line.startswith("PublishPort=")] == lines
+
+
+def test_ports_that_docker_chose_are_told_apart_by_their_address():
+    asked = {"80/tcp": [{"HostIp": "", "HostPort": ""}, {"HostIp": "127.0.0.1", "HostPort": ""}]}
+    in_use = {
+        "80/tcp": [
+            {"HostIp": "0.0.0.0", "HostPort": "32768"},
+            {"HostIp": "::", "HostPort": "32768"},
+            {"HostIp": "127.0.0.1", "HostPort": "32769"},
+        ]
+    }
+    unit = unit_of([container(HostConfig__PortBindings=asked, NetworkSettings__Ports=in_use)])
+    assert "PublishPort=32768:80\nPublishPort=127.0.0.1:32769:80" in unit
+
+
+def test_a_range_of_which_docker_would_choose_a_port_is_kept_as_it_is():
+    stopped = container(
+        HostConfig__PortBindings={"80/tcp": [{"HostIp": "", "HostPort": "8000-8010"}]},
+        State={"Status": "exited", "Running": False},
+    )
+    made = plan([stopped])
+    assert ("port-open", "HostConfig.PortBindings") in codes(made, "info")
+    assert "PublishPort=80" in made["workloads"][0]["units"]["web.container"]
+
+
+def test_credentials_of_a_mounted_volume_leave_no_host():
+    known = inventory([container(Mounts=[volume_mount("v")])])
+    options = {"type": "cifs", "device": "//server/x", "o": "username=u,password=hunter22"}
+    known["volumes"][0].update({"Options": options, "Labels": {"password": "hunter23"}})
+    made = make_plan(known, None, "5.4.2")
+    assert {("readable-secret", "Options[o]"), ("readable-secret", "Labels[password]")} <= codes(made, "warning")
+    shown = json.dumps(masked_plan(made))
+    assert "hunter22" not in shown
+    assert "hunter23" not in shown
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--default-stop-timeout", "60"], "StopTimeout=60"),
+        (["--host-gateway-ip=192.0.2.1"], "AddHost=gw:192.0.2.1"),
+    ],
+)
+def test_flags_have_the_types_of_the_file(flags, line):
+    web = container(HostConfig__ExtraHosts=["gw:host-gateway"])
+    made = plan([web], engine={"id": "e", "config": {"flags": flags}}, version="5.4.2")
+    assert line in made["workloads"][0]["units"]["web.container"].split("\n")
+
+
+def test_registries_are_read_from_every_form_of_a_flag():
+    flags = ["--registry-mirror", "https://m", "--insecure-registry", "r:5000", "--insecure-registry=s:5000"]
+    made = plan([container()], engine={"id": "e", "config": {"flags": flags}})
+    assert made["registries"]["mirrors"] == [{"location": "m", "insecure": False}]
+    assert made["registries"]["insecure"] == ["localhost:5000", "r:5000", "s:5000"]
+
+
+LOW_PORTS = {"net.ipv4.ip_unprivileged_port_start": "1024"}
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        (service("blog", "a", HostConfig__ExtraHosts=["b:10.0.0.5"]), "name b"),
+        (service("blog", "a", HostConfig__Sysctls=LOW_PORTS), "ip_unprivileged_port_start"),
+        (service("blog", "a", HostConfig__Sysctls={"net.ipv4.tcp_syncookies": "0"}), "tcp_syncookies"),
+        (service("blog", "a", HostConfig__UsernsMode="host"), "user namespace"),
+    ],
+)
+def test_members_that_contradict_each_other_are_no_pod(member, reason):
+    (workload,) = plan([member, service("blog", "b")])["workloads"]
+    assert workload["grouping"] == "network"
+    assert reason in workload["reason"]
+
+
+def test_gateways_stay_with_their_subnets():
+    known = inventory([service("blog", "web")])
+    known["networks"][0]["IPAM"]["Config"] = [
+        {"Subnet": "172.18.0.0/16"},
+        {"Subnet": "fd00::/64", "Gateway": "fd00::1", "IPRange": "fd00::/80"},
+    ]
+    lines = make_plan(known, None, "5.4.2")["workloads"][0]["units"]["blog_default.network"].split("\n")
+    subnets = [line for line in lines if line.startswith(("Subnet", "Gateway", "IPRange"))]
+    # Quadlet pairs them by their order.
+    assert subnets == ["Subnet=fd00::/64", "Gateway=fd00::1", "IPRange=fd00::/80", "Subnet=172.18.0.0/16"]
+
+
+def test_the_hash_does_not_depend_on_the_moment():
+    calm = container(SizeRw=2000000)
+    busy = container(SizeRw=2000001, ExecIDs=["abc"], RestartCount=3)
+    assert plan([calm])["hash"] == plan([busy])["hash"]
+
+
+def test_details_of_a_mount_are_found_whatever_its_slashes():
+    web = container(
+        HostConfig__Mounts=[
+            {"Type": "bind", "Source": "/srv", "Target": "/data/", "BindOptions": {"NonRecursive": True}}
+        ],
+        Mounts=[{"Type": "bind", "Source": "/srv", "Destination": "/data", "Mode": "", "RW": True}],
+    )
+    assert "bind-nonrecursive" in unit_of([web])
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"Config__ExposedPorts": {"80/sctp": {}}}, 'PodmanArgs="--expose=80/sctp"'),
+        ({"Config__StopTimeout": -1}, "StopTimeout=2147483647"),
+        ({"HostConfig__Runtime": "nvidia", "Config__Env": ["PATH=/bin", "NVIDIA_VISIBLE_DEVICES=0,1"]},
+         "AddDevice=nvidia.com/gpu=1"),
+    ],
+)  # fmt: skip
+def test_what_podman_would_refuse_is_written_in_another_way(change, line):
+    made = plan([container(**change)])
+    assert line in made["workloads"][0]["units"]["web.container"].split("\n")
+
+
+def test_a_host_name_in_the_hosts_namespace_is_the_hosts():
+    web = container(Config__Hostname="machine", Config__Domainname="example.com", HostConfig__UTSMode="host")
+    assert "HostName" not in unit_of([web])
+
+
+def test_a_pod_has_a_name_of_its_own_whatever_its_members_are_called():
+    members = [service("blog", "a"), service("blog", "b"), container("blog"), container("blog-pod")]
+    pods = [workload["pod"] for workload in plan(members)["workloads"] if workload["pod"]]
+    assert pods == ["blog-pod-pod"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"HostConfig__Devices": [{"PathOnHost": "/dev/a:b", "PathInContainer": "/dev/c"}]}, "device-path"),
+        ({"HostConfig__Mounts": [{"Type": "image", "Source": "tools:1", "Target": "/t"}]}, "image-mount"),
+        ({"Config__Hostname": "x,ip=10.0.0.9"}, "invalid-name"),
+    ],
+)
+def test_what_would_not_start_or_be_something_else_is_a_blocker(change, code):
+    assert {found for found, _path in codes(plan([container(**change)]))} == {code}
+
+
+@pytest.mark.parametrize(
+    ("options", "severity", "code"),
+    [
+        ({}, "blocker", "network-parent"),
+        ({"parent": "eth0.50"}, "warning", "network-parent"),
+        ({"parent": "eth0"}, "warning", ""),
+    ],
+)
+def test_a_network_on_a_link_of_the_host_needs_that_link(options, severity, code):
+    known = inventory([service("blog", "web")])
+    known["networks"][0].update({"Driver": "macvlan", "Options": options})
+    made = make_plan(known, None, "5.4.2")
+    assert {found for found, _path in codes(made, severity)} == ({code} if code else set())
+
+
+def test_two_networks_of_one_name_are_not_mixed_up():
+    known = inventory([service("blog", "web")])
+    known["networks"].append({**known["networks"][0], "Id": "f" * 64})
+    assert {code for code, _path in codes(make_plan(known, None, "5.4.2"))} == {"ambiguous-network"}
+
+
+def test_a_folder_of_docker_itself_is_a_warning():
+    source = "/var/lib/docker/volumes/x/_data"
+    web = container(Mounts=[{"Type": "bind", "Source": source, "Destination": "/data", "Mode": "", "RW": True}])
+    assert codes(plan([web]), "warning") == {("docker-folder", "Mounts[/data].Source")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"HostConfig__PortBindings": {"80/tcp": [{"HostPort": "9" * 5000}]}},
+        {"Config__ExposedPorts": {"\u00b2/tcp": {}}},
+        {"HostConfig__NanoCpus": 10**400},
+        {"Config__Healthcheck": {"Test": ["CMD", "x"], "Interval": 10**5000}},
+        {"HostConfig__Memory": 10**5000},
+    ],
+)
+def test_absurd_numbers_are_no_traceback(change):
+    project = [service("blog", "a", **change), service("blog", "b")]
+    assert report.report(plan([container(**change), *project]))
+
+
+def test_an_absurd_view_of_the_kernel_is_no_traceback():
+    seen = {identifier("blog-a-1"): {"listening": [{"proto": None, "address": None, "port": None}], "limits": None}}
+    assert plan([service("blog", "a"), service("blog", "b")], processes=seen)["workloads"]
