@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 IMAGE = "blog/app:1"
+NETWORK = "hostile"
 ROOT = "/srv/hostile"
 """On the machine: one folder for each container, which is its /probe."""
 
@@ -136,7 +137,9 @@ class Container:
             "WorkingDir": self.working_dir,
             "Hostname": self.hostname,
             "Healthcheck": health if self.health else None,
+            # One network makes one workload of all, which moves at once.
             "HostConfig": {
+                "NetworkMode": NETWORK,
                 "RestartPolicy": {"Name": "always"},
                 "Binds": [f"{ROOT}/{self.name}:/probe", *(f"{self.mounts[target]}:{target}" for target in binds)],
                 "Mounts": [{"Type": "bind", "Source": self.mounts[target], "Target": target} for target in mounts],

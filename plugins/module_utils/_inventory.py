@@ -129,7 +129,10 @@ def _each(names: list[str], read: Callable[[str], Json]) -> list[Json]:
 
 
 def _changes(docker: Docker, containers: list[Json]) -> Json:
-    """The writable layers: ``{container ID: {size, largest}}``, size in bytes."""
+    """The writable layers: ``{container ID: {size, largest}}``, size in bytes.
+
+    ``made_workdir`` is there, and true, where the working directory is in that layer and perhaps nowhere else.
+    """
     large = {item["Id"]: item for item in containers if (item.get("SizeRw") or 0) > _WRITABLE_BYTES}
 
     def read(identity: str) -> Json:
@@ -139,8 +142,18 @@ def _changes(docker: Docker, containers: list[Json]) -> Json:
 
     biggest = {item["Id"]: item["largest"] for item in _each(list(large), read)}
     return {
-        item["Id"]: {"size": item.get("SizeRw") or 0, "largest": biggest.get(item["Id"], [])} for item in containers
+        item["Id"]: {
+            "size": item.get("SizeRw") or 0,
+            "largest": biggest.get(item["Id"], []),
+            **({"made_workdir": True} if _has_workdir(item) else {}),
+        }
+        for item in containers
     }
+
+
+def _has_workdir(container: Json) -> bool:
+    folder, upper = str(container["Config"].get("WorkingDir") or ""), _upper_dir(container)
+    return bool(upper) and folder.startswith("/") and ".." not in folder.split("/") and os.path.isdir(upper + folder)
 
 
 def _upper_dir(container: Json) -> str:

@@ -18,6 +18,10 @@ SEVERITIES = (BLOCKER, WARNING, INFO)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
+_LOST = re.compile(
+    "[\x80\ufdd0-\ufdef{0}]".format("".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF)))
+)
+
 Version = Tuple[int, int, int]
 
 
@@ -90,3 +94,9 @@ LARGEST = 1 << 63
 def is_empty(value: Any) -> bool:
     """True for the ways in which Docker writes "not set"."""
     return value is None or value is False or value == "" or value == 0 or value == [] or value == {}
+
+
+def is_carried(value: str) -> bool:
+    """False for characters that get lost on the way: systemd ignores a line with a noncharacter of Unicode, and
+    Quadlet makes one byte of U+0080 (tried)."""
+    return not _LOST.search(value)

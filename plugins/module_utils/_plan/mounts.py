@@ -20,6 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     WARNING,
     Finding,
     Json,
+    PlanError,
     dig,
     items,
     mapping,
@@ -49,6 +50,17 @@ def settings(container: Json, volume_files: Mapping[str, str]) -> list[Setting]:
         *_tmpfs(container),
         *_read_only(container),
     ]
+
+
+def working_directory(container: Json, change: Json) -> list[Setting]:
+    """A volume in place of a working directory that Docker made: Podman starts only in one that is there."""
+    folder = posixpath.normpath(text(dig(container, "Config.WorkingDir")))
+    targets = {posixpath.normpath(text(mapping(mount).get("Destination"))) for mount in items(container.get("Mounts"))}
+    targets |= {posixpath.normpath(target) for target in mapping(dig(container, "HostConfig.Tmpfs"))}
+    is_mounted = any(folder == target or folder.startswith(target.rstrip("/") + "/") for target in targets)
+    if change.get("made_workdir") is not True or is_mounted:
+        return []
+    return [("mount", "type=volume," + _csv(f"destination={folder}"))]
 
 
 def mounts_of(container: Json, *kinds: str) -> list[Json]:
@@ -106,7 +118,9 @@ def _long_form(kind: str, source: str, target: str, modes: list[str], is_flat: b
 
 
 def _csv(value: str) -> str:
-    return '"{}"'.format(value.replace('"', '""')) if "," in value or '"' in value else value
+    if "\r\n" in value:
+        raise PlanError(f"a mount cannot have the path {value!r}: Podman would read another line break")
+    return '"{}"'.format(value.replace('"', '""')) if set(value) & set(',"\r\n') else value
 
 
 def _image_mounts(container: Json) -> Iterator[Setting]:

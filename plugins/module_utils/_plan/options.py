@@ -11,7 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import Callable, Iterable, Tuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import PlanError, Version
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    PlanError,
+    Version,
+    is_carried,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import (
     Line,
     is_plain,
@@ -98,7 +102,7 @@ CONTAINER: dict[str, Option] = {
     "entrypoint": _key("Entrypoint", "5.0", "--entrypoint={}"),
     "env": _key("Environment", "4.4", "--env={}", WORD),
     "unset_env": _flag("--unsetenv={}"),
-    "secret": _key("Secret", "4.5", "--secret={}"),
+    "secret": _key("Secret", "4.5", "--secret={}", SPACED),
     "label": _key("Label", "4.4", "--label={}", WORD),
     "annotation": _key("Annotation", "4.4", "--annotation={}", WORD),
     "user": _key("User", "4.8", "--user={}"),  # 4.4 to 4.7 make root of a name
@@ -224,7 +228,8 @@ def lines(section: str, settings: Iterable[Setting], version: Version) -> list[L
 
 
 def _line(option: Option, value: str, version: Version) -> Line:
-    _require_argument(value)
+    if option.style is not LIST:
+        require_argument(value)
     if version >= option.since and option.style.fits(value):
         return option.key, option.style.encode(value)
     if not option.flag:
@@ -232,12 +237,13 @@ def _line(option: Option, value: str, version: Version) -> Line:
     return "PodmanArgs", word(option.argument(value))
 
 
-def _require_argument(value: str) -> None:
+def require_argument(value: str) -> None:
+    """PlanError for what cannot be an argument of a program in a unit."""
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
         raise PlanError("a value is not Unicode") from None
     if size > _ARGUMENT_LIMIT:
         raise PlanError(f"a value of {size} bytes is longer than an argument of a program can be")
-    if "\0" in value:
-        raise PlanError("a value contains the character NUL, which no argument can carry")
+    if "\0" in value or not is_carried(value):
+        raise PlanError(f"a value has a character that no unit can carry: {value[:80]!r}")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
@@ -17,12 +18,16 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     LARGEST,
     Json,
     dig,
+    is_carried,
     mapping,
     strings,
     text,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import is_splittable, words
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting, require_argument
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import (
+    is_splittable,
+    words,
+)
 
 LABEL_PREFIX = "podshift."
 """Put before Compose's labels: under their own names, Compose would take Podman's containers for its own."""
@@ -42,6 +47,8 @@ def command(config: Json, image: Json) -> list[Setting]:
     """
     entrypoint, arguments = strings(config.get("Entrypoint")), strings(config.get("Cmd"))
     same_entrypoint = entrypoint == strings(image.get("Entrypoint"))
+    for argument in arguments if is_splittable(arguments) else ():
+        require_argument(argument)
     if same_entrypoint and arguments == strings(image.get("Cmd")):
         return []
     if same_entrypoint and arguments and is_splittable(arguments):
@@ -122,8 +129,9 @@ def _health_command(test: list[str], shell: list[str]) -> str:
     if test[0] == "CMD-SHELL":
         return _json([*shell, " ".join(test[1:])])
     if len(test) == 2:
-        # One word in brackets would be given to a shell.
-        return f"CMD {test[1]}"
+        # One word in brackets would be given to a shell, and one without is split at blanks.
+        is_one = is_carried(test[1]) and test[1].split() == [test[1]]
+        return f"CMD {test[1]}" if is_one else _json(["/bin/sh", "-c", "exec " + shlex.quote(test[1])])
     return _json(test[1:])
 
 

@@ -14,6 +14,7 @@ from typing import Iterable, Mapping, Sequence, Tuple
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     Json,
     PlanError,
+    is_carried,
     mapping,
     strings,
 )
@@ -62,7 +63,7 @@ def words(values: Iterable[str]) -> str:
 
 def is_splittable(values: Sequence[str]) -> bool:
     """False when the words cannot travel as a list: an empty one ends it, a lone ``;`` separates commands."""
-    return all(value not in ("", ";") for value in values)
+    return all(value not in ("", ";") and is_carried(value) for value in values)
 
 
 def is_single_line(value: str) -> bool:

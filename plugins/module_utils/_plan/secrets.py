@@ -18,6 +18,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     Finding,
     Json,
     dig,
+    is_carried,
     mapping,
     strings,
     text,
@@ -35,19 +36,31 @@ RULES = (
 
 # Lengths are bounded, or a long value would cost the square of its length.
 _CREDENTIALS_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^/\s:@]{0,200}:[^/\s@]{1,400}@")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
-_NAMED = re.compile(
-    r"(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,80})[\"']{0,4}(?:\s{0,4}[=:,]\s{0,4}|\s{1,4})[\"']{0,4}(?=[^\s\"'-])"
-)
+_WORD = re.compile(r"[A-Za-z0-9_.-]+")
+_ASSIGNED = re.compile(r"[\"']{0,4}(?:\s{0,4}[=:,]\s{0,4}|\s{1,4})[\"']{0,4}(?=[^\s\"'-])")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 def secrets(container: Json, image: Json, rules: Sequence[str]) -> list[Json]:
-    """{name, container, env} for each secret variable that the image does not set alike."""
-    return [
-        {"name": "{0}-{1}".format(name_of(container), name), "container": name_of(container), "env": name}
-        for name, separator, value in _own(container, image)
-        if separator and value and _VARIABLE.match(name) and is_secret(name, value, rules)
-    ]
+    """{name, container, env} for each secret variable that the image does not set alike.
+
+    Also for those that no unit can carry: Podman gives a secret to the container byte for byte.
+    """
+    found: dict[str, Json] = {}
+    for env, separator, value in _own(container, image):
+        is_wanted = bool(value) and is_secret(env, value, rules)
+        if separator and (is_wanted or is_uncarriable(env, value)) and not set(env) & set(",\r\n"):
+            name = _UNSAFE.sub("_", f"{name_of(container)}-{env}")
+            while name in found and found[name]["env"] != env:
+                name += "_"
+            found[name] = {"name": name, "container": name_of(container), "env": env}
+    return list(found.values())
+
+
+def is_uncarriable(env: str, value: str) -> bool:
+    """True for a variable that Podman would change on its way through a unit: it cuts blanks before a name, and makes
+    one line feed of a carriage return and a line feed (tried)."""
+    return "\r\n" in value or env != env.strip() or not is_carried(env + value)
 
 
 def _own(container: Json, image: Json) -> Iterator[tuple[str, str, str]]:
@@ -59,13 +72,17 @@ def is_secret(name: str, value: str, rules: Sequence[str]) -> bool:
     """Whether a rule matches the name, or the value holds credentials in a URL."""
     word = re.sub(r"[^A-Z0-9]", "_", name.upper())
     found = any(re.search(rule, word, re.IGNORECASE) for rule in (*RULES, *rules))
-    return found or bool(_CREDENTIALS_IN_URL.search(value))
+    return found or _has_credentials(value)
 
 
 def mentions_secret(line: str, rules: Sequence[str]) -> bool:
     """Whether a command line gives a value to something with the name of a secret, or holds credentials in a URL."""
-    names = (found.group("name") for found in _NAMED.finditer(line))
-    return any(is_secret(name, "", rules) for name in names) or bool(_CREDENTIALS_IN_URL.search(line))
+    names = (found.group()[-80:] for found in _WORD.finditer(line) if _ASSIGNED.match(line, found.end()))
+    return any(is_secret(name, "", rules) for name in set(names)) or _has_credentials(line)
+
+
+def _has_credentials(value: str) -> bool:
+    return "://" in value and bool(_CREDENTIALS_IN_URL.search(value))
 
 
 def findings(container: Json, image: Json, rules: Sequence[str]) -> list[Finding]:

@@ -103,6 +103,7 @@ def own_settings(container: Json, layout: Layout, known: Context) -> list[Settin
         *process.labels(config.get("Labels"), image.get("Labels")),
         *process.health(config),
         *mounts.settings(container, layout.volume_files),
+        *mounts.working_directory(container, known.changes.get(text(container.get("Id")), {})),
         *ports.settings(container),
         *ports.exposed(container, image),
         *fields.settings(container, CONTAINER),

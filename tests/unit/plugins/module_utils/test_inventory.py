@@ -132,6 +132,15 @@ def test_a_large_writable_layer_names_its_largest_files(tmp_path):
     }
 
 
+def test_a_working_directory_in_the_writable_layer_is_seen(tmp_path):
+    (tmp_path / "upper/made here").mkdir(parents=True)
+    graph = {"Name": "overlay2", "Data": {"UpperDir": str(tmp_path / "upper")}}
+    for folder, seen in (("/made here", True), ("/elsewhere", False), ("/../upper", False), ("", False)):
+        made = {**DB, "GraphDriver": graph, "Config": {**DB["Config"], "WorkingDir": folder}}
+        document, _requests = collect(tmp_path / "s", answers(made))
+        assert document["changes"][DB["Id"]].get("made_workdir", False) is seen
+
+
 def test_without_a_folder_of_the_writable_layer_only_paths_are_known():
     """The containerd image store shows no UpperDir."""
     assert inventory.largest([{"Path": "/a", "Kind": 1}, {"Path": "/b", "Kind": 2}], "") == [{"path": "/a"}]

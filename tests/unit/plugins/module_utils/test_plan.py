@@ -945,3 +945,47 @@ def test_absurd_numbers_are_no_traceback(change):
 def test_an_absurd_view_of_the_kernel_is_no_traceback():
     seen = {identifier("blog-a-1"): {"listening": [{"proto": None, "address": None, "port": None}], "limits": None}}
     assert plan([service("blog", "a"), service("blog", "b")], processes=seen)["workloads"]
+
+
+@pytest.mark.parametrize("entry", ["PEM=a\r\nb", " A=b", "A=\ufdd0", "A=\x80", "A=\U0010ffff"])
+def test_a_variable_that_a_unit_would_change_travels_as_a_secret(entry):
+    made = plan([container(Config__Env=["PATH=/bin", entry])])
+    (secret,) = made["workloads"][0]["secrets"]
+    assert secret["env"] == entry.partition("=")[0]
+    assert "Environment=" not in made["workloads"][0]["units"]["web.container"]
+    assert "target=" + secret["env"] in made["workloads"][0]["units"]["web.container"]
+
+
+@pytest.mark.parametrize("value", ["\ufdd0", "a\x80", "\U0010ffff"])
+def test_a_character_that_no_unit_carries_goes_as_json_or_is_a_blocker(value):
+    made = plan([container(Config__Cmd=["echo", value])])
+    assert "Entrypoint=[" in made["workloads"][0]["units"]["web.container"]
+    assert value not in made["workloads"][0]["units"]["web.container"]
+    for change in ({"Config__Labels": {"a": value}}, {"Config__WorkingDir": "/" + value}):
+        assert codes(plan([container(**change)])) == {("unwritable", "")}
+
+
+def test_a_health_check_of_one_word_with_a_blank_is_one_program():
+    check = {"Test": ["CMD", "/probe/is well"]}
+    line = 'HealthCmd=["/bin/sh","-c","exec \'/probe/is well\'"]'
+    assert line in unit_of([container(Config__Healthcheck=check)]).split("\n")
+
+
+def test_long_arguments_are_measured_one_by_one():
+    assert plan([container(Config__Cmd=["echo", "x" * 100000, "y" * 100000])])["workloads"]
+    assert codes(plan([container(Config__Cmd=["echo", "x" * 200000])])) == {("unwritable", "")}
+
+
+@pytest.mark.parametrize(
+    ("change", "is_made"),
+    [
+        ({}, True),
+        ({"Mounts": [volume_mount("v", "/made")]}, False),
+        ({"Mounts": [volume_mount("v", "/")]}, False),
+        ({"HostConfig__Tmpfs": {"/made": ""}}, False),
+    ],
+)
+def test_a_working_directory_that_docker_made_is_made_again(change, is_made):
+    web = container(Config__WorkingDir="/made", **change)
+    made = plan([web], changes={web["Id"]: {"size": 0, "largest": [], "made_workdir": True}})
+    assert ('Mount="type=volume,destination=/made"' in made["workloads"][0]["units"]["web.container"]) is is_made
