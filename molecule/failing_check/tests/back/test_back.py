@@ -35,7 +35,7 @@ def test_nothing_of_it_is_left_on_podman(host):
     assert checks.run_json(host, "podman ps --all --format json --filter name=^blog") == []
     assert host.check_output("podman pod ps --quiet") == ""
     assert host.check_output("podman secret ls --quiet") == ""
-    units = host.check_output("find /etc/containers/systemd -type f -printf '%%f\n'").split()
+    units = host.check_output("find /etc/containers/systemd -type f -printf '%f\n'").split()
     assert sorted(units) == ["cache.container", "cache_data.volume"]
     assert [name for name in host.check_output("ls /sys/class/net").split() if name.startswith("pm-")] == []
 
