@@ -191,7 +191,7 @@ def containers(seed: int) -> list[Container]:
 
 def _random(dice: random.Random) -> list[str]:
     """Only random() gives the same numbers in every version of Python."""
-    return ["".join(_pick(dice) for _ in range(1 + int(dice.random() * 30))) for _ in range(_RANDOM)]
+    return ["".join(_pick(dice) for _at in range(1 + int(dice.random() * 30))) for _number in range(_RANDOM)]
 
 
 def _pick(dice: random.Random) -> str:

@@ -58,7 +58,7 @@ CONTAINER: tuple[Field, ...] = (
     *rows(RUNTIME, "", """
         Id Created Path Args ResolvConfPath HostnamePath HostsPath LogPath RestartCount Driver Platform
         ImageManifestDescriptor MountLabel ProcessLabel AppArmorProfile ExecIDs GraphDriver Storage SizeRootFs""",
-        remark=_RESULT),
+          remark=_RESULT),
     *rows(TRANSLATED, "", "Name", "name"),
     *rows(TRANSLATED, "", "Image", "image", remark="The image arrives with the same ID."),
     *rows(TRANSLATED, "", "State", "[Install]", remark="What does not run is not started, and gets no [Install]."),
