@@ -46,9 +46,9 @@ def launch(container: cases.Container) -> None:
     folder = Path(cases.ROOT, container.name)
     folder.mkdir(parents=True)
     folder.chmod(0o777)
-    source = Path(__file__).with_name("probe.py").read_text()
+    probe = Path(__file__).with_name("probe.py").read_text()
     for script in ("/probe/probe", cases.CHECK):
-        (folder / Path(script).name).write_text("#!/usr/bin/python3\n" + source)
+        (folder / Path(script).name).write_text("#!/usr/bin/python3\n" + probe)
         (folder / Path(script).name).chmod(0o755)
     for source in container.mounts.values():
         os.mkdir(source)
