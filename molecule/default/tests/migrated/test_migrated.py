@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import parse_limits
 
 SERVICES = ["blog-pod", "blog-db-1", "blog-app-1", "blog-web-1", "cache"]
 
@@ -45,10 +46,10 @@ def test_the_images_are_the_same(host):
 def test_the_host_shares_as_little_as_under_docker(host, name):
     hosts = host.check_output("podman exec %s cat /etc/hosts", name)
     assert host.check_output("hostname") not in hosts.split()
-    limits = checks.inventory(host)["processes"]
-    (document,) = [item for item in checks.inventory(host)["containers"] if item["Name"] == "/" + name]
-    shown = host.check_output("podman exec %s sh -c 'ulimit -n; ulimit -Hn'", name).split()
-    assert [int(number) for number in shown] == limits[document["Id"]]["limits"]["nofile"]
+    inventory = checks.inventory(host)
+    (document,) = [item for item in inventory["containers"] if item["Name"] == "/" + name]
+    now = parse_limits(host.check_output("podman exec %s cat /proc/1/limits", name))
+    assert now["nofile"] == inventory["processes"][document["Id"]]["limits"]["nofile"]
 
 
 def test_nothing_has_failed(host):
