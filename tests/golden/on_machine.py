@@ -91,7 +91,9 @@ def say(message: str) -> None:
 
 def run(argv: list[str], folder: Path) -> str:
     """Run a command in a folder; what it says on stderr."""
-    done = subprocess.run(argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+    )
     if done.returncode:
         raise Failed(f"{argv}: {done.returncode}: {done.stderr.strip()}")
     return done.stderr
