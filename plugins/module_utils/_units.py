@@ -19,6 +19,7 @@ _SUFFIXES = {"container": "", "pod": "-pod", "network": "-network", "volume": "-
 _UNIT_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,200})\.(container|pod|network|volume|image)\Z")
 # What units refer to lies beside them: Quadlet reads no file of another type.
 _COMPANION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,200}\.seccomp\.json\Z")
+_NO_COMPLAINT = "Loading source unit file"
 _GENERATED = "/run/systemd/generator/"
 _PROPERTIES = "Id,LoadState,FragmentPath,ActiveState,SubState,Result,NRestarts,ExecMainStatus,Job"
 # podman-run(1): podman's own failure, a command that cannot be invoked, a command that is not found.
@@ -142,7 +143,8 @@ def require_known(units: Sequence[str]) -> None:
     for unit in units:
         service = known.get(service_of(unit), Service(service_of(unit), load="not-found"))
         if service.load != "loaded":
-            raise UnitError("systemd did not take {0} from {1}: {2}".format(service.name, unit, _complaint(unit)))
+            why = "{0}; {1}".format(service.load, _complaint(unit))
+            raise UnitError("systemd did not take {0} from {1}: {2}".format(service.name, unit, why))
         if not service.path.startswith(_GENERATED):
             raise UnitError(
                 "{0} of this host ({1}) stands before {2}; name the container otherwise in the policy.".format(
@@ -154,7 +156,7 @@ def require_known(units: Sequence[str]) -> None:
 def _complaint(unit: str) -> str:
     said = run([GENERATOR, "--dryrun"], check=False).stderr.splitlines()
     # The generator speaks of every unit of the host; standard output would show environment values.
-    lines = [line.strip() for line in said if unit in line or unit.rsplit(".", 1)[0] in line]
+    lines = [line.strip() for line in said if unit in line and _NO_COMPLAINT not in line]
     return " | ".join(lines[-3:]) or "its generator did not say why (see {0} --dryrun)".format(GENERATOR)
 
 

@@ -129,11 +129,13 @@ def test_when_waiting_does_not_help(active, sub, job, restarts, status, hopeless
 
 def test_a_unit_that_quadlet_refuses_is_explained_without_its_values(commands):
     _ran, answers = commands
-    said = "quadlet-generator[7]: converting \"web.container\": unsupported key 'Foo'\nother.container: no\n"
+    said = "quadlet-generator[7]: Loading source unit file /etc/containers/systemd/web.container\n"
+    said += "quadlet-generator[7]: converting \"web.container\": unsupported key 'Foo'\nother.container: no\n"
     answers["systemctl show"] = Completed(0, "Id=web.service\nLoadState=not-found\n", "")
     answers[_units.GENERATOR + " --dryrun"] = Completed(1, 'Environment="PASSWORD=geheim"\n', said)
     with pytest.raises(UnitError) as error:
         _units.require_known(["web.container"])
+    assert "not-found; quadlet-generator[7]: converting" in str(error.value)
     assert "unsupported key 'Foo'" in str(error.value)
     assert "geheim" not in str(error.value)
     assert "other.container" not in str(error.value)
