@@ -9,7 +9,8 @@ import json
 import re
 import socket
 import struct
-from typing import Any, NamedTuple, Tuple
+from contextlib import contextmanager
+from typing import Any, Iterator, NamedTuple, Tuple
 from urllib.parse import quote, urlencode
 
 Version = Tuple[int, int]
@@ -19,6 +20,9 @@ OLDEST_API: Version = (1, 40)
 NEWEST_API: Version = (1, 56)
 
 _HANDSHAKE_SECONDS = 30
+# Before the first byte of an archive of images, Docker writes it to its own disk.
+_EXPORT_SECONDS = 3600
+_CHUNK = 1024 * 1024
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\Z")
 
 
@@ -87,6 +91,13 @@ class Docker:
         """Post ``body`` as JSON; returns the JSON of the answer, None when it has none."""
         return self._call("POST", path, body, self.timeout if timeout is None else timeout, query)
 
+    def download(self, path: str, **query: Any) -> Iterator[bytes]:
+        """The bytes at ``path`` in chunks, for what does not fit into memory."""
+        with self._open("GET", self._target(path, query), None, _EXPORT_SECONDS) as response:
+            if response.status != 200:
+                self._decode("GET", path, _Answer(response.status, response.read()))
+            yield from iter(lambda: response.read(_CHUNK), b"")
+
     def inspect(self, container: str) -> dict[str, Any]:
         """The inspect document of a container, by ID or name."""
         document = self.get("/containers/{0}/json".format(part(container)))
@@ -106,16 +117,23 @@ class Docker:
         self.post("/containers/{0}/update".format(part(container)), {"RestartPolicy": policy})
 
     def _call(self, method: str, path: str, body: Any, timeout: float, query: dict[str, Any]) -> Any:
-        target = "/v{0}{1}{2}".format(self.api_version, path, "?" + urlencode(query) if query else "")
-        return self._decode(method, path, self._request(method, target, body, timeout))
+        return self._decode(method, path, self._request(method, self._target(path, query), body, timeout))
+
+    def _target(self, path: str, query: dict[str, Any]) -> str:
+        return "/v{0}{1}{2}".format(self.api_version, path, "?" + urlencode(query, doseq=True) if query else "")
 
     def _request(self, method: str, target: str, body: Any, timeout: float) -> _Answer:
+        with self._open(method, target, body, timeout) as response:
+            return _Answer(response.status, response.read())
+
+    @contextmanager
+    def _open(self, method: str, target: str, body: Any, timeout: float) -> Iterator[http.client.HTTPResponse]:
+        """The answer to a request, to be read inside; what breaks off meanwhile is a DockerError."""
         connection = _UnixConnection(self.socket_path, timeout)
         payload = None if body is None else json.dumps(body).encode()
         try:
             connection.request(method, target, payload, {"Content-Type": "application/json"} if payload else {})
-            response = connection.getresponse()
-            return _Answer(response.status, response.read())
+            yield connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise DockerError(_unreachable(error, self.socket_path, timeout)) from None
         finally:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
     Docker,
     DockerNotFound,
@@ -61,6 +62,7 @@ def collect(
     fresh = [item for item in _containers(docker) if item["Id"] not in kept]
     processes = read_processes(proc)
     host = host_facts(processes, docker.socket_path, str(info["DockerRootDir"]), proc)
+    images = _images(docker, fresh + old)
     host["socket_readers"] += _socket_mounts(fresh, docker.socket_path)
 
     def documents(kind: str, key: str, now: list[Json]) -> list[Json]:
@@ -77,7 +79,8 @@ def collect(
             "config": engine_config(processes, docker.socket_path, proc),
         },
         "containers": sorted(fresh + old, key=lambda item: str(item["Name"])),
-        "images": documents("images", "Id", _images(docker, fresh + old)),
+        "images": documents("images", "Id", images),
+        "image_configs": {**before.get("image_configs", {}), **_image_configs(str(info["DockerRootDir"]), images)},
         "networks": documents("networks", "Name", _networks(docker)),
         "volumes": documents("volumes", "Name", docker.get("/volumes")["Volumes"] or []),
         "changes": {**_only(before, "changes", kept), **_changes(docker, fresh)},
@@ -108,6 +111,13 @@ def _images(docker: Docker, containers: list[Json]) -> list[Json]:
     names = {name for item in containers for name in (item["Image"], item["Config"]["Image"]) if name}
     found = _each(sorted(names), lambda name: docker.get("/images/{0}/json".format(part(name))))
     return list({item["Id"]: item for item in found}.values())
+
+
+def _image_configs(data_root: str, images: list[Json]) -> Json:
+    """``{image ID: digest of its config}`` where containerd keeps the images: their IDs are those of manifests there,
+    and Podman's will be that of the config."""
+    found = {str(item["Id"]): _content_store.find(data_root, str(item["Id"])) for item in images}
+    return {identity: place[1].config_digest for identity, place in found.items() if place}
 
 
 def _networks(docker: Docker) -> list[Json]:

@@ -29,13 +29,41 @@ options:
     type: path
     default: /var/lib/docker_to_podman
   tmpdir:
-    description: An existing folder for temporary files; it takes about twice the size of the two largest images.
+    description:
+      - An existing folder for temporary files.
+      - It takes the layers of images that share some, each once, and what of them is under way; the need is computed
+        and compared with what is free before anything is copied.
     type: path
     default: /var/tmp
+  source:
+    description:
+      - Where the images come from.
+      - V(docker) copies what Docker has.
+      - V(registry) pulls an image by its digest where its registry still has that very image, and copies Docker's
+        otherwise.
+    type: str
+    choices: [docker, registry]
+    default: docker
+  job:
+    description: The job that an earlier call began and did not wait for. Meant for this module's action plugin.
+    type: str
+    default: ''
+  wait:
+    description:
+      - How many seconds to wait for the end; V(0) is for as long as it takes.
+      - The work goes on afterwards. Meant for this module's action plugin, which shows the progress meanwhile.
+    type: float
+    default: 0
 requirements:
   - podman
   - skopeo
 attributes:
+  action:
+    description: Its action plugin shows the progress on the controller.
+    support: full
+  async:
+    description: The work goes on by itself when the connection is lost, and the next call follows it.
+    support: none
   check_mode:
     description: Says which images would be copied; all of them while Podman is not installed.
     support: full
@@ -55,6 +83,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+finished:
+  description: Whether the work is done; it is V(false) only when O(wait) ended first.
+  returned: success, not in check mode
+  type: bool
 images:
   description: Each image of the plan.
   returned: success
@@ -72,8 +104,8 @@ images:
       sample: [docker.io/library/redis:7]
     action:
       description: >-
-        V(present), V(copied), V(tagged) (Podman had it under fewer names), V(would-copy) and V(would-tag) in check
-        mode, or V(skipped) (only committed workloads use it).
+        V(present), V(copied), V(pulled), V(tagged) (Podman had it under fewer names), V(would-copy) and V(would-tag)
+        in check mode, or V(skipped) (only committed workloads use it).
       type: str
     seconds:
       description: How long it took.
@@ -82,9 +114,8 @@ images:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _images, _staging
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR, StateError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import JobError, call
 
 
 def main() -> None:
@@ -94,24 +125,16 @@ def main() -> None:
             "socket": {"type": "path", "default": "/run/docker.sock"},
             "state_dir": {"type": "path", "default": STATE_DIR},
             "tmpdir": {"type": "path", "default": "/var/tmp"},
+            "source": {"type": "str", "choices": ["docker", "registry"], "default": "docker"},
+            "job": {"type": "str", "default": ""},
+            "wait": {"type": "float", "default": 0},
         },
         supports_check_mode=True,
     )
-    given = module.params
     try:
-        plan, engine = _staging.load(given["plan_path"], given["state_dir"])
-        images = _images.transfer(
-            plan,
-            _staging.owners(plan, engine),
-            socket=given["socket"],
-            retired=engine.retired,
-            tmpdir=given["tmpdir"],
-            check=module.check_mode,
-        )
-    except (StateError, CommandError, _images.ImageError) as error:
+        module.exit_json(**call("images", module.params, module.check_mode))
+    except JobError as error:
         module.fail_json(msg=str(error))
-    changed = any(image["action"] not in ("present", "skipped") for image in images)
-    module.exit_json(changed=changed, images=images)
 
 
 if __name__ == "__main__":

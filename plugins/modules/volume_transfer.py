@@ -30,10 +30,26 @@ options:
     description: Where the records of all engines lie, for a plan that does not lie there itself.
     type: path
     default: /var/lib/docker_to_podman
+  job:
+    description: The job that an earlier call began and did not wait for. Meant for this module's action plugin.
+    type: str
+    default: ''
+  wait:
+    description:
+      - How many seconds to wait for the end; V(0) is for as long as it takes.
+      - The work goes on afterwards. Meant for this module's action plugin, which shows the progress meanwhile.
+    type: float
+    default: 0
 requirements:
   - podman
   - rsync >= 3.1.3
 attributes:
+  action:
+    description: Its action plugin shows the progress on the controller.
+    support: full
+  async:
+    description: The work goes on by itself when the connection is lost, and the next call follows it.
+    support: none
   check_mode:
     description: Counts what would be copied; says only that it would while Podman is not installed.
     support: full
@@ -53,6 +69,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+finished:
+  description: Whether the work is done; it is V(false) only when O(wait) ended first.
+  returned: success, not in check mode
+  type: bool
 volumes:
   description: Each volume of the plan.
   returned: success
@@ -81,9 +101,8 @@ volumes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging, _tree, _volumes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR, StateError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import JobError, call
 
 
 def main() -> None:
@@ -92,18 +111,15 @@ def main() -> None:
             "plan_path": {"type": "path", "required": True},
             "workloads": {"type": "list", "elements": "str", "default": []},
             "state_dir": {"type": "path", "default": STATE_DIR},
+            "job": {"type": "str", "default": ""},
+            "wait": {"type": "float", "default": 0},
         },
         supports_check_mode=True,
     )
-    given = module.params
     try:
-        plan, engine = _staging.load(given["plan_path"], given["state_dir"])
-        owners = _staging.owners(plan, engine, given["workloads"])
-        volumes = _volumes.transfer(plan, owners, check=module.check_mode)
-    except (StateError, CommandError, _tree.TreeError, _volumes.VolumeError) as error:
+        module.exit_json(**call("volumes", module.params, module.check_mode))
+    except JobError as error:
         module.fail_json(msg=str(error))
-    changed = any(volume["action"] not in ("unchanged", "skipped") for volume in volumes)
-    module.exit_json(changed=changed, volumes=volumes)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon, image_names
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import is_running, name_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     Json,
@@ -50,6 +50,7 @@ class Context:
     host: Json
     listening: Mapping[str, list[dict[str, Any]]]
     changes: Mapping[str, Json]
+    image_configs: Mapping[str, Any]
     limits: Mapping[str, Mapping[str, list[int]]]
     missing: tuple[str, ...]
     ambiguous: frozenset[str]
@@ -68,6 +69,11 @@ class Context:
         """The version of systemd on the host; where it is not known, one that has everything."""
         found = self.host.get("systemd")
         return found if isinstance(found, int) and found else 999
+
+    def config_digest(self, image: str) -> str:
+        """The digest of an image's config, which is its ID in Podman; "" when it is not known."""
+        found = text(self.image_configs.get(image)) if self.has_containerd_store else image
+        return found if image_names.is_valid(found) else ""
 
     def podman_names(self, *kinds: str) -> set[str]:
         """Names of objects that Podman has already, and that are not of this plan."""
@@ -105,6 +111,7 @@ def context(inventory: Any, version: Version) -> Context:
         host=host,
         listening={key: [mapping(s) for s in items(mapping(view).get("listening"))] for key, view in processes.items()},
         changes={key: mapping(change) for key, change in mapping(document.get("changes")).items()},
+        image_configs=mapping(document.get("image_configs")),
         limits=_limits(containers, processes),
         ambiguous=_ambiguous(networks),
         missing=tuple(key for key in PARTS if document.get(key) is None),

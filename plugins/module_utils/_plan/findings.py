@@ -144,14 +144,16 @@ def _image(container: Json, known: Context) -> list[Finding]:
     if not all(image_names.is_valid(name) for name in names):
         message = "Its image has a name or ID that Docker would not allow."
         return [_blocker("invalid-name", container, "Image", message, _REINSPECT)]
+    if document is None:
+        return []
+    if not strings(document.get("RepoTags")) and not known.config_digest(text(document.get("Id"))):
+        message = "Its image has no name, and the inventory does not say which ID Podman will give it."
+        return [_blocker("untagged-image", container, "Image", message, "Give it a name with docker tag.")]
     typed = text(dig(container, "Config.Image"))
-    if document is not None and image_names.is_moved(typed, document):
+    if image_names.is_moved(typed, document):
         message = f"{typed[:200]!r} is not the name of its image any more; it keeps the image that it has."
         return [Finding(INFO, "moved-tag", name_of(container), "Config.Image", message, _NONE)]
-    if document is None or not known.has_containerd_store or strings(document.get("RepoTags")):
-        return []
-    message = "Its image has no name, and in Docker's containerd store its ID is not the one that Podman will give it."
-    return [_blocker("untagged-image", container, "Image", message, "Give it a name with docker tag.")]
+    return []
 
 
 def _state(container: Json) -> list[Finding]:

@@ -29,13 +29,19 @@ def names(image: Json) -> list[str]:
     return sorted(fully_qualified(tag) for tag in strings(image.get("RepoTags")) if tag != "<none>:<none>")
 
 
-def reference(typed: str, image: Json) -> str:
-    """What a unit calls the image: the name the user typed while it still is this image, else a name, else its ID."""
+def digests(image: Json) -> list[str]:
+    """The names under which registries had an image, fully qualified, with its digest there, sorted."""
+    known = (fully_qualified(name) for name in strings(image.get("RepoDigests")) if "@sha256:" in name)
+    return sorted(name for name in known if is_valid(name))
+
+
+def reference(typed: str, image: Json, config_digest: str) -> str:
+    """What a unit calls the image: the name the user typed while it still is this image, else a name, else its ID in Podman."""
     known = names(image)
     wanted = fully_qualified(typed)
     if wanted in known:
         return wanted
-    return known[0] if known else text(image.get("Id")).split(":")[-1]
+    return known[0] if known else config_digest.split(":")[-1]
 
 
 def is_moved(typed: str, image: Json) -> bool:

@@ -88,7 +88,8 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
 def image_reference(container: Json, known: Context) -> str:
     """What the unit calls the image."""
     typed = text(dig(container, "Config.Image"))
-    return image_names.reference(typed, known.images.get(text(container.get("Image")), {}))
+    number = text(container.get("Image"))
+    return image_names.reference(typed, known.images.get(number, {}), known.config_digest(number))
 
 
 def own_settings(container: Json, layout: Layout, known: Context) -> list[Setting]:

@@ -164,8 +164,9 @@ def _images(members: Sequence[Json], known: Context) -> list[Json]:
         found[source_id] = {
             "source_id": source_id,
             "names": image_names.names(document),
+            "digests": image_names.digests(document),
             "unit_ref": units.image_reference(member, known),
-            "config_digest": None if known.has_containerd_store else source_id,
+            "config_digest": known.config_digest(source_id) or None,
             "diff_ids": strings(mapping(document.get("RootFS")).get("Layers")),
             "size": document.get("Size"),
         }

@@ -4,16 +4,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import tarfile
 import threading
 from pathlib import Path
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _command, _images, _podman, _tree
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _command,
+    _image_copies,
+    _podman,
+    _tree,
+)
 
 
 class FakePodman:
-    """``docker_images``: what skopeo finds at Docker, ID -> (ID it has in Podman, layers). ``calls`` keeps what was run."""
+    """``docker_images``: what skopeo finds of Docker's, ID -> (ID it has in Podman, layers); ``registry`` likewise, by
+    digest. ``calls`` keeps what was run."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -21,12 +29,13 @@ class FakePodman:
         self.volumes = {}
         self.running = {}
         self.docker_images = {}
+        self.registry = {}
         self.calls = []
         self._lock = threading.Lock()
         (root / "volumes").mkdir(parents=True)
 
     def install(self, monkeypatch, present=True):
-        for module in (_podman, _images, _tree):
+        for module in (_podman, _image_copies, _tree):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(_podman, "installed", lambda: present)
         return self
@@ -62,10 +71,11 @@ class FakePodman:
             return _command.Completed(0, self._podman(argv), "")
 
     def _skopeo(self, argv):
-        source, destination = argv[-2].partition(":")[2], argv[-1].partition(":")[2]
-        if source not in self.docker_images:
-            raise _command.CommandError("'skopeo copy' failed with exit code 1: No such image: " + source)
-        arrived, layers = self.docker_images[source]
+        source, destination = argv[-2], argv[-1].partition(":")[2]
+        found = self.registry.get(source[len("docker://") :]) or self.docker_images.get(_source_id(source))
+        if found is None:
+            return _command.Completed(1, "", "no such image")
+        arrived, layers = found
         self._name(arrived, destination, layers)
         return _command.Completed(0, "", "")
 
@@ -103,3 +113,41 @@ class FakePodman:
             wanted = [option.rpartition("=")[2] for option in argv[4:]]
             return "".join(self.running[name] + "\n" for name in wanted if name in self.running)
         raise AssertionError("an unexpected command: {0}".format(argv))
+
+
+def _source_id(source):
+    """Which image a source of skopeo is: by its place in Docker's archive, or by the one manifest of a layout."""
+    transport, _colon, place = source.partition(":")
+    if transport == "docker-archive":
+        path, _colon, number = place.partition(":@")
+        with tarfile.open(path) as archive:
+            config = json.load(archive.extractfile("manifest.json"))[int(number)]["Config"]
+        return "sha256:" + config.partition(".")[0]
+    if transport == "oci":
+        return json.loads(Path(place, "index.json").read_text())["manifests"][0]["digest"]
+    return None
+
+
+class FakeDocker:
+    """A Docker that saves the images it has: the names of the configs say which, as in Docker's own archives."""
+
+    def __init__(self, socket_path, images, layers=10**17):
+        self.socket_path = socket_path
+        self.api_version = "1.45"
+        self.images = images
+        self.layers = layers
+        self.saved = []
+
+    def get(self, path, timeout=None, **query):
+        assert (path, query) == ("/system/df", {"type": "image"})
+        return {"LayersSize": self.layers}
+
+    def download(self, path, names):
+        self.saved.append(list(names))
+        listed = [{"Config": name.partition(":")[2] + ".json"} for name in reversed(names) if name in self.images]
+        document, archive = json.dumps(listed).encode(), io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            member = tarfile.TarInfo("manifest.json")
+            member.size = len(document)
+            tar.addfile(member, io.BytesIO(document))
+        yield archive.getvalue()

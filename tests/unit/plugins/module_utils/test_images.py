@@ -4,19 +4,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _images
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import Image, ImageError, Place
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _content_store,
+    _image_copies,
+    _images,
+    _room,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import Way
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import Image, ImageError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import Image as PodmanImage
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._room import Place
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakePodman
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakeDocker, FakePodman
 
 A, B, C = ("sha256:" + letter * 64 for letter in "abc")
 REDIS, CACHE = "docker.io/library/redis:7", "example.org:5000/team/cache:1"
 
 
-def wanted(source_id=A, names=(REDIS,), config_digest="same", diff_ids=("sha256:l1",), size=10):
+def wanted(source_id=A, names=(REDIS,), config_digest="same", diff_ids=("sha256:l1",), size=10, digests=()):
     known = source_id if config_digest == "same" else config_digest
     return {
         "source_id": source_id,
@@ -24,6 +35,7 @@ def wanted(source_id=A, names=(REDIS,), config_digest="same", diff_ids=("sha256:
         "config_digest": known,
         "diff_ids": list(diff_ids),
         "size": size,
+        "digests": list(digests),
     }
 
 
@@ -39,14 +51,22 @@ def podman(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def transfer(tmp_path):
-    (tmp_path / "docker.sock").touch()
+def docker(podman, monkeypatch):
+    monkeypatch.setattr(_content_store, "_HOSTS_OWN", "/nowhere")
+    return FakeDocker("/run/docker.sock", podman.docker_images)
 
-    def call(docker=(), committed=(), **changes):
-        given = {"socket": str(tmp_path / "docker.sock"), "retired": False, "tmpdir": str(tmp_path), "check": False}
-        plan = {"engine": {"data_root": str(tmp_path)}}
-        owners = Ownership([workload(*docker)], [workload(*committed)])
-        return _images.transfer(plan, owners, **{**given, **changes})
+
+@pytest.fixture
+def transfer(tmp_path, docker):
+    (tmp_path / "copies").mkdir()
+
+    def call(images=(), committed=(), check=False, **changes):
+        given = {"retired": False, "data_root": str(tmp_path), "tmpdir": str(tmp_path / "copies"), "source": "docker"}
+        owners = Ownership([workload(*images)], [workload(*committed)])
+        try:
+            return _image_copies.transfer(owners, Way(docker, **{**given, **changes}), Progress(), check=check)
+        finally:
+            assert list((tmp_path / "copies").iterdir()) == []
 
     return call
 
@@ -55,20 +75,87 @@ def actions(results):
     return [(image["source_id"], image["action"]) for image in results]
 
 
-def test_a_missing_image_is_copied_by_its_id_under_all_its_names(podman, transfer, tmp_path):
+def test_a_missing_image_is_copied_by_its_id_under_all_its_names(podman, transfer, docker):
     assert actions(transfer([wanted(names=[REDIS, CACHE])])) == [(A, "copied")]
     assert podman.images["a" * 64]["RepoTags"] == [REDIS, CACHE]
-    assert podman.writes()[0] == (
-        "skopeo copy --quiet --src-daemon-host=unix://{0}/docker.sock docker-daemon:{1} containers-storage:{2}".format(
-            tmp_path, A, REDIS
-        )
+    assert docker.saved == [[A]]
+    assert podman.writes()[0].startswith("skopeo copy --quiet docker-archive:")
+
+
+def test_docker_saves_images_that_share_layers_at_once_and_the_others_apart(podman, transfer, docker):
+    podman.docker_images[C] = ("c" * 64, ["sha256:l3"])
+    images = [wanted(), wanted(B, [CACHE], diff_ids=["sha256:l1", "sha256:l2"]), wanted(C, [], diff_ids=["sha256:l3"])]
+    assert actions(transfer(images)) == [(A, "copied"), (C, "copied"), (B, "copied")]
+    assert sorted(docker.saved) == [[A, B], [C]]
+
+
+def test_what_a_killed_run_left_is_removed(podman, transfer, tmp_path):
+    (tmp_path / "copies" / "docker_to_podman-images-dead").mkdir()
+    (tmp_path / "copies" / "docker_to_podman-images-dead" / "images.tar").touch()
+    transfer([wanted()])
+
+
+def test_an_image_that_a_registry_still_has_is_pulled_by_its_digest(podman, transfer, docker):
+    at_hub, elsewhere = (name.rpartition(":")[0] + "@sha256:" + "e" * 64 for name in (REDIS, CACHE))
+    podman.registry[at_hub] = ("a" * 64, ["sha256:l1"])
+    podman.registry[elsewhere] = ("f" * 64, ["other"])
+    images = [wanted(digests=[at_hub]), wanted(B, [CACHE], digests=[elsewhere])]
+    assert actions(transfer(images, source="registry")) == [(A, "pulled"), (B, "copied")]
+    assert docker.saved == [[B]]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """containerd's store with one image for two platforms, of which one is here: (ID of its index, that of its config)."""
+    folder = tmp_path / "containerd" / "daemon" / "io.containerd.content.v1.content" / "blobs" / "sha256"
+    folder.mkdir(parents=True)
+
+    def keep(document):
+        text = json.dumps(document).encode()
+        digest = hashlib.sha256(text).hexdigest()
+        (folder / digest).write_bytes(text)
+        return "sha256:" + digest
+
+    config = keep({"architecture": "amd64"})
+    manifest = keep({"mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {"digest": config}})
+    listed = [
+        {
+            "digest": keep({"config": {"digest": "sha256:" + "0" * 64}}),
+            "platform": {"os": "linux", "architecture": "x"},
+        },
+        {"digest": manifest, "platform": {"os": "linux", "architecture": "amd64"}},
+        {"digest": keep({"config": {"digest": config}}), "platform": {"os": "unknown", "architecture": "unknown"}},
+    ]
+    return keep({"manifests": listed}), manifest, config
+
+
+def test_containerd_s_store_is_read_as_it_is_while_docker_is_stopped(podman, transfer, docker, store, tmp_path):
+    index, manifest, config = store
+    podman.docker_images[manifest] = (config[7:], ["sha256:l1"])
+    assert actions(transfer([wanted(index, config_digest=config)], retired=True)) == [(index, "copied")]
+    blobs = tmp_path / "containerd" / "daemon" / "io.containerd.content.v1.content" / "blobs"
+    assert podman.writes()[0].startswith(
+        "skopeo copy --quiet --format=v2s2 --src-shared-blob-dir={0} oci:".format(blobs)
     )
+    assert docker.saved == []
+
+
+@pytest.mark.parametrize("image", ["sha256:" + "1" * 64, "../../etc/passwd", ""])
+def test_what_the_store_does_not_have(store, tmp_path, image):
+    assert _content_store.find(str(tmp_path), image) is None
+
+
+def test_an_index_that_names_itself_has_no_image(tmp_path):
+    folder = tmp_path / "containerd" / "daemon" / "io.containerd.content.v1.content" / "blobs" / "sha256"
+    folder.mkdir(parents=True)
+    (folder / ("a" * 64)).write_text(json.dumps({"manifests": [{"digest": A, "platform": {"os": "linux"}}]}))
+    assert _content_store.find(str(tmp_path), A) is None
 
 
 def test_a_second_call_changes_nothing_and_needs_no_docker(podman, transfer):
     transfer([wanted(), wanted(B, [])])
     before = len(podman.writes())
-    assert actions(transfer([wanted(), wanted(B, [])], socket="/nowhere", retired=True)) == [
+    assert actions(transfer([wanted(), wanted(B, [])], retired=True)) == [
         (A, "present"),
         (B, "present"),
     ]
@@ -95,7 +182,7 @@ def test_a_name_that_podman_gave_to_another_image_moves(podman, transfer):
 
 
 def test_images_of_committed_workloads_are_left_alone(podman, transfer):
-    assert actions(transfer([], [wanted()], socket="/nowhere", retired=True)) == [(A, "skipped")]
+    assert actions(transfer([], [wanted()], retired=True)) == [(A, "skipped")]
     assert actions(transfer([wanted()], [wanted(), wanted(B)])) == [(A, "copied"), (B, "skipped")]
     assert len([call for call in podman.calls if call.startswith("skopeo")]) == 1
 
@@ -103,7 +190,7 @@ def test_images_of_committed_workloads_are_left_alone(podman, transfer):
 def test_check_mode_says_what_would_be_copied(podman, transfer, monkeypatch):
     podman.add_image("a" * 64, [REDIS])
     assert actions(transfer([wanted(), wanted(B, [CACHE])], check=True)) == [(A, "present"), (B, "would-copy")]
-    monkeypatch.setattr(_images.podman, "installed", lambda: False)
+    monkeypatch.setattr(_image_copies.podman, "installed", lambda: False)
     podman.calls.clear()
     assert actions(transfer([wanted()], check=True)) == [(A, "would-copy")]
     assert podman.calls == []
@@ -113,11 +200,10 @@ def test_check_mode_says_what_would_be_copied(podman, transfer, monkeypatch):
     ("image", "changes", "said"),
     [
         (wanted(), {"retired": True}, REDIS + " and Docker is retired; bring it back with podman load"),
-        (wanted(), {"socket": "/nowhere"}, REDIS + " cannot be copied: /nowhere does not exist; start Docker"),
-        (wanted(C), {}, REDIS + " was not copied: 'skopeo copy' failed with exit code 1: No such image"),
+        (wanted(C), {}, "Docker did not save the image " + C),
         (wanted(A, config_digest=B), {}, B + " (" + REDIS + ") arrived as another one: Podman has " + A),
         (wanted(A, [], config_digest=B), {}, B + " (" + A + ") arrived as another one: Podman has no such image"),
-        (wanted(size=10**18), {}, "needs 3000000000000 MB below"),
+        (wanted(size=10**18), {}, "Copying the images needs 400000000000 MB below"),
         (wanted(), {"tmpdir": "/nowhere"}, "temporary files /nowhere does not exist"),
         (wanted("--help"), {}, "'--help' is not the ID of an image"),
         (wanted(names=["--all"]), {}, "'--all' is not a fully qualified image name"),
@@ -137,6 +223,20 @@ def test_one_failure_stops_the_copies_that_have_not_begun(podman, transfer):
     with pytest.raises(ImageError):
         transfer([wanted(C), *others])
     assert len([call for call in podman.calls if call.startswith("skopeo")]) < 40
+
+
+def test_an_image_waits_for_those_that_bring_its_layers():
+    base, web, api, other = (
+        Image("sha256:" + name, (), "", layers, 1)
+        for name, layers in [("b", ("1", "2")), ("w", ("1", "2", "3")), ("a", ("1", "2", "3", "4")), ("o", ("2", "1"))]
+    )
+    assert _images.carriers([base, web, api, other]) == {
+        "sha256:b": [],
+        "sha256:w": ["sha256:b"],
+        "sha256:a": ["sha256:b", "sha256:w"],
+        "sha256:o": [],
+    }
+    assert _images.batches([base, other, web]) == [[base, other, web]]
 
 
 @pytest.mark.parametrize(
@@ -178,5 +278,6 @@ def test_images_of_several_workloads_are_brought_once_and_bases_first():
     ],
 )
 def test_room_is_counted_for_each_file_system(places, said):
-    assert said in _images.short(places)
-    assert bool(said) == bool(_images.short(places))
+    complaint = _room.short("It", places, "make room")
+    assert said in complaint
+    assert bool(said) == bool(complaint)

@@ -663,6 +663,17 @@ def test_an_id_of_the_containerd_store_is_not_taken_for_that_of_podman():
     assert codes(plan([container()], images=nameless)) == set()
 
 
+def test_the_inventory_says_which_id_podman_will_give_to_an_image_of_the_containerd_store():
+    nameless, config = inventory([container()])["images"], "sha256:" + "9" * 64
+    nameless[0]["RepoTags"] = []
+    made = plan([container()], engine=CONTAINERD_STORE, images=nameless, image_configs={nameless[0]["Id"]: config})
+    assert codes(made) == set()
+    assert made["workloads"][0]["images"][0]["config_digest"] == config
+    assert "Image=" + "9" * 64 in made["workloads"][0]["units"]["web.container"]
+    hostile = plan([container()], engine=CONTAINERD_STORE, images=nameless, image_configs={nameless[0]["Id"]: "a\nb"})
+    assert ("untagged-image", "Image") in codes(hostile)
+
+
 def test_a_podman_without_quadlet_is_a_blocker():
     assert ("podman-too-old", "podman_version") in codes(plan([container()], version="4.3.1"))
 

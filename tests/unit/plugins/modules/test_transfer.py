@@ -11,26 +11,38 @@ import sys
 import pytest
 from ansible.module_utils import basic
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _job, _work
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     append_journal,
     open_engine,
     write_json,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.modules import image_transfer, volume_transfer
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakePodman
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakeDocker, FakePodman
 
 ID = "sha256:" + "a" * 64
+
+
+class JobOnTheSpot:
+    """The work without systemd between."""
+
+    def __init__(self, work):
+        self.work = _job.WORK[work]
+
+    def follow(self, given):
+        return {**self.work(given, False, Progress()), "finished": True}
 
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """A host with one workload of one image and one volume; ``host.call(module, **arguments)`` runs a module."""
     fake = FakePodman(tmp_path / "podman").install(monkeypatch)
+    monkeypatch.setattr(_job, "Job", JobOnTheSpot)
     fake.docker_images = {ID: ("a" * 64, [])}
     source = tmp_path / "docker" / "volumes" / "v" / "_data"
     source.mkdir(parents=True)
     (source / "data").write_text("data")
-    (tmp_path / "docker.sock").touch()
     fake.engine = open_engine(str(tmp_path / "state"), "e1", "/run/docker.sock")
     image = {"source_id": ID, "names": ["docker.io/library/a:1"], "config_digest": ID, "diff_ids": [], "size": 1}
     volume = {"source": str(source), "name": "v", "strategy": "copy", "labels": {}, "driver_opts": {}}
@@ -56,11 +68,12 @@ def host(tmp_path, monkeypatch):
         return answers[0]
 
     fake.call = call
-    fake.images_arguments = {"socket": str(tmp_path / "docker.sock"), "tmpdir": str(tmp_path)}
+    fake.images_arguments = {"tmpdir": str(tmp_path)}
     return fake
 
 
-def test_images_are_brought_once(host):
+def test_images_are_brought_once(host, monkeypatch):
+    monkeypatch.setattr(_work, "Docker", lambda socket: FakeDocker(socket, host.docker_images))
     for check, changed in ((True, True), (False, True), (True, False), (False, False)):
         answer = host.call(image_transfer, check, **host.images_arguments)
         assert answer["changed"] is changed, answer
@@ -98,7 +111,7 @@ def test_after_the_commit_nothing_is_asked_of_docker_and_nothing_is_written(host
             {"plan_path": "/nowhere/plan.json"},
             "/nowhere/plan.json does not exist; run the role assess",
         ),
-        (image_transfer, {"socket": "/nowhere"}, "/nowhere does not exist; start Docker."),
+        (image_transfer, {"socket": "/nowhere"}, "/nowhere does not exist; install and start Docker"),
         (volume_transfer, {"workloads": ["x"]}, "The plan has no workload x; name one of its own."),
     ],
 )

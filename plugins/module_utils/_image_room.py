@@ -1,0 +1,94 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must be there before images are copied: Docker, and room (private to the collection)."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple, Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _image_source as sources
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import (
+    Image,
+    ImageError,
+    batches,
+    title,
+)
+
+# Storage unpacks one layer at a time (facts, section 3); a third copy reads meanwhile.
+PARALLEL = 3
+# The API that tells the size of all layers without measuring the volumes too (GET /system/df, type).
+_SIZE_OF_LAYERS = (1, 42)
+_PATIENCE = 900
+
+
+class Way(NamedTuple):
+    """How the images of an engine are brought: ``source`` is ``docker`` or ``registry``, ``tmpdir`` holds the copies
+    under way."""
+
+    docker: Docker
+    retired: bool
+    data_root: str
+    tmpdir: str
+    source: str
+
+
+def require(missing: Sequence[Image], way: Way) -> None:
+    """Raise ImageError unless Docker can hand the images out, and the copies have room."""
+    if not os.path.isdir(way.tmpdir) or ":" in way.tmpdir:
+        raise ImageError(
+            "The folder for temporary files {0} does not exist or has a colon in its name; name another.".format(
+                way.tmpdir
+            )
+        )
+    to_save = [image for image in missing if not sources.is_stored(way.data_root, image.source_id)]
+    if to_save and way.retired:
+        raise ImageError(
+            "Podman lacks the image {0} and Docker is retired; bring it back with podman load.".format(
+                title(to_save[0])
+            )
+        )
+    layers = _layers(way.docker, to_save[0]) if to_save else None
+    complaint = room.short(
+        "Copying the images",
+        _places(missing, to_save, layers, way),
+        "make room, or name another folder for temporary files",
+    )
+    if complaint:
+        raise ImageError(complaint)
+
+
+def _layers(docker: Docker, image: Image) -> int | None:
+    """Bytes of all layers Docker has, each counted once; None when this version would measure its volumes for it."""
+    try:
+        if tuple(map(int, docker.api_version.split("."))) < _SIZE_OF_LAYERS:
+            return None
+        usage = docker.get("/system/df", timeout=_PATIENCE, type="image")
+    except DockerError as error:
+        raise ImageError("The image {0} cannot be copied: {1}".format(title(image), error)) from None
+    total = usage.get("LayersSize") or (usage.get("ImageUsage") or {}).get("TotalSize")
+    return int(total) if total else None
+
+
+def _places(missing: Sequence[Image], to_save: Sequence[Image], layers: int | None, way: Way) -> list[room.Place]:
+    """Room for the copies, for two archives and the layers under way, and for Docker's own copy of an archive.
+
+    Docker below 29 writes an export to its data root before it hands it out (facts, section 3).
+    """
+    archives = sorted((_size(batch, layers) for batch in batches(to_save)), reverse=True)
+    under_way = sum(sorted((image.size for image in missing), reverse=True)[:PARALLEL])
+    store = podman.storage().graph_root if podman.installed() else podman.DEFAULT_GRAPH_ROOT
+    return [
+        room.place(store, _size(missing, layers)),
+        room.place(way.tmpdir, sum(archives[:2]) + min(under_way, _size(missing, layers))),
+        room.place(way.data_root, archives[0] if archives else 0),
+    ]
+
+
+def _size(images: Sequence[Image], layers: int | None) -> int:
+    """Bytes of images together: at most each for itself, and at most all layers there are."""
+    total = sum(image.size for image in images)
+    return total if layers is None else min(total, layers)

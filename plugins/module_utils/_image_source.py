@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where skopeo reads Docker's images from (private to the collection).
+
+With a graph driver only dockerd can put an image together again. It writes many into one archive, each layer once
+(image/tarexport of moby), so images that share layers are asked for together. containerd's store is read as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Iterable, NamedTuple, Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+
+ARCHIVE = "images.tar"
+_MANIFEST = "manifest.json"
+
+
+class SourceError(Exception):
+    """Docker did not hand out an image as it should. The message says which and what to do."""
+
+
+class Source(NamedTuple):
+    """What ``skopeo copy`` is told: its options, and the name of the source."""
+
+    options: tuple[str, ...]
+    name: str
+
+
+def save(docker: Docker, images: Sequence[str], folder: Path) -> dict[str, Source]:
+    """Have Docker write these images (IDs) into an archive in ``folder``.
+
+    Raises DockerError, SourceError, OSError.
+    """
+    archive = folder / ARCHIVE
+    with archive.open("wb") as stream:
+        for chunk in docker.download("/images/get", names=images):
+            stream.write(chunk)
+    places = _places(archive)
+    lost = [image for image in images if image not in places]
+    if lost:
+        raise SourceError("Docker did not save the image {0}; see its log (journalctl -u docker).".format(lost[0]))
+    return {image: Source((), "docker-archive:{0}:@{1}".format(archive, places[image])) for image in images}
+
+
+def _places(archive: Path) -> dict[str, int]:
+    """Where in the archive each image is: its config is named for its digest."""
+    try:
+        with tarfile.open(str(archive)) as tar:
+            member = tar.extractfile(_MANIFEST)
+            listed = json.load(member) if member else []
+        return {"sha256:" + Path(item["Config"]).name.split(".")[0]: at for at, item in enumerate(listed)}
+    except (tarfile.TarError, KeyError, TypeError, ValueError) as error:
+        raise SourceError("Docker's archive of images cannot be read: {0}.".format(error)) from None
+
+
+def is_stored(data_root: str, image: str) -> bool:
+    """Whether this image (ID) lies in containerd's store."""
+    return _content_store.find(data_root, image) is not None
+
+
+def stored(data_root: str, images: Iterable[str], folder: Path) -> dict[str, Source]:
+    """Those of these images that lie in containerd's store; ``folder`` gets a layout that names the one manifest.
+
+    HEALTHCHECK is no part of OCI's manifests, and Podman ignores it there: the copy gets a manifest of Docker's kind.
+    """
+    found = {}
+    for image in images:
+        place = _content_store.find(data_root, image)
+        if place:
+            blobs, manifest = place
+            layout = folder / image.split(":")[-1]
+            layout.mkdir()
+            (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+            entry = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size}
+            (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+            options = ("--format=v2s2", "--src-shared-blob-dir=" + blobs)
+            found[image] = Source(options, "oci:{0}".format(layout))
+    return found

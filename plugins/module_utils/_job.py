@@ -1,0 +1,129 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Long work as a service of its own, which a module starts and follows (private to the collection).
+
+It goes on when the module, the connection or the controller is gone, and whoever comes next follows it. systemd ends
+what it started (rsync, skopeo) together with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import sys
+import time
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Dict, Iterator
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    load_json,
+    make_folder,
+    write_json,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._service import PROGRESS, RESULT, TASK
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._work import ERRORS, WORK
+
+RUN_DIR = "/run/docker_to_podman"
+_PROGRAM = "program.pyz"
+_STEP = 0.5
+_UNDER_WAY = ("active", "activating", "deactivating", "reloading")
+# Docker's containers come first where processor or disk are short.
+_PROPERTIES = ("CPUWeight=50", "IOWeight=50", "UMask=0077")
+
+Json = Dict[str, Any]
+
+
+class JobError(Exception):
+    """The work failed or was killed. The message says why and what to do."""
+
+
+def call(work: str, given: Json, check: bool) -> Json:
+    """What a module answers: the result of the work, or ``{finished: false, job, progress}`` when ``given["wait"]``
+    seconds have passed. In check mode the work, which then changes nothing, is done on the spot.
+
+    Raises JobError.
+    """
+    try:
+        if check:
+            return WORK[work](given, True, Progress())
+        return Job(work).follow(given)
+    except ERRORS as error:
+        raise JobError(str(error)) from None
+
+
+class Job:
+    """One kind of work on this host, of which there is never more than one under way."""
+
+    def __init__(self, work: str, run_dir: str = RUN_DIR) -> None:
+        self._work = work
+        self._unit = "docker_to_podman-{0}.service".format(work)
+        self._folder = Path(run_dir, work)
+
+    def follow(self, given: Json) -> Json:
+        """Wait for the job ``given["job"]``; without one begin a job, after whatever an earlier run left under way."""
+        job, until = given["job"], time.monotonic() + (given["wait"] or float("inf"))
+        while True:
+            with self._alone():
+                if not job and not self._is_under_way():
+                    job = self._begin(given)
+            while self._is_under_way():
+                if time.monotonic() >= until:
+                    return {"changed": False, "finished": False, "job": job, "progress": self._read(PROGRESS)}
+                time.sleep(_STEP)
+            if job:
+                return self._result(job)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        make_folder(self._folder)
+        with open(str(self._folder.with_suffix(".lock")), "w", encoding="utf-8") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _begin(self, given: Json) -> str:
+        shutil.rmtree(str(self._folder))
+        make_folder(self._folder)
+        job = uuid.uuid4().hex
+        _program.write(self._folder / _PROGRAM)
+        write_json(self._folder / TASK, {"job": job, "work": self._work, "arguments": given})
+        run(["systemctl", "reset-failed", self._unit], check=False)
+        properties = ["--property=" + item for item in _PROPERTIES]
+        command = [sys.executable, str(self._folder / _PROGRAM), str(self._folder)]
+        run(
+            [
+                "systemd-run",
+                "--quiet",
+                "--unit=" + self._unit,
+                "--setenv=HOME=/root",
+                "--service-type=exec",
+                *properties,
+                "--",
+                *command,
+            ]
+        )
+        return job
+
+    def _result(self, job: str) -> Json:
+        answer = self._read(RESULT)
+        if answer.get("job") != job:
+            shown = run(["systemctl", "show", "--property=Result,ExecMainStatus", self._unit], check=False).stdout
+            raise JobError(
+                "The work on {0} ended without a result ({1}); see journalctl -u {2}. Docker is untouched: run this "
+                "again, which goes on from there.".format(self._work, ", ".join(shown.split()), self._unit)
+            )
+        if "error" in answer:
+            raise JobError(str(answer["error"]))
+        return {**answer["result"], "finished": True}
+
+    def _is_under_way(self) -> bool:
+        shown = run(["systemctl", "show", "--property=ActiveState", "--value", self._unit], check=False).stdout
+        return shown.strip() in _UNDER_WAY
+
+    def _read(self, name: str) -> Json:
+        path = self._folder / name
+        return dict(load_json(path)) if path.exists() else {}

@@ -1,0 +1,40 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that systemd runs on the target: one piece of long work, its progress and its result (private to the
+collection).
+
+usage: program FOLDER, where FOLDER holds task.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _work
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import load_json, write_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+
+TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
+
+
+def main() -> None:
+    """Do the task and leave ``{job, result}`` or ``{job, error}``."""
+    folder = Path(sys.argv[1])
+    task = load_json(folder / TASK)
+    progress = Progress(lambda picture: _show(folder / PROGRESS, picture))
+    try:
+        answer: dict[str, Any] = {"result": _work.WORK[task["work"]](task["arguments"], False, progress)}
+    except _work.ERRORS as error:
+        answer = {"error": str(error)}
+    write_json(folder / RESULT, {"job": task["job"], **answer})
+
+
+def _show(path: Path, picture: dict[str, Any]) -> None:
+    # Whole or not at all, but not durable: nobody reads it after a power cut.
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(picture))
+    os.replace(str(part), str(path))

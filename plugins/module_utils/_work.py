@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The long work of this collection, by name: from the arguments of a module to its result (private to the collection)."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging, _tree, _volumes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_copies import transfer
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import Way
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import ImageError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+
+Json = Dict[str, Any]
+
+# What a user can do something about; anything else is a defect, and its traceback is in the service's log.
+ERRORS = (StateError, CommandError, ImageError, _tree.TreeError, _volumes.VolumeError)
+
+
+def images(given: Json, check: bool, progress: Progress) -> Json:
+    """``image_transfer``."""
+    plan, engine = _staging.load(given["plan_path"], given["state_dir"])
+    way = Way(Docker(given["socket"]), engine.retired, plan["engine"]["data_root"], given["tmpdir"], given["source"])
+    brought = transfer(_staging.owners(plan, engine), way, progress, check=check)
+    return {"changed": any(item["action"] not in ("present", "skipped") for item in brought), "images": brought}
+
+
+def volumes(given: Json, check: bool, progress: Progress) -> Json:  # noqa: ARG001
+    """``volume_transfer``."""
+    plan, engine = _staging.load(given["plan_path"], given["state_dir"])
+    moved = _volumes.transfer(plan, _staging.owners(plan, engine, given["workloads"]), check=check)
+    return {"changed": any(item["action"] not in ("unchanged", "skipped") for item in moved), "volumes": moved}
+
+
+WORK: dict[str, Callable[[Json, bool, Progress], Json]] = {"images": images, "volumes": volumes}

@@ -1,0 +1,147 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Long work goes on without the module that began it, and the next run follows it. Only systemd is played here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _job, _program
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import Job, JobError
+
+# Like the program, but its work is a file that appears.
+PROGRAM = """
+import json, pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+task = json.loads((folder / "task.json").read_text())
+gate = pathlib.Path(task["arguments"]["plan_path"])
+(folder / "progress.json").write_text('{"what": "images", "done": 1, "total": 2, "seconds": 1.0}')
+while not gate.exists():
+    time.sleep(0.02)
+said = gate.read_text()
+if said:
+    answer = {"error": said} if said.startswith("No") else {"result": {"changed": True, "images": [said]}}
+    (folder / "result.json").write_text(json.dumps({"job": task["job"], **answer}))
+"""
+
+
+class Systemd:
+    """Runs what systemd-run is given, and says whether it still runs."""
+
+    def __init__(self):
+        self.process = None
+        self.started = []
+
+    def run(self, argv, check=True):
+        if argv[0] == "systemd-run":
+            self.started.append(argv)
+            self.process = subprocess.Popen(argv[argv.index("--") + 1 :])
+        elif argv[:2] == ["systemctl", "show"]:
+            is_running = self.process is not None and self.process.poll() is None
+            said = (
+                "Result=signal\nExecMainStatus=9\n" if "Result" in argv[2] else "active\n" * is_running or "inactive\n"
+            )
+            return Completed(0, said, "")
+        return Completed(0, "", "")
+
+
+@pytest.fixture
+def systemd(monkeypatch):
+    played = Systemd()
+    monkeypatch.setattr(_job, "run", played.run)
+    monkeypatch.setattr(_job, "_STEP", 0.02)
+    monkeypatch.setattr(_program, "write", lambda target: target.write_text(PROGRAM))
+    yield played
+    if played.process:
+        played.process.kill()
+        played.process.wait()
+
+
+class Gate:
+    """A file that appears with all that it says."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write_text(self, text):
+        part = self.path.with_suffix(".part")
+        part.write_text(text)
+        part.rename(self.path)
+
+
+@pytest.fixture
+def gate(tmp_path):
+    return Gate(tmp_path / "gate")
+
+
+@pytest.fixture
+def follow(tmp_path, gate):
+    def call(job="", wait=0):
+        return Job("images", str(tmp_path / "run")).follow({"plan_path": str(gate.path), "job": job, "wait": wait})
+
+    return call
+
+
+def test_a_module_waits_for_the_result(systemd, follow, gate):
+    gate.write_text("copied")
+    assert follow() == {"changed": True, "images": ["copied"], "finished": True}
+    assert systemd.started[0][2] == "--unit=docker_to_podman-images.service"
+
+
+def test_a_caller_who_does_not_wait_asks_again_and_is_shown_the_progress(systemd, follow, gate):
+    first = follow(wait=0.1)
+    while not first["progress"]:
+        first = follow(first["job"], wait=0.1)
+    assert (first["finished"], first["progress"]["done"]) == (False, 1)
+    gate.write_text("copied")
+    assert follow(first["job"])["images"] == ["copied"]
+    assert len(systemd.started) == 1
+
+
+def test_a_run_follows_what_an_earlier_one_left_under_way_and_then_does_its_own(systemd, follow, gate):
+    lost = follow(wait=0.1)["job"]
+    answer = follow(wait=0.1)
+    assert (answer["finished"], answer["job"]) == (False, "")
+    gate.write_text("copied")
+    assert follow(answer["job"]) == {"changed": True, "images": ["copied"], "finished": True}
+    assert len(systemd.started) == 2
+    with pytest.raises(JobError):
+        follow(lost)
+
+
+def test_an_error_of_the_work_is_the_module_s(systemd, follow, gate):
+    gate.write_text("No room.")
+    with pytest.raises(JobError, match=r"^No room\.$"):
+        follow()
+
+
+def test_work_that_was_killed_is_no_success(systemd, follow, gate):
+    job = follow(wait=0.1)["job"]
+    systemd.process.kill()
+    systemd.process.wait()
+    with pytest.raises(JobError, match=r"images ended without a result \(Result=signal, ExecMainStatus=9\)"):
+        follow(job)
+    gate.write_text("copied")
+    assert follow()["images"] == ["copied"]
+
+
+def test_the_program_runs_by_itself(tmp_path):
+    program, folder = tmp_path / "program.pyz", tmp_path / "job"
+    _program.write(program)
+    again = (
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); from {0} import write; write(pathlib.Path(sys.argv[2]))"
+    )
+    copy = tmp_path / "copy.pyz"
+    subprocess.run([sys.executable, "-c", again.format(_program.__name__), str(program), str(copy)], check=True)
+    assert zipfile.ZipFile(str(copy)).namelist() == zipfile.ZipFile(str(program)).namelist()
+    folder.mkdir()
+    (folder / "task.json").write_text(
+        '{"job": "1", "work": "images", "arguments": {"plan_path": "/nowhere/plan.json", "state_dir": "/nowhere"}}'
+    )
+    subprocess.run([sys.executable, "-I", str(program), str(folder)], check=True, timeout=60)
+    assert "/nowhere/plan.json does not exist" in (folder / "result.json").read_text()
