@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from typing import NamedTuple, Sequence
+import tempfile
+from typing import Callable, NamedTuple, Sequence
 
 _TAIL_LINES = 8
 
@@ -57,6 +58,31 @@ def run(
     if check and result.rc != 0:
         raise CommandError(_failure(argv, result))
     return result
+
+
+def watch(argv: Sequence[str], see: Callable[[str], None]) -> Completed:
+    """Run ``argv`` and hand each line of its output to ``see`` at once, also those that end in a carriage return.
+
+    Raises CommandError when the program is missing; its exit code is the caller's to judge.
+    """
+    with tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, "LC_ALL": "C"},
+                universal_newlines=True,
+                errors="replace",
+            )
+        except FileNotFoundError:
+            raise CommandError("{0} is not installed on this host.".format(os.path.basename(argv[0]))) from None
+        with process:
+            for line in process.stdout or ():
+                see(line.rstrip("\n"))
+        errors.seek(0)
+        return Completed(process.returncode, "", errors.read().decode(errors="replace"))
 
 
 def _failure(argv: Sequence[str], result: Completed) -> str:

@@ -14,14 +14,16 @@ from typing import Any, Callable, Iterable, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready as ready
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree as tree
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerNotFound, part
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import Trees, trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import trees
 
 ENABLE = "enable_units"
 _OWNER_LABEL = "podshift.docker_to_podman.container"
@@ -50,20 +52,26 @@ def running(containers: Iterable[Data]) -> list[Data]:
     return [container for container in containers if container["running"]]
 
 
-def each(action: Callable[[Data], Any], containers: Sequence[Data]) -> None:
-    """The same for several containers at once; the first error is raised when all are through."""
-    with ThreadPoolExecutor(max(1, len(containers))) as pool:
-        for result in [pool.submit(action, container) for container in containers]:
-            result.result()
+def each(action: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """The same for several things at once; the first error is raised when all are through."""
+    with ThreadPoolExecutor(max(1, len(items))) as pool:
+        return [result.result() for result in [pool.submit(action, item) for item in items]]
 
 
 class Cutover:
     """The steps for one workload of the plan. ``ready_timeout`` is in seconds."""
 
     def __init__(
-        self, plan: Data, workload: Data, docker: Docker, outside: Outside, ready_timeout: float = 120
+        self,
+        plan: Data,
+        engine: EngineState,
+        workload: Data,
+        docker: Docker,
+        outside: Outside,
+        ready_timeout: float = 120,
     ) -> None:
         self._plan = plan
+        self._engine = engine
         self._workload = workload
         self._docker = docker
         self._outside = outside
@@ -149,7 +157,7 @@ class Cutover:
                     "Podman has a secret {0} that is not Docker's; rename it. Nothing was changed.".format(name)
                 )
         # Looked up here, because nothing that can be known before costs time inside the window.
-        self._trees = trees(self._plan, self._workload)
+        self._trees = trees(self._plan, self._engine, self._workload)
 
     def _require_own_units(self) -> None:
         for name, text in units.read(self._workload["units"]).items():
@@ -280,14 +288,8 @@ class Cutover:
     # sync_volumes
 
     def _sync_volumes(self, _notes: Notes) -> Data:
-        changes = {}
-        for name, source, destination in self._trees:
-            stats = tree.sync(source, destination)
-            left = tree.differences(source, destination)
-            if left:
-                raise CutoverError("Volume {0} differs from Docker's after the copy: {1}.".format(name, left[0]))
-            changes[name] = {"files": stats.files, "bytes": stats.bytes}
-        return changes
+        stats = each(rounds.final, self._trees)
+        return {trees.name: {"files": done.files, "bytes": done.bytes} for trees, done in zip(self._trees, stats)}
 
     # free_addresses
 

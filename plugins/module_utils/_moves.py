@@ -51,7 +51,7 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         results = []
         with outside if owners.docker and not check else nullcontext():
             for workload in owners.podman + owners.docker:
-                cutover = Cutover(plan, workload, docker, outside, params["ready_timeout"])
+                cutover = Cutover(plan, engine, workload, docker, outside, params["ready_timeout"])
                 results.append(one(plan["hash"], workload, engine, moved, cutover, check))
     return {
         "changed": bool(recovered) or any(result["changed"] for result in results),
@@ -147,7 +147,7 @@ def recover(plan: dict[str, Any], engine: EngineState, docker: Docker, check: bo
     """Undo the transactions that were interrupted before their commit; their names."""
     found = []
     for path in sorted((engine.root / "journal").glob("*.jsonl")):
-        cutover = Cutover(plan, {"name": path.stem, "containers": []}, docker, Outside())
+        cutover = Cutover(plan, engine, {"name": path.stem, "containers": []}, docker, Outside())
         run = transaction.Transaction(path, plan["hash"], cutover.steps())
         if run.state != transaction.INTERRUPTED:
             continue

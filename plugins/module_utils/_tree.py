@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import time
-from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed, run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed, watch
 
 # Without --modify-window=-1 rsync takes a file of the same size, changed within the same second, for unchanged.
 # The filters: SELinux labels belong to the target; any filter lifts rsync's own exception for system.*, where ACLs are.
@@ -32,11 +30,11 @@ _EXACT = [
 _ITEM = "@ "
 _VANISHED, _PARTIAL = 24, 23
 _LIVE_ROUNDS = 3
-# Beside the copy while a live round runs, and after one that failed or was killed: its time is when the round began.
-_STAMP = ".since"
-_TICK = 0.01
 # What rsync says of files that were removed, truncated or rewritten while it read them, and its summary of that.
 _MOVED_ON = re.compile(r"has vanished|No data available|failed verification|some files(/attrs)? (vanished|were not)")
+
+
+_FILES, _BYTES = "Number of regular files transferred", "Total transferred file size"
 
 
 class TreeError(Exception):
@@ -70,47 +68,31 @@ def require_inside(path: str, folder: str, what: str) -> str:
     return path
 
 
-def sync(
-    source: str, destination: str, *, live: bool = False, checksum: bool = False, dry_run: bool = False
+def copy(
+    source: str,
+    destination: str,
+    *,
+    live: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[int], None] = lambda _count: None,
 ) -> TreeStats:
     """Make ``destination`` equal to ``source``, which is only read; both are folders, theirs is the owner and mode too.
 
-    ``live``: the tree changes meanwhile, so files that vanish or shrink while they are read are no error; a round
-    without ``live`` must follow. It copies again what was written during a live round. ``checksum`` reads all contents
-    instead of trusting size and mtime. ``dry_run`` only counts. Raises TreeError, CommandError.
+    ``live``: the tree changes meanwhile, so files that vanish or shrink while they are read are no error. ``dry_run``
+    only counts. ``progress`` gets bytes as they are copied. Raises TreeError, CommandError.
     """
     began = time.monotonic()
-    options = ["--out-format=" + _ITEM + "%i"] + ["--checksum"] * checksum + ["--dry-run"] * dry_run
-    if dry_run:
-        counts = _round(options, source, destination, live)
-        return TreeStats(counts[1], counts[2], time.monotonic() - began, counts[0])
-    stamp = Path(destination + _STAMP)
-    if stamp.exists():
-        _distrust(source, destination, stamp.stat().st_mtime_ns)
-    elif live:
-        # What was written before, and in the same tick of the kernel's clock, shall not count as written meanwhile.
-        time.sleep(2 * _TICK)
-        stamp.touch(mode=0o600)
-    if live:
-        # Written-back pages are write-protected, so the next write to a mapped file gives it a new time.
-        run(["sync", "--file-system", source])
-    changes, files, size = _round(options, source, destination, live)
-    if live:
-        _distrust(source, destination, stamp.stat().st_mtime_ns)
-    if changes or live:
-        run(["sync", "--file-system", destination])
-    if stamp.exists():
-        stamp.unlink()
-    return TreeStats(files, size, time.monotonic() - began, changes)
-
-
-def _round(options: list[str], source: str, destination: str, live: bool) -> tuple[int, int, int]:
-    """Run rsync, again if need be; returns how many entries changed, files transferred and their bytes."""
-    total = (0, 0, 0)
+    options = ["--dry-run"] if dry_run else ["--info=progress2"]
+    total = TreeStats(0, 0, 0.0, 0)
     for _attempt in range(_LIVE_ROUNDS):
-        done = _rsync(options, source, destination)
-        changes, files, size = _counts(done.stdout)
-        total = (total[0] + changes, total[1] + files, total[2] + size)
+        seen = _Output(progress)
+        done = watch([*_rsync(options, source, destination)], seen.line)
+        total = TreeStats(
+            total.files + seen.numbers.get(_FILES, 0),
+            total.bytes + seen.numbers.get(_BYTES, 0),
+            time.monotonic() - began,
+            total.changes + seen.changes,
+        )
         if not (live and done.rc == _PARTIAL and moved_on(done)):
             break
     if done.rc != 0 and not (live and moved_on(done)):
@@ -118,37 +100,26 @@ def _round(options: list[str], source: str, destination: str, live: bool) -> tup
     return total
 
 
-def _distrust(source: str, destination: str, since: int) -> None:
-    """Make the next round copy again every file that was written since then (in ns), whatever its mtime says.
+class _Output:
+    """What rsync prints, line by line: entries it changed, its summary, and how many bytes it has copied so far."""
 
-    A file can be written, copied and written again with the same mtime: within one tick of the kernel's clock, or any
-    time later through a mapped page that stayed dirty. Its ctime says that it was written at all.
-    """
-    top, ours = os.fsencode(source), os.path.realpath(os.fsencode(destination))
-    for folder, _folders, names in os.walk(top):
-        copies = os.path.normpath(os.path.join(ours, os.path.relpath(folder, top)))
-        if os.path.realpath(copies) != copies:
-            continue  # A symlink is there still: nothing of this folder was copied yet.
-        for name in names:
-            try:
-                found = os.lstat(os.path.join(folder, name))
-                if stat.S_ISREG(found.st_mode) and found.st_ctime_ns >= since:
-                    other = (found.st_atime_ns, found.st_mtime_ns + 10**9)
-                    os.utime(os.path.join(copies, name), ns=other, follow_symlinks=False)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # Gone from the source, or not yet in the copy.
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        self.changes = 0
+        self.numbers: dict[str, int] = {}
+        self._progress = progress
+        self._copied = 0
 
-
-def differences(source: str, destination: str, *, checksum: bool = False) -> list[str]:
-    """What a further round would change: rsync's itemized lines (``>f.st...... name``), empty when the trees match.
-
-    ``checksum`` compares contents too instead of size and mtime. Raises TreeError.
-    """
-    options = ["--dry-run", "--out-format=" + _ITEM + "%i %n%L"] + ["--checksum"] * checksum
-    done = _rsync(options, source, destination)
-    if done.rc != 0:
-        raise TreeError(_failure(source, destination, done))
-    return [line[len(_ITEM) :] for line in done.stdout.splitlines() if line.startswith(_ITEM)]
+    def line(self, line: str) -> None:
+        if line.startswith(_ITEM):
+            self.changes += 1
+            return
+        words = line.replace(",", "").split()
+        if len(words) > 1 and words[0].isdigit() and words[1].endswith("%"):
+            self._progress(int(words[0]) - self._copied)
+            self._copied = int(words[0])
+        title, colon, number = line.partition(": ")
+        if colon and number.split()[0].isdigit():
+            self.numbers[title] = int(number.split()[0])
 
 
 def moved_on(done: Completed) -> bool:
@@ -159,19 +130,9 @@ def moved_on(done: Completed) -> bool:
     )
 
 
-def _rsync(options: list[str], source: str, destination: str) -> Completed:
+def _rsync(options: list[str], source: str, destination: str) -> list[str]:
     # The slash at the end says: the content, owner, mode and times of this folder, not a folder in the other.
-    return run(["rsync", *_EXACT, *options, "--", source + "/", destination + "/"], check=False)
-
-
-def _counts(stdout: str) -> tuple[int, int, int]:
-    changes = sum(line.startswith(_ITEM) for line in stdout.splitlines())
-    return changes, _stat("Number of regular files transferred", stdout), _stat("Total transferred file size", stdout)
-
-
-def _stat(title: str, stdout: str) -> int:
-    found = re.search("^{0}: ([0-9]+)".format(title), stdout, re.MULTILINE)
-    return int(found.group(1)) if found else 0
+    return ["rsync", *_EXACT, "--out-format=" + _ITEM + "%i", *options, "--", source + "/", destination + "/"]
 
 
 def _failure(source: str, destination: str, done: Completed) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging, _tree, _volumes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging, _tree, _volume_copies, _volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError
@@ -14,6 +14,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_c
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import Way
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import ImageError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_copies import Patience
 
 Json = Dict[str, Any]
 
@@ -29,10 +30,12 @@ def images(given: Json, check: bool, progress: Progress) -> Json:
     return {"changed": any(item["action"] not in ("present", "skipped") for item in brought), "images": brought}
 
 
-def volumes(given: Json, check: bool, progress: Progress) -> Json:  # noqa: ARG001
+def volumes(given: Json, check: bool, progress: Progress) -> Json:
     """``volume_transfer``."""
     plan, engine = _staging.load(given["plan_path"], given["state_dir"])
-    moved = _volumes.transfer(plan, _staging.owners(plan, engine, given["workloads"]), check=check)
+    patience = Patience(given["max_downtime"], given["when_longer"], given["wait_for"])
+    owners = _staging.owners(plan, engine, given["workloads"])
+    moved = _volume_copies.transfer(plan, engine, owners, patience, progress, check=check)
     return {"changed": any(item["action"] not in ("unchanged", "skipped") for item in moved), "volumes": moved}
 
 

@@ -30,6 +30,25 @@ options:
     description: Where the records of all engines lie, for a plan that does not lie there itself.
     type: path
     default: /var/lib/docker_to_podman
+  max_downtime:
+    description:
+      - How many seconds a workload may be down while its volumes are brought up to date.
+      - Rounds are made until one is as short as that, because the final one will take as long as the last of them, or
+        until they get no shorter.
+    type: float
+    default: 60
+  when_longer:
+    description:
+      - What is done when no round gets as short as O(max_downtime).
+      - V(go) goes on all the same, V(stop) is an error with the figures.
+      - V(wait) makes more rounds, a minute apart, for up to O(wait_for) seconds.
+    type: str
+    choices: [go, wait, stop]
+    default: stop
+  wait_for:
+    description: How many seconds V(wait) is meant for.
+    type: float
+    default: 3600
   job:
     description: The job that an earlier call began and did not wait for. Meant for this module's action plugin.
     type: str
@@ -88,15 +107,11 @@ volumes:
         V(copied), V(unchanged), V(created) (only its definition), V(would-copy) and V(would-create) in check mode, or
         V(skipped) (its workload is committed).
       type: str
-    files:
-      description: How many regular files were transferred.
-      type: int
-    bytes:
-      description: Their size.
-      type: int
-    seconds:
-      description: How long it took.
-      type: float
+    rounds:
+      description: Each round with its V(files), V(bytes) and V(seconds). The next one takes about as long as the last.
+      type: list
+      elements: dict
+      sample: [{files: 1893, bytes: 47185920, seconds: 2.31}, {files: 4, bytes: 1048576, seconds: 0.35}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -111,6 +126,9 @@ def main() -> None:
             "plan_path": {"type": "path", "required": True},
             "workloads": {"type": "list", "elements": "str", "default": []},
             "state_dir": {"type": "path", "default": STATE_DIR},
+            "max_downtime": {"type": "float", "default": 60},
+            "when_longer": {"type": "str", "choices": ["go", "wait", "stop"], "default": "stop"},
+            "wait_for": {"type": "float", "default": 3600},
             "job": {"type": "str", "default": ""},
             "wait": {"type": "float", "default": 0},
         },

@@ -16,12 +16,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _cutover,
     _firewall,
     _ready,
+    _rounds,
     _units,
-    _volumes,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerNotFound
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeStats
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
 
 PASSWORD = "correct horse battery"
 BRIDGE = "br-0123456789ab"
@@ -129,9 +129,8 @@ class Host:
         monkeypatch.setattr(_units.read, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(_units.install, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(_units.remove, "__defaults__", (str(unit_dir),))
-        monkeypatch.setattr(_cutover, "trees", lambda *_plan: [_volumes.Trees("data", "/from", "/to")])
-        monkeypatch.setattr(_cutover.tree, "sync", self.sync)
-        monkeypatch.setattr(_cutover.tree, "differences", lambda *_folders: self.differences)
+        monkeypatch.setattr(_cutover, "trees", lambda *_plan: [_rounds.Trees("data", "/from", "/to", None)])
+        monkeypatch.setattr(_cutover.rounds, "final", self.sync)
         monkeypatch.setattr(_ready, "lacks", lambda *_expected: self.lacks)
         self.unit_dir = unit_dir
 
@@ -166,9 +165,11 @@ class Host:
     def answering(self, ports: Any) -> Any:
         return list(ports)
 
-    def sync(self, _source: str, _destination: str) -> TreeStats:
+    def sync(self, trees: _rounds.Trees) -> TreeStats:
         self.event("sync")
         assert not any(item["State"]["Running"] for item in self.docker.values()), "copied while it was written"
+        if self.differences:
+            raise TreeError("Volume {0} differs from Docker's: {1}".format(trees.name, self.differences))
         return TreeStats(1, 10, 0.1, 1)
 
     def apply(self, family: str, script: str) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _command,
     _image_copies,
     _podman,
-    _tree,
+    _rounds,
 )
 
 
@@ -35,7 +35,7 @@ class FakePodman:
         (root / "volumes").mkdir(parents=True)
 
     def install(self, monkeypatch, present=True):
-        for module in (_podman, _image_copies, _tree):
+        for module in (_podman, _image_copies, _rounds):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(_podman, "installed", lambda: present)
         return self
@@ -59,11 +59,9 @@ class FakePodman:
         reading = ("podman images", "podman image inspect", "podman info", "podman volume ls", "podman ps", "sync ")
         return [call for call in self.calls if not call.startswith(reading) and "--dry-run" not in call]
 
-    def run(self, argv, **options):
+    def run(self, argv, **_options):
         with self._lock:
             self.calls.append(" ".join(argv))
-            if argv[0] == "rsync":
-                return _command.run(argv, **options)
             if argv[0] == "sync":
                 return _command.Completed(0, "", "")
             if argv[0] == "skopeo":

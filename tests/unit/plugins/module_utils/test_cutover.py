@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE, Cutover, CutoverError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import read_journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, read_journal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._ready import Lack
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
@@ -22,6 +24,8 @@ from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host 
     Host,
     plan,
 )
+
+ENGINE = EngineState(Path("/nowhere/engine"))
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def begin(host, tmp_path):
 
     def make(committed=False, settled=False, look=True):
         document = plan()
-        cutover = Cutover(document, document["workloads"][0], host, host, ready_timeout=0.01)
+        cutover = Cutover(document, ENGINE, document["workloads"][0], host, host, ready_timeout=0.01)
         if look and not committed:
             cutover.require_staged()
         journal = tmp_path / "blog.jsonl"
@@ -109,7 +113,7 @@ def test_a_secret_of_somebody_else_is_neither_replaced_nor_removed(host, begin):
 def test_which_bridges_have_to_pass_dockers_firewall(host, line, bridges):
     document = plan()
     document["workloads"][0]["units"]["web.container"] = "[Container]\n" + line
-    cutover = Cutover(document, document["workloads"][0], host, host)
+    cutover = Cutover(document, ENGINE, document["workloads"][0], host, host)
     assert cutover._bridges() == bridges
 
 
@@ -215,7 +219,7 @@ def test_an_interrupted_run_is_undone_without_the_plan(host, begin, tmp_path, st
     steps[step] = steps[step]._replace(do=cut)
     with pytest.raises(PowerCut):
         Transaction(tmp_path / "blog.jsonl", "hash", steps).run(cutover.commit)
-    other = Cutover({}, {}, host, host)
+    other = Cutover({}, ENGINE, {}, host, host)
     assert Transaction(tmp_path / "blog.jsonl", "another plan", other.steps()).undo("power cut") == []
     assert host.state(host.unit_dir) == before
 

@@ -9,7 +9,9 @@ import shutil
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room, _rounds, _volume_copies, _volumes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import SOURCE_LABEL, VolumeError
@@ -17,6 +19,7 @@ from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podma
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 
+PATIENCE = _volume_copies.Patience(60, "stop", 0)
 NFS = {"type": "nfs", "device": ":/export", "o": "addr=192.0.2.1,rw"}
 TMPFS = {"type": "tmpfs", "device": "tmpfs", "o": "size=10G"}
 
@@ -42,9 +45,13 @@ def docker(tmp_path):
 
 @pytest.fixture
 def transfer(tmp_path):
-    def call(volumes=(), committed=(), check=False):
-        owners = Ownership([{"volumes": list(volumes)}], [{"volumes": list(committed)}])
-        found = _volumes.transfer({"engine": {"data_root": str(tmp_path / "docker")}}, owners, check=check)
+    plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
+
+    def call(volumes=(), committed=(), check=False, patience=PATIENCE, rounds=None):
+        owners = Ownership([{"name": "blog", "volumes": list(volumes)}], [{"volumes": list(committed)}])
+        found = _volume_copies.transfer(plan, engine, owners, patience, Progress(), check=check)
+        if rounds is not None:
+            rounds.extend(found[0]["rounds"])
         return [(volume["name"], volume["action"]) for volume in found]
 
     return call
@@ -99,7 +106,7 @@ def test_of_a_volume_whose_data_lies_elsewhere_only_the_definition_moves(podman,
 
 
 def test_check_mode_before_podman_is_there(podman, docker, transfer, monkeypatch):
-    monkeypatch.setattr(_volumes.podman, "installed", lambda: False)
+    monkeypatch.setattr(_volume_copies.podman, "installed", lambda: False)
     assert transfer([docker("v"), docker("w", driver_opts=NFS)], check=True) == [
         ("v", "would-copy"),
         ("w", "would-create"),
@@ -156,10 +163,64 @@ def test_what_must_not_be_copied_is_refused_before_anything_is(podman, docker, t
 
 def test_the_final_sync_is_told_both_folders(podman, docker, transfer, tmp_path):
     volume, elsewhere = docker("v"), docker("w", driver_opts=NFS)
-    plan = {"engine": {"data_root": str(tmp_path / "docker")}}
+    plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
     with pytest.raises(VolumeError, match="Podman has no volume v; run the role stage first"):
-        _volumes.trees(plan, {"volumes": [volume, elsewhere]})
+        _volumes.trees(plan, engine, {"volumes": [volume, elsewhere]})
     transfer([volume, elsewhere])
-    assert _volumes.trees(plan, {"volumes": [volume, elsewhere, volume]}) == [
-        ("v", volume["source"], podman.volumes["v"]["Mountpoint"])
+    assert _volumes.trees(plan, engine, {"volumes": [volume, elsewhere, volume]}) == [
+        ("v", volume["source"], podman.volumes["v"]["Mountpoint"], tmp_path / "state" / "volumes" / "v.seen")
     ]
+    quick = {**volume, "verify": "quick"}
+    assert _volumes.trees(plan, engine, {"volumes": [quick]})[0].memory is None
+
+
+@pytest.fixture
+def pace(monkeypatch):
+    """``pace([...])``: how long each warm round takes, in seconds."""
+
+    def set_to(seconds):
+        left, now = list(seconds), [0.0]
+
+        def warm(_trees, _progress):
+            now[0] += left.pop(0)
+            return _volume_copies._tree.TreeStats(3, 5_000_000, 0.0, 3)
+
+        monkeypatch.setattr(_rounds, "warm", warm)
+        monkeypatch.setattr(_volume_copies.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(_volume_copies.time, "sleep", lambda pause: now.__setitem__(0, now[0] + pause))
+
+    return set_to
+
+
+@pytest.mark.parametrize(
+    ("seconds", "patience", "rounds"),
+    [
+        ([50], (60, "stop", 0), 1),
+        ([500, 80, 30], (60, "stop", 0), 3),
+        ([500, 80, 79], (60, "go", 0), 3),
+        ([500, 80, 79, 30], (60, "wait", 600), 4),
+        ([500, 480, 100, 90, 20], (60, "wait", 3000), 5),
+    ],
+)
+def test_rounds_are_made_until_one_is_short_enough(podman, docker, transfer, pace, seconds, patience, rounds):
+    pace(seconds)
+    found = []
+    transfer([docker("v")], patience=_volume_copies.Patience(*patience), rounds=found)
+    assert len(found) == rounds
+
+
+@pytest.mark.parametrize(("when_longer", "wait_for"), [("stop", 0), ("wait", 100)])
+def test_a_downtime_that_is_too_long_is_said_with_the_figures(podman, docker, transfer, pace, when_longer, wait_for):
+    pace([500, 80, 79, 79, 79])
+    with pytest.raises(VolumeError) as refusal:
+        transfer([docker("v")], patience=_volume_copies.Patience(60, when_longer, wait_for))
+    for words in ("about 79 s", "more than 60 s", "copied 5.0 MB", "cold took 500 s", "stage_max_downtime"):
+        assert words in str(refusal.value)
+
+
+def test_too_little_room_is_said_before_anything_is_made(podman, docker, transfer, monkeypatch):
+    monkeypatch.setattr(_room.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
+    for check in (True, False):
+        with pytest.raises(VolumeError, match=r"Copying the volumes needs 1 MB below .*, but only 0 MB are free there"):
+            transfer([docker("v" + str(check), "x" * 10000)], check=check)
+    assert podman.writes() == []

@@ -1,0 +1,133 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A tree is copied while an application writes to it, and nothing of what it wrote is missing in the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds, _tree
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees, final, is_settled, warm
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
+
+pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
+
+
+@pytest.fixture
+def trees(tmp_path):
+    """A volume of two files and its empty copy."""
+    (tmp_path / "source" / "sub").mkdir(parents=True)
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "source" / "plain").write_text("plain")
+    (tmp_path / "source" / "sub" / "other").write_text("other")
+    return Trees("v", str(tmp_path / "source"), str(tmp_path / "copy"), tmp_path / "v.seen")
+
+
+def content(folder):
+    found = {}
+    for place, _folders, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(place, name)
+            with open(path, "rb") as stream:
+                found[os.path.relpath(path, folder)] = (stream.read(), os.stat(path).st_mtime_ns)
+    return found
+
+
+def write_unseen(path):
+    """As through a mapped page: other contents, same size, same mtime."""
+    was = os.stat(path)
+    with open(path, "r+b") as stream:
+        stream.write(b"PLAIN")
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+def written_behind_rsync_s_back(monkeypatch, path, killed=False):
+    """Have the application write to a file right after rsync read it, without a new mtime; optionally die thereafter."""
+    copy = _tree.copy
+
+    def copy_and_write(*arguments, **options):
+        done = copy(*arguments, **options)
+        write_unseen(path)
+        if killed:
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(_rounds._tree, "copy", copy_and_write)
+
+
+def test_warm_rounds_copy_ever_less_and_the_final_one_only_compares(trees):
+    assert warm(trees).files == 2
+    assert warm(trees).changes == 0
+    assert final(trees).changes == 0
+    assert content(trees.destination) == content(trees.source)
+    assert sorted(os.listdir(os.path.dirname(trees.source))) == ["copy", "source", "v.seen"]
+
+
+def test_what_was_written_during_a_warm_round_is_copied_again(trees, monkeypatch):
+    with monkeypatch.context() as patch:
+        written_behind_rsync_s_back(patch, trees.source + "/plain")
+        warm(trees)
+    assert final(trees).files == 1
+    assert content(trees.destination) == content(trees.source)
+
+
+def test_also_when_that_round_was_killed(trees, monkeypatch):
+    with monkeypatch.context() as patch:
+        written_behind_rsync_s_back(patch, trees.source + "/plain", killed=True)
+        with pytest.raises(KeyboardInterrupt):
+            warm(trees)
+    final(trees)
+    assert content(trees.destination) == content(trees.source)
+    assert warm(trees).changes == 0
+
+
+def test_a_difference_that_rsync_does_not_see_stops_the_cutover_and_the_next_round_mends_it(trees):
+    warm(trees)
+    write_unseen(trees.source + "/plain")
+    with pytest.raises(
+        TreeError, match=r"Volume v differs from Docker's in 1 places after the copy: plain: its contents"
+    ):
+        final(trees)
+    warm(trees)
+    assert final(trees).files <= 1
+    assert content(trees.destination) == content(trees.source)
+
+
+def test_without_a_memory_metadata_is_enough(trees):
+    quick = trees._replace(memory=None)
+    warm(quick)
+    write_unseen(trees.source + "/plain")
+    assert final(quick).changes == 0
+
+
+def test_nothing_outside_the_copy_is_reached_through_its_old_symlinks(trees, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").touch()
+    os.utime(tmp_path / "outside" / "file", ns=(7, 7))
+    os.symlink(str(tmp_path / "outside"), trees.source + "/turning")
+    warm(trees)
+    os.unlink(trees.source + "/turning")
+    (tmp_path / "copy.since").touch()
+    os.mkdir(trees.source + "/turning")
+    with open(trees.source + "/turning/file", "wb"):
+        pass
+    final(trees)
+    assert content(trees.destination) == content(trees.source)
+    assert os.stat(tmp_path / "outside" / "file").st_mtime_ns == 7
+
+
+def test_a_tree_that_vanishes_is_an_error(trees):
+    shutil.rmtree(trees.source)
+    with pytest.raises(Exception, match=r"sync|rsync"):
+        warm(trees)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted", "settled"),
+    [([5], 10, True), ([50], 10, False), ([50, 20], 10, False), ([50, 45], 10, True), ([50, 20, 19], 10, True)],
+)
+def test_when_another_round_is_of_no_use(seconds, wanted, settled):
+    assert is_settled(seconds, wanted) is settled
