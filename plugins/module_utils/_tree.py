@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from pathlib import Path
 from typing import Callable, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed, watch
@@ -23,10 +24,11 @@ _EXACT = [
     "--sparse",
     "--numeric-ids",
     "--modify-window=-1",
-    "--delete",
     "--stats",
     "--no-human-readable",
 ]
+# Of what is listed: folders without what is in them, and what the source does not have is removed from the copy.
+_LISTED = ["--from0", "--dirs", "--no-recursive", "--ignore-times", "--delete-missing-args", "--force"]
 _ITEM = "@ "
 _VANISHED, _PARTIAL = 24, 23
 _LIVE_ROUNDS = 3
@@ -74,15 +76,18 @@ def copy(
     *,
     live: bool = False,
     dry_run: bool = False,
+    listed: Path | None = None,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> TreeStats:
     """Make ``destination`` equal to ``source``, which is only read; both are folders, theirs is the owner and mode too.
 
     ``live``: the tree changes meanwhile, so files that vanish or shrink while they are read are no error. ``dry_run``
-    only counts. ``progress`` gets bytes as they are copied. Raises TreeError, CommandError.
+    only counts. ``listed`` is a file with the paths that are all there is to do (_verify): they are copied or removed
+    whatever size and time say. ``progress`` gets bytes as they are copied. Raises TreeError, CommandError.
     """
     began = time.monotonic()
     options = ["--dry-run"] if dry_run else ["--info=progress2"]
+    options += [*_LISTED, "--files-from=" + str(listed)] if listed else ["--delete"]
     total = TreeStats(0, 0, 0.0, 0)
     for _attempt in range(_LIVE_ROUNDS):
         seen = _Output(progress)
