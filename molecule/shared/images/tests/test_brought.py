@@ -61,4 +61,4 @@ def test_no_temporary_file_is_left(host):
 
 
 def test_the_work_left_no_failed_service(host):
-    assert host.check_output("systemctl --failed --plain --no-legend") == ""
+    assert checks.failed_units(host) == ""
