@@ -31,8 +31,9 @@ options:
   policy:
     description:
       - What the user decides.
-      - C(grouping) (V(auto), V(pod), V(network)), C(hardening) (V(docker), V(podman)) and C(logs) (V(journald), V(k8s-file))
-        are for all, or for one below C(projects) or C(containers).
+      - C(grouping) (V(auto), V(pod), V(network)), C(hardening) (V(docker), V(podman)), C(logs) (V(journald), V(k8s-file))
+        and C(verify) (V(contents), V(quick), how copies of volumes are compared; V(quick) looks at metadata only) are for
+        all, or for one below C(projects) or C(containers).
       - C(accept) lists findings that may stand, by C(code), C(code:subject), or the path of a field.
       - C(exclude) lists workloads that stay in Docker. C(secrets) lists regular expressions for names of secret variables.
     type: dict

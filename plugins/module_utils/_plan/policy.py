@@ -15,7 +15,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     strings,
 )
 
-_CHOICES = {"grouping": ("auto", "pod", "network"), "hardening": ("docker", "podman"), "logs": ("journald", "k8s-file")}
+_CHOICES = {
+    "grouping": ("auto", "pod", "network"),
+    "hardening": ("docker", "podman"),
+    "logs": ("journald", "k8s-file"),
+    "verify": ("contents", "quick"),
+}
 """What can be chosen, the default first."""
 _OWN = dict.fromkeys(_CHOICES, str)
 _KEYS = {**_OWN, "accept": list, "exclude": list, "secrets": list, "projects": dict, "containers": dict}

@@ -8,8 +8,12 @@ import hashlib
 import re
 from typing import Mapping, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import network_options, volume_options
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    network_options,
+    policy,
+    volume_options,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of, project_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context, Services
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     Json,
@@ -84,18 +88,20 @@ def _address(config: Json) -> str:
     return "{}/{}".format(text(config.get("Gateway")), text(config.get("Subnet")).rpartition("/")[2])
 
 
-def volumes(containers: Sequence[Json], context: Context, services: Services) -> list[Resource]:
+def volumes(containers: Sequence[Json], context: Context, services: Services, rules: Json) -> list[Resource]:
     """The volumes of a workload, each once. An anonymous one gets a name: Podman would delete it at every stop."""
     found = {}
     for container in containers:
         for mount in mounts_of(container, "volume"):
             docker_name = text(mount.get("Name"))
             if docker_name and docker_name not in found:
-                found[docker_name] = _volume(docker_name, container, mount, context, services)
+                found[docker_name] = _volume(docker_name, container, mount, context, services, rules)
     return [found[name] for name in sorted(found)]
 
 
-def _volume(docker_name: str, container: Json, mount: Json, context: Context, services: Services) -> Resource:
+def _volume(
+    docker_name: str, container: Json, mount: Json, context: Context, services: Services, rules: Json
+) -> Resource:
     destination = text(mount.get("Destination"))
     if _ANONYMOUS.match(docker_name):
         base = services.choose(_given_name(name_of(container), destination, context), "-volume")
@@ -110,6 +116,7 @@ def _volume(docker_name: str, container: Json, mount: Json, context: Context, se
         "name": _object_name(name, base, context),
         "path": destination,
         "strategy": "copy",
+        "verify": policy.choice(rules, "verify", project_of(container), name_of(container)),
         "labels": dict(value.split("=", 1) for _option, value in own),
         "driver_opts": {"o" if option == "options" else option: value for option, value in driver},
     }

@@ -71,7 +71,7 @@ def make(name: str, group: Sequence[Json], known: Context, services: Services, p
     layers = order.layers(graph)
     position = {container: number for number, container in enumerate(itertools.chain(*layers))}
     members = sorted(group, key=lambda item: position[name_of(item)])
-    networks, volumes = _networks(name, members, known, services), resources.volumes(members, known, services)
+    networks, volumes = _networks(name, members, known, services), resources.volumes(members, known, services, policy)
     layout = _layout(name, grouping, members, networks, volumes, graph, known, services, policy)
     drafts = [resource.unit for resource in networks + volumes]
     drafts += [units.container_unit(member, layout, known) for member in members]

@@ -674,6 +674,20 @@ def test_the_inventory_says_which_id_podman_will_give_to_an_image_of_the_contain
     assert ("untagged-image", "Image") in codes(hostile)
 
 
+def test_the_policy_says_how_copies_of_volumes_are_compared():
+    rules = {"verify": "quick", "containers": {"web": {"verify": "contents"}}}
+    made = [
+        volume
+        for workload in plan(
+            [container(Mounts=[volume_mount("a")]), container("other", Mounts=[volume_mount("b")])], rules
+        )["workloads"]
+        for volume in workload["volumes"]
+    ]
+    assert {volume["name"]: volume["verify"] for volume in made} == {"a": "contents", "b": "quick"}
+    with pytest.raises(PlanError, match=r"policy\.verify is 'never', not one of contents, quick"):
+        plan([container()], {"verify": "never"})
+
+
 def test_a_podman_without_quadlet_is_a_blocker():
     assert ("podman-too-old", "podman_version") in codes(plan([container()], version="4.3.1"))
 
