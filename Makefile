@@ -43,7 +43,7 @@ build: setup ## The collection's archive, into .cache/build
 	@python tests/tools/run.py build
 
 bench: setup ## Benchmarks, side by side in one run; ratios go to .cache/bench.json
-	@PYTHONPATH=.cache/collections python tests/benchmark/bench.py
+	@PYTHONPATH=.cache/collections:molecule/lab python tests/benchmark/bench.py
 
 docs: setup ## docs/field-coverage.md from the tables
 	@python tests/tools/field_coverage.py
