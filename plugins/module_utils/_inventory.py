@@ -39,7 +39,8 @@ _ROUNDS = 5
 # Docker walks the writable layer to answer; on a slow disk with millions of files that takes minutes.
 _WALK_SECONDS = 900
 _WRITABLE_BYTES = 1024 * 1024
-_LARGEST = 10
+# Enough to tell data from what programs leave in caches; the plan does, because the user decides what is noise.
+_LARGEST = 1000
 _DELETED = 2
 
 
@@ -167,8 +168,25 @@ def _has_workdir(container: Json) -> bool:
 
 
 def _upper_dir(container: Json) -> str:
-    """Where overlay2 keeps the writable layer; "" with other drivers and with the containerd image store."""
-    return str(((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
+    """Where overlayfs keeps the writable layer; "" with other drivers, and with the containerd image store while the
+    container does not run: then only its mount says so."""
+    told = ((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir")
+    pid = container["State"].get("Pid")
+    return str(told or "") or (mounted_upper_dir(Path("/proc", str(pid), "mountinfo")) if pid else "")
+
+
+def mounted_upper_dir(mounts: Path) -> str:
+    """The upper folder of the overlay that is a process' root; "" when it is none."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        fields, _dash, rest = line.partition(" - ")
+        if fields.split()[4] == "/" and rest.startswith("overlay "):
+            options = dict(option.partition("=")[::2] for option in rest.split()[2].split(","))
+            return options.get("upperdir", "")
+    return ""
 
 
 def largest(changed: list[Json], folder: str) -> list[Json]:

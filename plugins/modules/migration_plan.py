@@ -36,6 +36,7 @@ options:
         all, or for one below C(projects) or C(containers).
       - C(accept) lists findings that may stand, by C(code), C(code:subject), or the path of a field.
       - C(exclude) lists workloads that stay in Docker. C(secrets) lists regular expressions for names of secret variables.
+      - C(noise) lists paths in containers, with all that is below them, that hold nothing worth keeping.
     type: dict
   plan_path:
     description:

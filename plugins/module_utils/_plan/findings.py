@@ -15,6 +15,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
     secrets,
     security,
     workloads,
+    writable_layer,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
     COMPOSE,
@@ -33,7 +34,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     Json,
     dig,
     is_safe_name,
-    items,
     mapping,
     strings,
     text,
@@ -41,9 +41,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
 
 _NONE = "None needed."
-
-WRITABLE_LAYER_LIMIT = 1 << 20
-"""Bytes in the writable layer above which they are taken for data."""
 
 
 def container_findings(container: Json, known: Context, rules: Json) -> list[Finding]:
@@ -64,7 +61,7 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *limits.findings(container),
         *logs.findings(container, driver),
         *secrets.findings(container, known.image_config(container), policy.secret_rules(rules)),
-        *_writable_layer(container, known),
+        *writable_layer.findings(container, known, rules),
         *_notes(container, known),
     ]
 
@@ -173,19 +170,6 @@ def _state(container: Json) -> list[Finding]:
         message = "It was started once, by docker compose run; it becomes a unit that nothing starts."
         found.append(Finding(INFO, "one-off", name, "Config.Labels", message, "Remove it if nobody needs it."))
     return found
-
-
-def _writable_layer(container: Json, known: Context) -> list[Finding]:
-    change = known.changes.get(text(container.get("Id")), {})
-    size = container.get("SizeRw") or change.get("size")
-    if not isinstance(size, int) or size <= WRITABLE_LAYER_LIMIT:
-        return []
-    largest = ", ".join(text(mapping(item).get("path")) for item in items(change.get("largest"))[:3])
-    message = "{} MiB were written into the container itself{}; they stay in Docker and are gone under Podman.".format(
-        size >> 20, largest and ", among them " + largest
-    )
-    remedy = f"Put them on a volume, or accept it with policy.accept: ['writable-layer:{name_of(container)}']."
-    return [Finding(WARNING, "writable-layer", name_of(container), "SizeRw", message, remedy)]
 
 
 def _has_ipv6(container: Json, known: Context) -> bool:

@@ -23,7 +23,7 @@ _CHOICES = {
 }
 """What can be chosen, the default first."""
 _OWN = dict.fromkeys(_CHOICES, str)
-_KEYS = {**_OWN, "accept": list, "exclude": list, "secrets": list, "projects": dict, "containers": dict}
+_KEYS = {**_OWN, "accept": list, "exclude": list, "secrets": list, "noise": list, "projects": dict, "containers": dict}
 _ACCEPTED_BY_PATH = ("untranslated-option", "unknown-field", "daemon-option")
 """Blockers that can be lifted: the plan is complete without what they name."""
 
@@ -42,12 +42,21 @@ def checked(policy: Any) -> Json:
         for key, choices in _CHOICES.items():
             if own.get(key, choices[0]) not in choices:
                 raise PlanError("{}.{} is {!r}, not one of {}.".format(place, key, own[key], ", ".join(choices)))
+    _check_rules(policy)
+    return dict(policy)
+
+
+def _check_rules(policy: Json) -> None:
     for rule in secret_rules(policy):
         try:
             re.compile(rule)
         except re.error as error:
             raise PlanError("policy.secrets: {0!r} is not a regular expression: {1}.".format(rule, error)) from None
-    return dict(policy)
+    for path in noise(policy):
+        if not path.startswith(("/", "*")):
+            raise PlanError(
+                "policy.noise: {!r} is not an absolute path, nor a pattern that begins with *.".format(path)
+            )
 
 
 def _check_keys(place: str, value: Any, keys: dict[str, Any]) -> None:
@@ -72,6 +81,11 @@ def choice(policy: Json, key: str, project: str = "", container: str = "") -> st
 def secret_rules(policy: Json) -> list[str]:
     """The user's rules for names of secret variables, beside the built-in ones."""
     return strings(policy.get("secrets"))
+
+
+def noise(policy: Json) -> list[str]:
+    """The user's paths that hold nothing worth keeping, beside the built-in ones."""
+    return strings(policy.get("noise"))
 
 
 def is_accepted(finding: Finding, policy: Json) -> bool:

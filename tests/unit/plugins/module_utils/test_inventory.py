@@ -108,6 +108,15 @@ def test_an_image_that_lost_its_name_is_found_by_its_id(tmp_path):
     assert document["images"] == [IMAGE]
 
 
+def test_the_mount_of_a_running_container_says_where_its_writable_layer_is(tmp_path):
+    mounts = tmp_path / "mountinfo"
+    overlay = "9 8 0:70 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/l1:/l2,upperdir=/up/fs,workdir=/w\n"
+    mounts.write_text("10 9 0:75 / /proc rw - proc proc rw\n" + overlay)
+    assert inventory.mounted_upper_dir(mounts) == "/up/fs"
+    mounts.write_text("9 8 8:1 / / rw - ext4 /dev/vda rw\n")
+    assert inventory.mounted_upper_dir(mounts) == inventory.mounted_upper_dir(tmp_path / "none") == ""
+
+
 def test_a_large_writable_layer_names_its_largest_files(tmp_path):
     upper = tmp_path / "upper"
     (upper / "var/lib").mkdir(parents=True)

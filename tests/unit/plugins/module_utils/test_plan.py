@@ -428,6 +428,36 @@ def test_an_excluded_workload_stays_on_docker_and_blocks_nothing():
     assert [workload["name"] for workload in made["workloads"]] == ["cache"]
 
 
+@pytest.mark.parametrize(
+    ("files", "rules", "said"),
+    [
+        ([("/tmp/a", 9)], {}, ""),
+        ([("/run/app/x.sock", 5), ("/var/lib/app/app.pid", 4)], {}, ""),
+        ([("/tmpfiles/a", 9)], {}, "9 MiB were written into the container itself, among them /tmpfiles/a;"),
+        (
+            [("/var/cache/a", 4), ("/srv/data", 5)],
+            {},
+            "5 MiB were written into the container itself, among them /srv/data;",
+        ),
+        ([("/srv/cache/a", 9)], {"noise": ["/srv/cache"]}, ""),
+        ([("/srv/a.log", 9)], {"noise": ["*.log"]}, ""),
+        ([], {}, "9 MiB were written"),
+    ],
+)
+def test_noise_in_the_writable_layer_is_no_data(files, rules, said):
+    web = container()
+    largest = [{"path": path, "bytes": size << 20} for path, size in files]
+    made = plan([web], rules, changes={web["Id"]: {"size": 9 << 20, "largest": largest}})
+    messages = [finding["message"] for finding in made["findings"] if finding["code"] == "writable-layer"]
+    assert len(messages) == bool(said)
+    assert said in "".join(messages)
+
+
+def test_noise_is_a_path():
+    with pytest.raises(PlanError, match=r"policy\.noise: 'srv' is not an absolute path"):
+        plan([container()], {"noise": ["srv"]})
+
+
 def test_data_in_the_writable_layer_is_a_warning_until_it_is_accepted():
     made = plan([container(SizeRw=5 << 20)])
     assert codes(made, "warning") == {("writable-layer", "SizeRw")}
