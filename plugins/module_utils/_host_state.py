@@ -84,6 +84,11 @@ def write_file(path: str | Path, text: str, mode: int = 0o600) -> None:
     sync_folder(target.parent)
 
 
+def boot_id() -> str:
+    """What tells this boot of the host from all others."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and its parents, root-only, and make their names durable; leave existing ones as they are."""
     if folder.is_dir():

@@ -15,6 +15,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_record import ImageRecord
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import PARALLEL, Way, require
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_source import Source
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import (
@@ -32,7 +33,9 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging
 _PREFIX = "docker_to_podman-images-"
 
 
-def transfer(owners: Ownership, way: Way, progress: Progress, *, check: bool = False) -> list[dict[str, Any]]:
+def transfer(
+    owners: Ownership, way: Way, record: ImageRecord, progress: Progress, *, check: bool = False
+) -> list[dict[str, Any]]:
     """Bring all images of Docker's workloads into Podman's storage.
 
     Images that only committed workloads use are skipped: Docker may be gone. Returns, for each image: source_id, names,
@@ -42,17 +45,22 @@ def transfer(owners: Ownership, way: Way, progress: Progress, *, check: bool = F
     ids = {image.source_id for image in images}
     skipped = [image for image in needed(owners.podman) if image.source_id not in ids]
     held = podman.images() if podman.installed() or not check else []
+    damaged = record.damaged(find(image, held)[0] for image in images)
+    held = [item for item in held if item.id not in damaged]
     missing = [image for image in images if not find(image, held)[0]]
     if missing:
         require(missing, way)
     if check:
         done = [result(image, _foresee(image, held)) for image in images]
     else:
+        for item in damaged:
+            podman.remove_image(item)
         brought = _bring(missing, way, progress) if missing else {}
         done = [brought.get(image.source_id) or _complete(image, held) for image in images]
-        if any(item["action"] != "present" for item in done):
-            _verify(images, podman.images())
-            run(["sync", "--file-system", podman.storage().graph_root])
+        if record.is_old or any(item["action"] != "present" for item in done):
+            held = podman.images()
+            _verify(images, held)
+            record.add(find(image, held)[0] for image in images)
     return done + [result(image, "skipped") for image in skipped]
 
 

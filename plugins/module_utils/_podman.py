@@ -60,6 +60,16 @@ def images() -> list[Image]:
     ]
 
 
+def is_whole(image: str) -> bool:
+    """Whether an image can be read to its end: storage keeps a checksum of every file of its layers."""
+    return run(["podman", "save", "--quiet", "--output=/dev/null", image], check=False).rc == 0
+
+
+def remove_image(image: str) -> None:
+    """Remove an image with all its names. One that a container uses is an error."""
+    run(["podman", "rmi", image])
+
+
 def tag(reference: str, name: str) -> None:
     """Give an image one more name, which another image may lose by it."""
     run(["podman", "tag", reference, name])

@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import boot_id
+
 _FORMAT = b"1"
 
 
@@ -23,7 +25,7 @@ class Remembered:
     def __init__(self, path: Path, source: str, destination: str) -> None:
         self._path = path
         # What was read before the host started anew may not have reached the disk: another boot, another list.
-        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
+        boot = boot_id().encode()
         trees = [os.fsencode(source), os.fsencode(destination)]
         self._heading = _escaped(b"\0".join([_FORMAT, boot, *trees])) + b"\n"
         self._at: list[bytes] = []

@@ -11,6 +11,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_copies import transfer
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_record import ImageRecord
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import Way
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import ImageError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
@@ -26,7 +27,9 @@ def images(given: Json, check: bool, progress: Progress) -> Json:
     """``image_transfer``."""
     plan, engine = _staging.load(given["plan_path"], given["state_dir"])
     way = Way(Docker(given["socket"]), engine.retired, plan["engine"]["data_root"], given["tmpdir"], given["source"])
-    brought = transfer(_staging.owners(plan, engine), way, progress, check=check)
+    brought = transfer(
+        _staging.owners(plan, engine), way, ImageRecord(engine.root / "images.json"), progress, check=check
+    )
     return {"changed": any(item["action"] not in ("present", "skipped") for item in brought), "images": brought}
 
 

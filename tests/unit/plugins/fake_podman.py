@@ -14,6 +14,7 @@ from pathlib import Path
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _command,
     _image_copies,
+    _image_record,
     _podman,
     _rounds,
 )
@@ -28,6 +29,7 @@ class FakePodman:
         self.images = {}
         self.volumes = {}
         self.running = {}
+        self.torn = set()
         self.docker_images = {}
         self.registry = {}
         self.calls = []
@@ -35,7 +37,7 @@ class FakePodman:
         (root / "volumes").mkdir(parents=True)
 
     def install(self, monkeypatch, present=True):
-        for module in (_podman, _image_copies, _rounds):
+        for module in (_podman, _image_copies, _image_record, _rounds):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(_podman, "installed", lambda: present)
         return self
@@ -56,7 +58,15 @@ class FakePodman:
 
     def writes(self):
         """The calls that changed something."""
-        reading = ("podman images", "podman image inspect", "podman info", "podman volume ls", "podman ps", "sync ")
+        reading = (
+            "podman images",
+            "podman image inspect",
+            "podman info",
+            "podman volume ls",
+            "podman ps",
+            "podman save",
+            "sync ",
+        )
         return [call for call in self.calls if not call.startswith(reading) and "--dry-run" not in call]
 
     def run(self, argv, **_options):
@@ -66,6 +76,8 @@ class FakePodman:
                 return _command.Completed(0, "", "")
             if argv[0] == "skopeo":
                 return self._skopeo(argv)
+            if argv[1] == "save":
+                return _command.Completed(125 if argv[-1] in self.torn else 0, "", "")
             return _command.Completed(0, self._podman(argv), "")
 
     def _skopeo(self, argv):
@@ -97,6 +109,8 @@ class FakePodman:
             return self._name(self._find(argv[2]), argv[3]) or ""
         if argv[1] == "untag":
             return self.images[self._find(argv[2])]["RepoTags"].remove(argv[3]) or ""
+        if argv[1] == "rmi":
+            return self.images.pop(argv[2]) and ""
         if argv[1] == "info":
             return json.dumps({"store": {"graphRoot": str(self.root), "volumePath": str(self.root / "volumes")}})
         if command == "volume ls":

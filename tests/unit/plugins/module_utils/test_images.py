@@ -12,9 +12,11 @@ import pytest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _content_store,
     _image_copies,
+    _image_record,
     _images,
     _room,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_record import ImageRecord
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import Way
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import Image, ImageError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import Image as PodmanImage
@@ -64,7 +66,8 @@ def transfer(tmp_path, docker):
         given = {"retired": False, "data_root": str(tmp_path), "tmpdir": str(tmp_path / "copies"), "source": "docker"}
         owners = Ownership([workload(*images)], [workload(*committed)])
         try:
-            return _image_copies.transfer(owners, Way(docker, **{**given, **changes}), Progress(), check=check)
+            way, record = Way(docker, **{**given, **changes}), ImageRecord(tmp_path / "images.json")
+            return _image_copies.transfer(owners, way, record, Progress(), check=check)
         finally:
             assert list((tmp_path / "copies").iterdir()) == []
 
@@ -80,6 +83,27 @@ def test_a_missing_image_is_copied_by_its_id_under_all_its_names(podman, transfe
     assert podman.images["a" * 64]["RepoTags"] == [REDIS, CACHE]
     assert docker.saved == [[A]]
     assert podman.writes()[0].startswith("skopeo copy --quiet docker-archive:")
+
+
+def test_after_a_boot_what_was_brought_before_is_read_again_and_what_is_torn_is_replaced(
+    podman, transfer, docker, monkeypatch
+):
+    images = [wanted(), wanted(B, [CACHE])]
+    transfer(images)
+
+    def reads():
+        return len([call for call in podman.calls if call.startswith("podman save")])
+
+    assert reads() == 0
+    monkeypatch.setattr(_image_record, "boot_id", lambda: "the next one")
+    assert actions(transfer(images)) == actions(transfer(images)) == [(A, "present"), (B, "present")]
+    assert reads() == 2
+    podman.torn = {"b" * 64}
+    assert actions(transfer(images)) == [(A, "present"), (B, "present")]
+    monkeypatch.setattr(_image_record, "boot_id", lambda: "the one after that")
+    assert actions(transfer(images, check=True)) == [(A, "present"), (B, "would-copy")]
+    assert actions(transfer(images)) == [(A, "present"), (B, "copied")]
+    assert docker.saved == [[A, B], [B]]
 
 
 def test_docker_saves_images_that_share_layers_at_once_and_the_others_apart(podman, transfer, docker):
