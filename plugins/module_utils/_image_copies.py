@@ -157,7 +157,8 @@ class _Copies:
         began = time.monotonic()
         done = _skopeo(image, source, self.folder)
         if done.rc != 0:
-            raise ImageError("The image {0} was not copied: {1}".format(title(image), done.stderr.strip()))
+            said = done.stderr.strip() or "skopeo ended with exit code {0}".format(done.rc)
+            raise ImageError("The image {0} was not copied: {1}".format(title(image), said))
         return self._name(image, "copied", began)
 
     def _from_registry(self, image: Image) -> dict[str, Any] | None:
