@@ -1,9 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Docker's images where containerd keeps them: files named by their digests (private to the collection).
-
-The folder is laid out as OCI image layouts have it, so skopeo reads it as it is, also while dockerd is stopped.
-"""
+"""Docker's images where containerd keeps them: files named by their digests, there while dockerd is stopped as well
+(private to the collection)."""
 
 from __future__ import annotations
 
@@ -20,18 +18,16 @@ _HOSTS_OWN = "/var/lib/containerd"
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})\Z")
 # Far above any manifest (containerd's own limit is 8 MiB): what is larger is not read.
 _MANIFEST_BYTES = 8 * 1024 * 1024
-_OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 # What Python calls the processor, and what images call it.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386"}
 
 
 class Manifest(NamedTuple):
-    """The manifest of one platform: its digest, media type, size in bytes, and the digest of the image's config."""
+    """What an image of one platform is made of: the digest of its config, and a manifest of Docker's kind."""
 
-    digest: str
-    media_type: str
-    size: int
     config_digest: str
+    document: dict[str, Any]
 
 
 def folders(data_root: str) -> list[str]:
@@ -53,11 +49,10 @@ def find(data_root: str, image: str) -> tuple[str, Manifest] | None:
 def _manifest(folder: str, digest: str, nested: bool = False) -> Manifest | None:
     document = _read(folder, digest)
     if "config" in document:
-        config = str((document["config"] or {}).get("digest"))
-        if not _is_here(folder, config):
+        config, layers = document["config"] or {}, document.get("layers") or []
+        if not all(_is_here(folder, str(item.get("digest"))) for item in [config, *layers]):
             return None
-        size = _path(folder, digest).stat().st_size
-        return Manifest(digest, str(document.get("mediaType") or _OCI_MANIFEST), size, config)
+        return Manifest(str(config["digest"]), _dockers(folder, config, layers))
     listed = [item for item in document.get("manifests") or [] if _is_image(item) and not nested]
     ours = _ARCHITECTURES.get(platform.machine(), platform.machine())
     listed.sort(key=lambda item: (item.get("platform") or {}).get("architecture") != ours)
@@ -68,24 +63,51 @@ def _manifest(folder: str, digest: str, nested: bool = False) -> Manifest | None
     return None
 
 
+def _dockers(folder: str, config: dict[str, Any], layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """The manifest as Docker's registries have it.
+
+    HEALTHCHECK is no part of OCI's, so Podman ignores it there; and Docker's old builder mixes both kinds, which skopeo
+    does not convert.
+    """
+
+    def part(item: dict[str, Any], media_type: str) -> dict[str, Any]:
+        size = blob(folder, item["digest"]).stat().st_size
+        return {"mediaType": media_type, "size": size, "digest": item["digest"]}
+
+    return {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": part(config, "application/vnd.docker.container.image.v1+json"),
+        "layers": [part(layer, _LAYER + _compression(str(layer.get("mediaType")))) for layer in layers],
+    }
+
+
+def _compression(media_type: str) -> str:
+    for name in ("gzip", "zstd"):
+        if media_type.endswith(name):
+            return "." + name
+    return ""
+
+
 def _is_image(item: dict[str, Any]) -> bool:
     """Attestations are listed beside the images, for a platform that nobody has."""
     return (item.get("platform") or {}).get("os") not in ("unknown", "windows")
 
 
 def _is_here(folder: str, digest: str) -> bool:
-    return bool(_DIGEST.match(digest)) and _path(folder, digest).is_file()
+    return bool(_DIGEST.match(digest)) and blob(folder, digest).is_file()
 
 
-def _path(folder: str, digest: str) -> Path:
+def blob(folder: str, digest: str) -> Path:
+    """The file of a digest."""
     return Path(folder, "sha256", digest.split(":")[1])
 
 
 def _read(folder: str, digest: str) -> dict[str, Any]:
-    if not _is_here(folder, digest) or _path(folder, digest).stat().st_size > _MANIFEST_BYTES:
+    if not _is_here(folder, digest) or blob(folder, digest).stat().st_size > _MANIFEST_BYTES:
         return {}
     try:
-        document = json.loads(_path(folder, digest).read_text(encoding="utf-8"))
+        document = json.loads(blob(folder, digest).read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

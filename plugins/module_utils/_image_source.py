@@ -64,10 +64,8 @@ def is_stored(data_root: str, image: str) -> bool:
 
 
 def stored(data_root: str, images: Iterable[str], folder: Path) -> dict[str, Source]:
-    """Those of these images that lie in containerd's store; ``folder`` gets a layout that names the one manifest.
-
-    HEALTHCHECK is no part of OCI's manifests, and Podman ignores it there: the copy gets a manifest of Docker's kind.
-    """
+    """Those of these images that lie in containerd's store. Each gets a folder as skopeo's transport ``dir:`` has them,
+    of links to where the data lies."""
     found = {}
     for image in images:
         place = _content_store.find(data_root, image)
@@ -75,9 +73,9 @@ def stored(data_root: str, images: Iterable[str], folder: Path) -> dict[str, Sou
             blobs, manifest = place
             layout = folder / image.split(":")[-1]
             layout.mkdir()
-            (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-            entry = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size}
-            (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
-            options = ("--format=v2s2", "--src-shared-blob-dir=" + blobs)
-            found[image] = Source(options, "oci:{0}".format(layout))
+            (layout / "version").write_text("Directory Transport Version: 1.1\n")
+            (layout / "manifest.json").write_text(json.dumps(manifest.document))
+            for digest in {manifest.config_digest, *(layer["digest"] for layer in manifest.document["layers"])}:
+                (layout / digest.split(":")[1]).symlink_to(_content_store.blob(blobs, digest))
+            found[image] = Source((), "dir:{0}".format(layout))
     return found

@@ -135,8 +135,10 @@ def _source_id(source):
         with tarfile.open(path) as archive:
             config = json.load(archive.extractfile("manifest.json"))[int(number)]["Config"]
         return "sha256:" + config.partition(".")[0]
-    if transport == "oci":
-        return json.loads(Path(place, "index.json").read_text())["manifests"][0]["digest"]
+    if transport == "dir":
+        manifest = json.loads(Path(place, "manifest.json").read_text())
+        assert all(Path(place, layer["digest"][7:]).read_bytes() for layer in [manifest["config"], *manifest["layers"]])
+        return manifest["config"]["digest"]
     return None
 
 

@@ -130,7 +130,7 @@ def test_an_image_that_a_registry_still_has_is_pulled_by_its_digest(podman, tran
 
 @pytest.fixture
 def store(tmp_path):
-    """containerd's store with one image for two platforms, of which one is here: (ID of its index, that of its config)."""
+    """containerd's store with one image for two platforms, of which one is here: (ID of its index, of its config)."""
     folder = tmp_path / "containerd" / "daemon" / "io.containerd.content.v1.content" / "blobs" / "sha256"
     folder.mkdir(parents=True)
 
@@ -141,7 +141,10 @@ def store(tmp_path):
         return "sha256:" + digest
 
     config = keep({"architecture": "amd64"})
-    manifest = keep({"mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {"digest": config}})
+    kinds = ["vnd.oci.image.layer.v1.tar+gzip", "vnd.docker.image.rootfs.diff.tar.gzip", "vnd.oci.image.layer.v1.tar"]
+    layers = [{"mediaType": "application/" + kind, "digest": keep([kind]), "size": 7} for kind in kinds]
+    oci = "application/vnd.oci.image.manifest.v1+json"
+    manifest = keep({"mediaType": oci, "config": {"digest": config}, "layers": layers})
     listed = [
         {
             "digest": keep({"config": {"digest": "sha256:" + "0" * 64}}),
@@ -150,18 +153,18 @@ def store(tmp_path):
         {"digest": manifest, "platform": {"os": "linux", "architecture": "amd64"}},
         {"digest": keep({"config": {"digest": config}}), "platform": {"os": "unknown", "architecture": "unknown"}},
     ]
-    return keep({"manifests": listed}), manifest, config
+    return keep({"manifests": listed}), config
 
 
 def test_containerd_s_store_is_read_as_it_is_while_docker_is_stopped(podman, transfer, docker, store, tmp_path):
-    index, manifest, config = store
-    podman.docker_images[manifest] = (config[7:], ["sha256:l1"])
+    index, config = store
+    podman.docker_images[config] = (config[7:], ["sha256:l1"])
     assert actions(transfer([wanted(index, config_digest=config)], retired=True)) == [(index, "copied")]
-    blobs = tmp_path / "containerd" / "daemon" / "io.containerd.content.v1.content" / "blobs"
-    assert podman.writes()[0].startswith(
-        "skopeo copy --quiet --format=v2s2 --src-shared-blob-dir={0} oci:".format(blobs)
-    )
+    assert podman.writes()[0].startswith("skopeo copy --quiet dir:")
     assert docker.saved == []
+    _folder, manifest = _content_store.find(str(tmp_path), index)
+    kinds = [layer["mediaType"].partition("diff.")[2] for layer in manifest.document["layers"]]
+    assert kinds == ["tar.gzip", "tar.gzip", "tar"]
 
 
 @pytest.mark.parametrize("image", ["sha256:" + "1" * 64, "../../etc/passwd", ""])
