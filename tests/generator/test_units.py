@@ -184,6 +184,9 @@ def cases() -> Iterator[tuple[str, Any, Any]]:
     """Name, inventory and policy."""
     for name, expected in EXPECTED.items():
         yield name, inventory([container(**expected.changes)]), None
+    web = container(Config__WorkingDir="/made by Docker, 100% $HOME")
+    changes = {web["Id"]: {"size": 0, "largest": [], "made_workdir": True}}
+    yield "a working directory that Docker made", inventory([web], changes=changes), None
     yield "a project as a pod", inventory(composed()), None
     yield "a project on a network", inventory(composed()), {"grouping": "network"}
     if (Path(__file__).parents[1] / "golden" / "goldens.py").is_file():

@@ -60,7 +60,8 @@ def working_directory(container: Json, change: Json) -> list[Setting]:
     is_mounted = any(folder == target or folder.startswith(target.rstrip("/") + "/") for target in targets)
     if change.get("made_workdir") is not True or is_mounted:
         return []
-    return [("mount", "type=volume," + _csv(f"destination={folder}"))]
+    # Quadlet 5.4 dies of a Mount= without a source, and with it every unit of the host.
+    return [("mount_flag", "type=volume," + _csv(f"destination={folder}"))]
 
 
 def mounts_of(container: Json, *kinds: str) -> list[Json]:
