@@ -1043,4 +1043,6 @@ def test_long_arguments_are_measured_one_by_one():
 def test_a_working_directory_that_docker_made_is_made_again(change, is_made):
     web = container(Config__WorkingDir="/made", **change)
     made = plan([web], changes={web["Id"]: {"size": 0, "largest": [], "made_workdir": True}})
-    assert ('PodmanArgs="--mount=type=volume,destination=/made"' in made["workloads"][0]["units"]["web.container"]) is is_made
+    assert (
+        'PodmanArgs="--mount=type=volume,destination=/made"' in made["workloads"][0]["units"]["web.container"]
+    ) is is_made
