@@ -32,8 +32,9 @@ RUN_DIR = "/run/docker_to_podman"
 _PROGRAM = "program.pyz"
 _STEP = 0.5
 _UNDER_WAY = ("active", "activating", "deactivating", "reloading")
-# Docker's containers come first where processor or disk are short.
-_PROPERTIES = ("CPUWeight=50", "IOWeight=50", "UMask=0077")
+# Docker's containers come first where processor or disk are short. The mask is what skopeo wants: with a narrower one the
+# root folder of an image is closed to all but root.
+_PROPERTIES = ("CPUWeight=50", "IOWeight=50", "UMask=0022")
 
 Json = Dict[str, Any]
 

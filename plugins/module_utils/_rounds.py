@@ -6,6 +6,7 @@ collection)."""
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from contextlib import contextmanager
@@ -46,9 +47,7 @@ def warm(trees: Trees, progress: Callable[[int], None] = lambda _count: None) ->
     run(["sync", "--file-system", trees.source])
     with _list() as listed:
         if _compare(trees, listed, since).different:
-            total = _sum(
-                total, _tree.copy(trees.source, trees.destination, live=True, listed=listed, progress=progress)
-            )
+            total = _sum(total, _copy_listed(trees, listed, live=True, progress=progress))
     run(["sync", "--file-system", trees.destination])
     return total._replace(seconds=time.monotonic() - began)
 
@@ -58,11 +57,28 @@ def final(trees: Trees) -> TreeStats:
     began, total = time.monotonic(), _NOTHING
     with _list() as listed:
         if _compare(trees, listed).different:
-            total = _tree.copy(trees.source, trees.destination, listed=listed)
+            total = _copy_listed(trees, listed)
             if _compare_listed(trees, listed).different:
                 total = _sum(total, _thorough(trees, listed))
             run(["sync", "--file-system", trees.destination])
     return total._replace(seconds=time.monotonic() - began)
+
+
+def _copy_listed(
+    trees: Trees, listed: Path, *, live: bool = False, progress: Callable[[int], None] = lambda _count: None
+) -> TreeStats:
+    """Remove from the copy what the source does not have, and copy the rest of the list."""
+    removed = 0
+    for path in _verify.paths(listed):
+        copy = os.path.join(os.fsencode(trees.destination), path)
+        if not os.path.lexists(os.path.join(os.fsencode(trees.source), path)) and os.path.lexists(copy):
+            removed += 1
+            if os.path.isdir(copy) and not os.path.islink(copy):
+                shutil.rmtree(copy)
+            else:
+                os.unlink(copy)
+    stats = _tree.copy(trees.source, trees.destination, live=live, listed=listed, progress=progress)
+    return stats._replace(changes=stats.changes + removed)
 
 
 def _thorough(trees: Trees, listed: Path) -> TreeStats:

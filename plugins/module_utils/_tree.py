@@ -27,8 +27,9 @@ _EXACT = [
     "--stats",
     "--no-human-readable",
 ]
-# Of what is listed: folders without what is in them, and what the source does not have is removed from the copy.
-_LISTED = ["--from0", "--dirs", "--no-recursive", "--ignore-times", "--delete-missing-args", "--force"]
+# Of what is listed: folders without what is in them, also in place of what was none. What the source does not have is no
+# error; --delete-missing-args would remove it, but is broken in 3.4 ("invalid file mode 00").
+_LISTED = ["--from0", "--dirs", "--no-recursive", "--ignore-times", "--ignore-missing-args", "--force"]
 _ITEM = "@ "
 _VANISHED, _PARTIAL = 24, 23
 _LIVE_ROUNDS = 3
@@ -82,7 +83,7 @@ def copy(
     """Make ``destination`` equal to ``source``, which is only read; both are folders, theirs is the owner and mode too.
 
     ``live``: the tree changes meanwhile, so files that vanish or shrink while they are read are no error. ``dry_run``
-    only counts. ``listed`` is a file with the paths that are all there is to do (_verify): they are copied or removed
+    only counts. ``listed`` is a file with the paths that are all there is to do (_verify): they are copied
     whatever size and time say. ``progress`` gets bytes as they are copied. Raises TreeError, CommandError.
     """
     began = time.monotonic()
