@@ -46,6 +46,25 @@ def test_what_it_runs_is_the_same(pair):
     assert (podman.get("HealthCheck") or podman.get("Healthcheck")) == docker["Config"].get("Healthcheck")
 
 
+def test_its_files_are_the_same(host, pair):
+    """Names, modes, owners, sizes and times; what an engine adds to a container is left out."""
+    name, _docker, podman = pair
+    listing = (
+        r"tar --list --verbose --numeric-owner --full-time | grep -vE ' (dev|etc|proc|sys|run)?/|\.dockerenv' | sort"
+    )
+    host.check_output(f"podman create --name look-{name} {podman['Id']} sh")
+    ours = host.check_output(f"podman export look-{name} | {listing}")
+    host.check_output(f"podman rm look-{name}")
+    assert ours == host.check_output(f"docker export {name} | {listing}")
+
+
+def test_any_user_gets_into_it(host, pair):
+    name, _docker, podman = pair
+    root = host.check_output(f"podman image mount {podman['Id']}")
+    assert host.check_output(f"stat --format=%a {root}") == "755", name
+    host.check_output(f"podman image unmount {podman['Id']}")
+
+
 def test_its_names_are_complete(pair):
     name, _docker, podman = pair
     assert set(podman["RepoTags"] or []) == NAMES[name]

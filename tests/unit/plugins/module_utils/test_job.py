@@ -91,6 +91,8 @@ def test_a_module_waits_for_the_result(systemd, follow, gate):
     gate.write_text("copied")
     assert follow() == {"changed": True, "images": ["copied"], "finished": True}
     assert systemd.started[0][2] == "--unit=docker_to_podman-images.service"
+    # skopeo makes the root folder of an image with it: other users than root have to get in.
+    assert "--property=UMask=0022" in systemd.started[0]
 
 
 def test_a_caller_who_does_not_wait_asks_again_and_is_shown_the_progress(systemd, follow, gate):
