@@ -12,7 +12,7 @@ from ansible.utils.display import Display
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import line
 
 # Between two lines about one host; each takes a call of the module.
-_SECONDS = 5
+_SECONDS = 10
 
 
 class FollowingAction(ActionBase):  # type: ignore[misc]
