@@ -37,7 +37,10 @@ class Remembered:
             self._old = self._path.open("rb")
             if self._old.readline() != self._heading:
                 self._end()
-        self._new = self._part().open("wb")
+        # Names of files are nobody's business.
+        self._new = os.fdopen(
+            os.open(str(self._part()), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb"
+        )
         self._new.write(self._heading)
         return self
 

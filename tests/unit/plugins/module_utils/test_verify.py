@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 
 import pytest
 
@@ -45,6 +46,7 @@ def test_the_same_is_read_once(trees):
     assert first.read == sum(len(name) * 1000 for name in NAMES) + 1000
     assert compare(trees)[:3] == (first.entries, 0, 0)
     assert sorted(os.listdir(trees)) == ["changed", "destination", "memory", "source"]
+    assert stat.S_IMODE(os.stat(trees / "memory").st_mode) == 0o600
 
 
 def test_only_what_was_written_is_read_again(trees):
