@@ -45,7 +45,7 @@ def transfer(
     ids = {image.source_id for image in images}
     skipped = [image for image in needed(owners.podman) if image.source_id not in ids]
     held = podman.images() if podman.installed() or not check else []
-    damaged = record.damaged(find(image, held)[0] for image in images)
+    damaged, was_read = record.damaged(find(image, held)[0] for image in images)
     held = [item for item in held if item.id not in damaged]
     missing = [image for image in images if not find(image, held)[0]]
     if missing:
@@ -57,7 +57,7 @@ def transfer(
             podman.remove_image(item)
         brought = _bring(missing, way, progress) if missing else {}
         done = [brought.get(image.source_id) or _complete(image, held) for image in images]
-        if record.is_old or any(item["action"] != "present" for item in done):
+        if was_read or any(item["action"] != "present" for item in done):
             held = podman.images()
             _verify(images, held)
             record.add(find(image, held)[0] for image in images)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which images were brought and have reached the disk (private to the collection).
 
-Podman's storage does not wait for the disk, so after a power cut it can list an image whose files are empty. What was
-brought before the host started anew is read once more.
+Podman's storage does not wait for the disk, so after a power cut it can list an image whose files are empty. What is not
+known to have come in this boot of the host, and to have reached the disk, is read once.
 """
 
 from __future__ import annotations
@@ -31,17 +31,15 @@ class ImageRecord:
         self._path = path
         known = read_json(path) if path.exists() else {}
         self._whole: set[str] = set(known.get("images", []))
-        self.is_old = bool(known) and known["boot"] != boot_id()
+        if known.get("boot") != boot_id():
+            self._whole.clear()
 
-    def damaged(self, images: Iterable[str]) -> list[str]:
-        """Those of these images that were brought in an earlier boot and are not whole any more."""
-        if not self.is_old:
-            return []
-        doubtful = sorted(self._whole.intersection(images))
+    def damaged(self, images: Iterable[str]) -> tuple[list[str], bool]:
+        """Those of these images that are not whole, and whether any had to be read: all that are not in the record."""
+        doubtful = sorted(set(images).difference(self._whole, [""]))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             torn = [image for image, whole in zip(doubtful, pool.map(podman.is_whole, doubtful)) if not whole]
-        self._whole = set(doubtful).difference(torn)
-        return torn
+        return torn, bool(doubtful)
 
     def add(self, images: Iterable[str]) -> None:
         """Note images that are whole now, when the disk has them."""

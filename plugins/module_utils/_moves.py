@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import signal
-from contextlib import contextmanager, nullcontext
-from typing import Any, Iterator
+from contextlib import nullcontext
+from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging as staging
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
@@ -20,7 +18,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     EngineState,
     StateError,
     container_ids,
-    make_folder,
     read_json,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked
@@ -42,7 +39,7 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Move the workloads; ``params`` and the result are those of the module ``workload``."""
     plan, engine = staging.load(params["plan_path"], params["state_dir"])
     docker = Docker(params["socket"])
-    with nullcontext() if check else locked(engine):
+    with nullcontext() if check else staging.locked(engine):
         recovered = recover(plan, engine, docker, check)
         owners = staging.owners(plan, engine, params["workloads"])
         require_movable(plan, owners.docker, engine)
@@ -178,22 +175,6 @@ def differences(plan: dict[str, Any], results: list[dict[str, Any]], installed: 
         for name, text in sorted(wanted.items())
         if installed.get(name) != text
     ]
-
-
-@contextmanager
-def locked(engine: EngineState) -> Iterator[None]:
-    """Keep other runs away from this engine."""
-    make_folder(engine.root)
-    with open(str(engine.root / "lock"), "w", encoding="ascii", opener=root_only) as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StateError("Another run is moving workloads of this engine; wait until it has ended.") from None
-        yield
-
-
-def root_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def heed_signals() -> None:

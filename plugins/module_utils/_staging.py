@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Iterator, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
     StateError,
     container_ids,
+    make_folder,
     read_json,
     safe_name,
 )
@@ -55,3 +59,21 @@ def owners(plan: dict[str, Any], engine: EngineState, wanted: Sequence[str] = ()
     if unknown:
         raise StateError("The plan has no workload {0}; name one of its own.".format(" and no ".join(sorted(unknown))))
     return result
+
+
+@contextmanager
+def locked(engine: EngineState) -> Iterator[None]:
+    """Keep other runs away from this engine."""
+    make_folder(engine.root)
+    with open(str(engine.root / "lock"), "w", encoding="ascii", opener=root_only) as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StateError(
+                "Another run copies volumes or moves workloads of this engine; wait until it has ended."
+            ) from None
+        yield
+
+
+def root_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from pathlib import Path
 from typing import Callable, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed, watch
@@ -24,17 +23,18 @@ _EXACT = [
     "--sparse",
     "--numeric-ids",
     "--modify-window=-1",
+    "--delete",
     "--stats",
     "--no-human-readable",
 ]
-# Of what is listed: folders without what is in them, also in place of what was none. What the source does not have is no
-# error; --delete-missing-args would remove it, but is broken in 3.4 ("invalid file mode 00").
-_LISTED = ["--from0", "--dirs", "--no-recursive", "--ignore-times", "--ignore-missing-args", "--force"]
 _ITEM = "@ "
 _VANISHED, _PARTIAL = 24, 23
 _LIVE_ROUNDS = 3
 # What rsync says of files that were removed, truncated or rewritten while it read them, and its summary of that.
-_MOVED_ON = re.compile(r"has vanished|No data available|failed verification|some files(/attrs)? (vanished|were not)")
+_MOVED_ON = re.compile(
+    r"has vanished|No data available|failed verification|some files(/attrs)? (vanished|were not)"
+    r"|No such file or directory \(2\)|Not a directory \(20\)"
+)
 
 
 _FILES, _BYTES = "Number of regular files transferred", "Total transferred file size"
@@ -77,18 +77,15 @@ def copy(
     *,
     live: bool = False,
     dry_run: bool = False,
-    listed: Path | None = None,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> TreeStats:
     """Make ``destination`` equal to ``source``, which is only read; both are folders, theirs is the owner and mode too.
 
     ``live``: the tree changes meanwhile, so files that vanish or shrink while they are read are no error. ``dry_run``
-    only counts. ``listed`` is a file with the paths that are all there is to do (_verify): they are copied
-    whatever size and time say. ``progress`` gets bytes as they are copied. Raises TreeError, CommandError.
+    only counts. ``progress`` gets bytes as they are copied. Raises TreeError, CommandError.
     """
     began = time.monotonic()
     options = ["--dry-run"] if dry_run else ["--info=progress2"]
-    options += [*_LISTED, "--files-from=" + str(listed)] if listed else ["--delete"]
     total = TreeStats(0, 0, 0.0, 0)
     for _attempt in range(_LIVE_ROUNDS):
         seen = _Output(progress)
@@ -130,7 +127,7 @@ class _Output:
 
 def moved_on(done: Completed) -> bool:
     """Whether rsync complains of nothing but files that changed while it read them."""
-    complaints = done.stderr.strip().splitlines()
+    complaints = [line for line in done.stderr.splitlines() if line.strip()]
     return done.rc == _VANISHED or (
         done.rc == _PARTIAL and bool(complaints) and all(_MOVED_ON.search(line) for line in complaints)
     )

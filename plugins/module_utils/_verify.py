@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, Callable, Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._remembered import Remembered
 
@@ -21,7 +21,7 @@ _SHOWN = 5
 # It belongs to the target's policy.
 _FOREIGN = ("security.selinux",)
 # What opening or looking says of a path that became something else.
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODATA)
 # Contents are never read through what became a link or a pipe meanwhile.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -39,126 +39,85 @@ def compare(
     source: str,
     destination: str,
     memory: Path | None,
-    changed: BinaryIO,
     *,
     since: int | None = None,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> Verdict:
     """Compare the metadata of two trees, and their contents when there is a file to remember them in (``memory``).
+    ``progress`` gets bytes read.
 
-    The paths that differ are written to ``changed``, each with a NUL behind it, and the folders they are in, whose times
-    change when they are copied; ``progress`` gets bytes read. ``since``
-    (ns) says that the source is written to meanwhile, and when all that was written before had reached the disk: a file
-    with a later ctime is not remembered, because a mapped page of it can change again and leave no trace.
+    ``since`` (ns) is when a copy began that the source was written to meanwhile: a file written since then is never
+    remembered, and its copy gets another mtime, so that the next copy takes it again whatever its own mtime says. It
+    can be written, copied and written again with the same mtime: within one tick of the kernel's clock, or any time
+    later through a mapped page that stayed dirty. Its ctime says that it was written at all.
     """
-    walk = _Walk(os.fsencode(source), os.fsencode(destination), since, changed, progress)
+    walk = _Walk(os.fsencode(source), os.fsencode(destination), since, progress)
     if memory is None:
         return walk.run(None)
     with Remembered(memory, source, destination) as remembered:
         return walk.run(remembered)
 
 
-def compare_listed(source: str, destination: str, listed: Path, *, contents: bool) -> Verdict:
-    """Compare the entries of a list that ``compare`` wrote."""
-    ours, theirs = os.fsencode(source), os.fsencode(destination)
-    with open(os.devnull, "wb") as nowhere:
-        walk = _Walk(ours, theirs, None, nowhere, lambda _count: None)
-        for path in paths(listed):
-            walk.look(path, _lstat(os.path.join(ours, path)), _lstat(os.path.join(theirs, path)), None, contents)
-    return walk.verdict()
-
-
-def paths(listed: Path) -> Iterator[bytes]:
-    """The paths of a list; the empty one is the top."""
-    rest = b""
-    with listed.open("rb") as stream:
-        for chunk in iter(lambda: stream.read(_CHUNK), b""):
-            *found, rest = (rest + chunk).split(b"\0")
-            yield from (b"" if path == b"." else path for path in found)
-
-
 class _Walk:
     """One walk over both trees."""
 
-    def __init__(
-        self, source: bytes, destination: bytes, since: int | None, changed: BinaryIO, progress: Callable[[int], None]
-    ) -> None:
+    def __init__(self, source: bytes, destination: bytes, since: int | None, progress: Callable[[int], None]) -> None:
         self._source, self._destination = source, destination
-        self._since, self._changed, self._progress = since, changed, progress
-        self._inodes: dict[int, int] = {}
+        self._since, self._progress = since, progress
+        self._inodes: dict[tuple[int, int], tuple[int, int]] = {}
+        self._originals: dict[tuple[int, int], tuple[int, int]] = {}
         self._entries = self._read = self._different = 0
         self._shown: list[str] = []
-        self._folder: bytes | None = None
 
     def run(self, remembered: Remembered | None) -> Verdict:
         for path, ours, theirs in pairs(self._source, self._destination):
-            self.look(path, ours, theirs, remembered, remembered is not None)
-        return self.verdict()
-
-    def verdict(self) -> Verdict:
+            self._entries += 1
+            try:
+                wrong = self._look(path, ours, theirs, remembered)
+            except OSError as error:
+                if error.errno not in _GONE:
+                    raise
+                wrong = "it changed meanwhile"
+            if wrong:
+                self._different += 1
+                if len(self._shown) < _SHOWN:
+                    self._shown.append("{0}: {1}".format(path.decode(errors="backslashreplace") or ".", wrong))
         return Verdict(self._entries, self._read, self._different, self._shown)
 
-    def look(
-        self,
-        path: bytes,
-        ours: os.stat_result | None,
-        theirs: os.stat_result | None,
-        remembered: Remembered | None,
-        contents: bool,
-    ) -> None:
-        """Compare one entry, and note when it differs."""
-        self._entries += 1
-        try:
-            wrong = self._difference(path, ours, theirs, remembered, contents)
-        except OSError as error:
-            if error.errno not in _GONE:
-                raise
-            wrong = "it changed meanwhile"
-        if wrong:
-            self._different += 1
-            self._list(path)
-            if len(self._shown) < _SHOWN:
-                self._shown.append("{0}: {1}".format(path.decode(errors="backslashreplace") or ".", wrong))
-
-    def _list(self, path: bytes) -> None:
-        folder = os.path.dirname(path)
-        if folder != self._folder:
-            self._folder = folder
-            self._changed.write((folder or b".") + b"\0")
-        self._changed.write((path or b".") + b"\0")
-
-    def _difference(
-        self,
-        path: bytes,
-        ours: os.stat_result | None,
-        theirs: os.stat_result | None,
-        remembered: Remembered | None,
-        contents: bool,
+    def _look(
+        self, path: bytes, ours: os.stat_result | None, theirs: os.stat_result | None, remembered: Remembered | None
     ) -> str:
-        """What differs, in words; "" when nothing does."""
+        """What differs about one entry; "" when nothing does."""
         a, b = os.path.join(self._source, path), os.path.join(self._destination, path)
         if ours is None or theirs is None:
-            return "" if ours is theirs else "it is missing in the copy" if theirs is None else "it is only in the copy"
+            return "it is missing in the copy" if theirs is None else "it is only in the copy"
+        if not (stat.S_ISREG(ours.st_mode) and stat.S_ISREG(theirs.st_mode)):
+            return _difference(ours, theirs, a, b) or self._link(ours, theirs)
+        if self._since is not None and ours.st_ctime_ns >= self._since:
+            _distrust(b, theirs)
+            return ""
         wrong = _difference(ours, theirs, a, b) or self._link(ours, theirs)
-        if wrong or not contents or not stat.S_ISREG(ours.st_mode):
+        if wrong or remembered is None:
             return wrong
         keys = _keys(ours, theirs)
-        if not (remembered and remembered.has(path, keys)):
+        if not remembered.has(path, keys):
             if not self._equal(a, b):
+                if self._since is not None:
+                    _distrust(b, theirs)
                 return "its contents differ"
             if _keys(os.lstat(a), os.lstat(b)) != keys:
                 return "it changed meanwhile"
-        if remembered and (self._since is None or ours.st_ctime_ns < self._since):
-            remembered.add(path, keys)
+        remembered.add(path, keys)
         return ""
 
     def _link(self, ours: os.stat_result, theirs: os.stat_result) -> str:
         """Names of one file are names of one file on the other side too."""
         if stat.S_ISDIR(ours.st_mode) or max(ours.st_nlink, theirs.st_nlink) == 1:
             return ""
-        if ours.st_nlink != theirs.st_nlink or self._inodes.setdefault(ours.st_ino, theirs.st_ino) != theirs.st_ino:
-            return "its hard links differ"
-        return ""
+        # Not how many there are: a name outside of the volume is none of ours.
+        one, other = (ours.st_dev, ours.st_ino), (theirs.st_dev, theirs.st_ino)
+        is_same = self._inodes.setdefault(one, other) == other and self._originals.setdefault(other, one) == one
+        return "" if is_same else "its hard links differ"
 
     def _equal(self, ours: bytes, theirs: bytes) -> bool:
         with open(os.open(ours, _READ), "rb", 0) as a, open(os.open(theirs, _READ), "rb", 0) as b:
@@ -173,24 +132,22 @@ class _Walk:
 
 
 def pairs(source: bytes, destination: bytes) -> Iterator[tuple[bytes, os.stat_result | None, os.stat_result | None]]:
-    """Every entry of the source and what the copy has there, and the top of what only the copy has, depth first, names
-    in the order of their bytes."""
-    waiting = [(iter([b""]), True)]
+    """Every entry of either tree and what both have there, depth first, names in the order of their bytes."""
+    waiting = [iter([b""])]
     while waiting:
-        names, is_copied = waiting[-1]
-        path = next(names, None)
+        path = next(waiting[-1], None)
         if path is None:
             waiting.pop()
             continue
-        ours = _lstat(os.path.join(source, path))
-        # Nothing is looked up below what is no folder in the copy: it could be a link to elsewhere.
-        theirs = _lstat(os.path.join(destination, path)) if is_copied else None
+        ours, theirs = _lstat(os.path.join(source, path)), _lstat(os.path.join(destination, path))
         yield path, ours, theirs
-        if ours is not None and stat.S_ISDIR(ours.st_mode):
-            folders = [os.path.join(source, path)]
-            if theirs is not None and stat.S_ISDIR(theirs.st_mode):
-                folders.append(os.path.join(destination, path))
-            waiting.append((iter([os.path.join(path, name) for name in _names(folders)]), len(folders) == 2))
+        folders = [
+            os.path.join(tree, path)
+            for tree, found in ((source, ours), (destination, theirs))
+            if found is not None and stat.S_ISDIR(found.st_mode)
+        ]
+        if len(folders) == 2:
+            waiting.append(iter([os.path.join(path, name) for name in _names(folders)]))
 
 
 def _names(folders: list[bytes]) -> list[bytes]:
@@ -201,6 +158,11 @@ def _names(folders: list[bytes]) -> list[bytes]:
         except (FileNotFoundError, NotADirectoryError):
             continue
     return sorted(found)
+
+
+def _distrust(copy: bytes, found: os.stat_result) -> None:
+    """Give a copy another time than its original has."""
+    os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns + 10**9), follow_symlinks=False)
 
 
 def _lstat(path: bytes) -> os.stat_result | None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Callable, Dict
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging, _tree, _volume_copies, _volumes
@@ -37,8 +38,10 @@ def volumes(given: Json, check: bool, progress: Progress) -> Json:
     """``volume_transfer``."""
     plan, engine = _staging.load(given["plan_path"], given["state_dir"])
     patience = Patience(given["max_downtime"], given["when_longer"], given["wait_for"])
-    owners = _staging.owners(plan, engine, given["workloads"])
-    moved = _volume_copies.transfer(plan, engine, owners, patience, progress, check=check)
+    # Or a cutover would commit a volume to Podman while it is still made equal to Docker's.
+    with nullcontext() if check else _staging.locked(engine):
+        owners = _staging.owners(plan, engine, given["workloads"])
+        moved = _volume_copies.transfer(plan, engine, owners, patience, progress, check=check)
     return {"changed": any(item["action"] not in ("unchanged", "skipped") for item in moved), "volumes": moved}
 
 

@@ -95,6 +95,8 @@ def test_after_a_boot_what_was_brought_before_is_read_again_and_what_is_torn_is_
         return len([call for call in podman.calls if call.startswith("podman save")])
 
     assert reads() == 0
+    transfer(images)
+    assert reads() == 0
     monkeypatch.setattr(_image_record, "boot_id", lambda: "the next one")
     assert actions(transfer(images)) == actions(transfer(images)) == [(A, "present"), (B, "present")]
     assert reads() == 2

@@ -188,7 +188,7 @@ def test_a_workload_that_moved_under_another_name_is_left_alone(host, engine, mo
 
 
 def test_two_runs_do_not_meet(host, engine, move):
-    with _moves.locked(engine):
+    with _moves.staging.locked(engine):
         with pytest.raises(StateError, match="Another run"):
             move()
         assert move(check=True)["changed"]

@@ -9,8 +9,20 @@ import shutil
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room, _rounds, _volume_copies, _volumes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _room,
+    _rounds,
+    _staging,
+    _volume_copies,
+    _volumes,
+    _work,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    EngineState,
+    StateError,
+    open_engine,
+    write_json,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
@@ -216,6 +228,14 @@ def test_a_downtime_that_is_too_long_is_said_with_the_figures(podman, docker, tr
         transfer([docker("v")], patience=_volume_copies.Patience(60, when_longer, wait_for))
     for words in ("about 79 s", "more than 60 s", "copied 5.0 MB", "cold took 500 s", "stage_max_downtime"):
         assert words in str(refusal.value)
+
+
+def test_staging_and_cutover_never_meet(tmp_path):
+    engine = open_engine(str(tmp_path / "state"), "e1", "/run/docker.sock")
+    write_json(engine.plan_path, {"format": 1, "engine": {"id": "e1", "data_root": "/"}, "workloads": []})
+    given = {"plan_path": str(engine.plan_path), "state_dir": "/", "max_downtime": 1, "when_longer": "go"}
+    with _staging.locked(engine), pytest.raises(StateError, match="Another run copies volumes or moves workloads"):
+        _work.volumes({**given, "wait_for": 0, "workloads": []}, False, Progress())
 
 
 def test_too_little_room_is_said_before_anything_is_made(podman, docker, transfer, monkeypatch):
