@@ -16,7 +16,7 @@ from typing import Iterable, NamedTuple, Sequence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 
-ARCHIVE = "images.tar"
+_ARCHIVE = "images.tar"
 _MANIFEST = "manifest.json"
 
 
@@ -36,7 +36,7 @@ def save(docker: Docker, images: Sequence[str], folder: Path) -> dict[str, Sourc
 
     Raises DockerError, SourceError, OSError.
     """
-    archive = folder / ARCHIVE
+    archive = folder / _ARCHIVE
     with archive.open("wb") as stream:
         for chunk in docker.download("/images/get", names=images):
             stream.write(chunk)

@@ -89,7 +89,7 @@ def copy(
     total = TreeStats(0, 0, 0.0, 0)
     for _attempt in range(_LIVE_ROUNDS):
         seen = _Output(progress)
-        done = watch([*_rsync(options, source, destination)], seen.line)
+        done = watch(_rsync(options, source, destination), seen.line)
         total = TreeStats(
             total.files + seen.numbers.get(_FILES, 0),
             total.bytes + seen.numbers.get(_BYTES, 0),

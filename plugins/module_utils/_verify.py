@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple
+from typing import Iterator, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._remembered import Remembered
 
@@ -41,17 +41,15 @@ def compare(
     memory: Path | None,
     *,
     since: int | None = None,
-    progress: Callable[[int], None] = lambda _count: None,
 ) -> Verdict:
     """Compare the metadata of two trees, and their contents when there is a file to remember them in (``memory``).
-    ``progress`` gets bytes read.
 
     ``since`` (ns) is when a copy began that the source was written to meanwhile: a file written since then is never
     remembered, and its copy gets another mtime, so that the next copy takes it again whatever its own mtime says. It
     can be written, copied and written again with the same mtime: within one tick of the kernel's clock, or any time
     later through a mapped page that stayed dirty. Its ctime says that it was written at all.
     """
-    walk = _Walk(os.fsencode(source), os.fsencode(destination), since, progress)
+    walk = _Walk(os.fsencode(source), os.fsencode(destination), since)
     if memory is None:
         return walk.run(None)
     with Remembered(memory, source, destination) as remembered:
@@ -61,9 +59,9 @@ def compare(
 class _Walk:
     """One walk over both trees."""
 
-    def __init__(self, source: bytes, destination: bytes, since: int | None, progress: Callable[[int], None]) -> None:
+    def __init__(self, source: bytes, destination: bytes, since: int | None) -> None:
         self._source, self._destination = source, destination
-        self._since, self._progress = since, progress
+        self._since = since
         self._inodes: dict[tuple[int, int], tuple[int, int]] = {}
         self._originals: dict[tuple[int, int], tuple[int, int]] = {}
         self._entries = self._read = self._different = 0
@@ -124,7 +122,6 @@ class _Walk:
             while True:
                 left, right = a.read(_CHUNK) or b"", b.read(_CHUNK) or b""
                 self._read += len(left)
-                self._progress(len(left))
                 if left != right:
                     return False
                 if not left:

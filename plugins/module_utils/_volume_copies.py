@@ -65,8 +65,7 @@ def transfer(
         if volume["name"] not in held:
             volumes.create(volume)
     progress.begin("volumes", sum(sizes.values()))
-    made = {volume["name"] for volume in todo if volume["name"] not in held}
-    done = [_result(volume, "created" if volume["name"] in made else "unchanged") for volume in todo]
+    done = [_result(volume, "unchanged" if volume["name"] in held else "created") for volume in todo]
     for workload in owners.docker:
         mine = {**workload, "volumes": [volume for volume in workload["volumes"] if volume["name"] not in kept]}
         staged = _stage(plan, engine, mine, patience, progress)
