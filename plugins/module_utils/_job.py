@@ -28,6 +28,11 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progres
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._service import PROGRESS, RESULT, TASK
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._work import ERRORS, WORK
 
+# What every module that follows a job can be given (doc_fragments/job.py).
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "job": {"type": "str", "default": ""},
+    "wait": {"type": "float", "default": 0},
+}
 RUN_DIR = "/run/docker_to_podman"
 _PROGRAM = "program.pyz"
 _STEP = 0.5

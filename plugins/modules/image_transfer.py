@@ -15,6 +15,7 @@ description:
   - Images that only committed workloads use are left alone, because Docker may be gone by then.
 author:
   - The podshift developers (@podshift)
+extends_documentation_fragment: podshift.docker_to_podman.job
 options:
   plan_path:
     description: The plan that M(podshift.docker_to_podman.migration_plan) wrote.
@@ -44,26 +45,10 @@ options:
     type: str
     choices: [docker, registry]
     default: docker
-  job:
-    description: The job that an earlier call began and did not wait for. Meant for this module's action plugin.
-    type: str
-    default: ''
-  wait:
-    description:
-      - How many seconds to wait for the end; V(0) is for as long as it takes.
-      - The work goes on afterwards. Meant for this module's action plugin, which shows the progress meanwhile.
-    type: float
-    default: 0
 requirements:
   - podman
   - skopeo
 attributes:
-  action:
-    description: Its action plugin shows the progress on the controller.
-    support: full
-  async:
-    description: The work goes on by itself when the connection is lost, and the next call follows it.
-    support: none
   check_mode:
     description: Says which images would be copied; all of them while Podman is not installed.
     support: full
@@ -115,7 +100,7 @@ images:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import JobError, call
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import ARGUMENTS, JobError, call
 
 
 def main() -> None:
@@ -126,8 +111,7 @@ def main() -> None:
             "state_dir": {"type": "path", "default": STATE_DIR},
             "tmpdir": {"type": "path", "default": "/var/tmp"},
             "source": {"type": "str", "choices": ["docker", "registry"], "default": "docker"},
-            "job": {"type": "str", "default": ""},
-            "wait": {"type": "float", "default": 0},
+            **ARGUMENTS,
         },
         supports_check_mode=True,
     )

@@ -16,6 +16,7 @@ description:
   - Of a volume whose data lies elsewhere (nfs, tmpfs, bind) only the definition moves.
 author:
   - The podshift developers (@podshift)
+extends_documentation_fragment: podshift.docker_to_podman.job
 options:
   plan_path:
     description: The plan that M(podshift.docker_to_podman.migration_plan) wrote.
@@ -49,26 +50,10 @@ options:
     description: How many seconds V(wait) is meant for.
     type: float
     default: 3600
-  job:
-    description: The job that an earlier call began and did not wait for. Meant for this module's action plugin.
-    type: str
-    default: ''
-  wait:
-    description:
-      - How many seconds to wait for the end; V(0) is for as long as it takes.
-      - The work goes on afterwards. Meant for this module's action plugin, which shows the progress meanwhile.
-    type: float
-    default: 0
 requirements:
   - podman
   - rsync >= 3.1.3
 attributes:
-  action:
-    description: Its action plugin shows the progress on the controller.
-    support: full
-  async:
-    description: The work goes on by itself when the connection is lost, and the next call follows it.
-    support: none
   check_mode:
     description: Counts what would be copied; says only that it would while Podman is not installed.
     support: full
@@ -117,7 +102,7 @@ volumes:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import JobError, call
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import ARGUMENTS, JobError, call
 
 
 def main() -> None:
@@ -129,8 +114,7 @@ def main() -> None:
             "max_downtime": {"type": "float", "default": 60},
             "when_longer": {"type": "str", "choices": ["go", "wait", "stop"], "default": "stop"},
             "wait_for": {"type": "float", "default": 3600},
-            "job": {"type": "str", "default": ""},
-            "wait": {"type": "float", "default": 0},
+            **ARGUMENTS,
         },
         supports_check_mode=True,
     )
