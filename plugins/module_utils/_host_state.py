@@ -135,18 +135,17 @@ class EngineState:
         """The events of a workload's transactions, oldest first; empty when there was none."""
         return read_journal(self.journal_path(workload))
 
+    def journals(self) -> list[str]:
+        """The names of the workloads that have a journal."""
+        return [path.name[: -len(".jsonl")] for path in sorted((self.root / "journal").glob("*.jsonl"))]
+
     def committed(self) -> dict[str, list[str]]:
         """Workloads that belong to Podman now, with the IDs of the Docker containers they were."""
         moved = {}
-        for path in sorted((self.root / "journal").glob("*.jsonl")):
-            owner = None
-            for event in read_journal(path):
-                if event["event"] == "commit":
-                    owner = [str(item) for item in event["data"]["containers"]]
-                elif event["event"] == "rollback":
-                    owner = None
-            if owner is not None:
-                moved[path.name[: -len(".jsonl")]] = owner
+        for name in self.journals():
+            commits = [event["data"] for event in self.journal(name) if event["event"] == "commit"]
+            if commits and commits[-1]["goal"] == "podman":
+                moved[name] = [str(item) for item in commits[-1]["containers"]]
         return moved
 
 

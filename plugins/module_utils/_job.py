@@ -15,10 +15,12 @@ import time
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._helper import RECOVER
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     load_json,
     make_folder,
@@ -26,7 +28,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._service import PROGRESS, RESULT, TASK
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._work import ERRORS, WORK
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._work import WORK
 
 # What every module that follows a job can be given (doc_fragments/job.py).
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -37,9 +39,31 @@ RUN_DIR = "/run/docker_to_podman"
 _PROGRAM = "program.pyz"
 _STEP = 0.5
 _UNDER_WAY = ("active", "activating", "deactivating", "reloading")
-# Docker's containers come first where processor or disk are short. The mask is what skopeo wants: with a narrower one the
-# root folder of an image is closed to all but root.
-_PROPERTIES = ("CPUWeight=50", "IOWeight=50", "UMask=0022")
+
+
+class _Kind(NamedTuple):
+    """How a kind of work runs: properties of its service, the service that takes over when it fails, and what to say
+    when it is gone without a result."""
+
+    properties: tuple[str, ...]
+    successor: str
+    remedy: str
+
+
+# The mask is what skopeo wants: with a narrower one the root folder of an image is closed to all but root. Docker's
+# containers come first where processor or disk are short; in a move they stand still.
+_STAGING = _Kind(
+    ("UMask=0022", "CPUWeight=50", "IOWeight=50"), "", "Docker is untouched: run this again, which goes on from there."
+)
+_KINDS = {
+    "images": _STAGING,
+    "volumes": _STAGING,
+    "workloads": _Kind(
+        ("UMask=0022", "OnFailure=" + RECOVER),
+        RECOVER,
+        "See also journalctl -u {0}, and run this again.".format(RECOVER),
+    ),
+}
 
 Json = Dict[str, Any]
 
@@ -68,6 +92,7 @@ class Job:
     def __init__(self, work: str, run_dir: str = RUN_DIR) -> None:
         self._work = work
         self._unit = "docker_to_podman-{0}.service".format(work)
+        self._kind = _KINDS[work]
         self._folder = Path(run_dir, work)
 
     def follow(self, given: Json) -> Json:
@@ -98,7 +123,7 @@ class Job:
         _program.write(self._folder / _PROGRAM)
         write_json(self._folder / TASK, {"job": job, "work": self._work, "arguments": given})
         run(["systemctl", "reset-failed", self._unit], check=False)
-        properties = ["--property=" + item for item in _PROPERTIES]
+        properties = ["--property=" + item for item in self._kind.properties]
         command = [sys.executable, str(self._folder / _PROGRAM), str(self._folder)]
         run(
             [
@@ -119,16 +144,18 @@ class Job:
         if answer.get("job") != job:
             shown = run(["systemctl", "show", "--property=Result,ExecMainStatus", self._unit], check=False).stdout
             raise JobError(
-                "The work on {0} ended without a result ({1}); see journalctl -u {2}. Docker is untouched: run this "
-                "again, which goes on from there.".format(self._work, ", ".join(shown.split()), self._unit)
+                "The work on {0} ended without a result ({1}); see journalctl -u {2}. {3}".format(
+                    self._work, ", ".join(shown.split()), self._unit, self._kind.remedy
+                )
             )
         if "error" in answer:
             raise JobError(str(answer["error"]))
         return {**answer["result"], "finished": True}
 
     def _is_under_way(self) -> bool:
-        shown = run(["systemctl", "show", "--property=ActiveState", "--value", self._unit], check=False).stdout
-        return shown.strip() in _UNDER_WAY
+        units = [self._unit, self._kind.successor] if self._kind.successor else [self._unit]
+        shown = run(["systemctl", "show", "--property=ActiveState", "--value", *units], check=False).stdout
+        return any(state in _UNDER_WAY for state in shown.split())
 
     def _read(self, name: str) -> Json:
         path = self._folder / name

@@ -19,7 +19,9 @@ from typing import Any, Dict, Iterable, Sequence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 
 NAMESPACE = "d2p-probe"
-_HOST_END, _FAR_END = "d2p-probe0", "d2p-probe1"
+HOST_END, _FAR_END = "d2p-probe0", "d2p-probe1"
+MARK = 0x643270
+"""The mark of the packets that the probe sends on the host itself (socket(7), SO_MARK)."""
 # RFC 5737 and RFC 3849: for documentation. Laboratories do use them, so one that this host does not is taken.
 _SUBNETS = ("198.51.100.252/30", "203.0.113.252/30", "192.0.2.252/30", "2001:db8:6432::/126", "2001:db8:6433::/126")
 _CLONE_NEWNET = 0x40000000
@@ -60,8 +62,12 @@ def free_subnet(version: int, used: Iterable[str]) -> str:
 
 def connects(address: str, port: int, timeout: float) -> bool:
     """True when something accepts a TCP connection, tried from the network namespace of this thread."""
+    family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
     try:
-        with socket.create_connection((address, port), timeout=timeout):
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+            probe.settimeout(timeout)
+            probe.connect((address, port))
             return True
     except OSError:
         return False
@@ -105,8 +111,8 @@ class Outside:
 def _build() -> Gateways:
     far = ["ip", "-n", NAMESPACE]
     run(["ip", "netns", "add", NAMESPACE])
-    run(["ip", "link", "add", _HOST_END, "type", "veth", "peer", "name", _FAR_END, "netns", NAMESPACE])
-    run(["ip", "link", "set", _HOST_END, "up"])
+    run(["ip", "link", "add", HOST_END, "type", "veth", "peer", "name", _FAR_END, "netns", NAMESPACE])
+    run(["ip", "link", "set", HOST_END, "up"])
     run([*far, "link", "set", _FAR_END, "up"])
     gateways = {}
     for version, flags in ((4, []), (6, ["nodad"])):
@@ -114,7 +120,7 @@ def _build() -> Gateways:
         near, distant = str(subnet[1]), str(subnet[2])
         # Without IPv6 in the kernel there is nothing to probe with it, and an IPv6 address is usable at once with nodad.
         needed = version == 4
-        run(["ip", "address", "add", "{0}/{1}".format(near, subnet.prefixlen), "dev", _HOST_END, *flags], check=needed)
+        run(["ip", "address", "add", "{0}/{1}".format(near, subnet.prefixlen), "dev", HOST_END, *flags], check=needed)
         run(
             [*far, "address", "add", "{0}/{1}".format(distant, subnet.prefixlen), "dev", _FAR_END, *flags], check=needed
         )
@@ -130,7 +136,7 @@ def _routes(version: int) -> list[str]:
 
 def _clean() -> None:
     # The link first: a namespace gives its links back only some time after it was deleted.
-    run(["ip", "link", "delete", _HOST_END], check=False)
+    run(["ip", "link", "delete", HOST_END], check=False)
     run(["ip", "netns", "delete", NAMESPACE], check=False)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UNIT_DIR
 
@@ -72,6 +73,14 @@ def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:
         result.found.append(name)
         if not check:
             run(["ip", "link", "delete", name, "type", "bridge"])
+    return result
+
+
+def remove_services(check: bool) -> Found:
+    """The services of this collection that help while workloads move, and their program."""
+    result = Found(helper.found(), [])
+    if not check:
+        helper.remove()
     return result
 
 

@@ -3,7 +3,7 @@
 """The program that systemd runs on the target: one piece of long work, its progress and its result (private to the
 collection).
 
-usage: program FOLDER, where FOLDER holds task.json
+usage: program FOLDER, where FOLDER holds task.json; or program recover|coexist
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _work
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper, _work
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import load_json, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 
@@ -22,13 +23,15 @@ TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
 
 
 def main() -> None:
-    """Do the task and leave ``{job, result}`` or ``{job, error}``."""
+    """Do the task and leave ``{job, result}`` or ``{job, error}``, or be one of the helping services."""
+    if sys.argv[1] in _helper.TASKS:
+        sys.exit(_helper.main(sys.argv[1]))
     folder = Path(sys.argv[1])
     task = load_json(folder / TASK)
     progress = Progress(lambda picture: _show(folder / PROGRESS, picture))
     try:
         answer: dict[str, Any] = {"result": _work.WORK[task["work"]](task["arguments"], False, progress)}
-    except _work.ERRORS as error:
+    except ERRORS as error:
         answer = {"error": str(error)}
     write_json(folder / RESULT, {"job": task["job"], **answer})
 

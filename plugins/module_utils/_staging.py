@@ -62,12 +62,12 @@ def owners(plan: dict[str, Any], engine: EngineState, wanted: Sequence[str] = ()
 
 
 @contextmanager
-def locked(engine: EngineState) -> Iterator[None]:
-    """Keep other runs away from this engine."""
+def locked(engine: EngineState, wait: bool = False) -> Iterator[None]:
+    """Keep other runs away from this engine; ``wait`` until the one before has ended."""
     make_folder(engine.root)
     with open(str(engine.root / "lock"), "w", encoding="ascii", opener=root_only) as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StateError(
                 "Another run copies volumes or moves workloads of this engine; wait until it has ended."

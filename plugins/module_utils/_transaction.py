@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A transaction: a table of steps, one journal, one commit (private to the collection).
 
-Each step is journaled before and after. What fails before the commit is undone in reverse, past undos that fail
-themselves; after the commit there is only forward. A journal that ends without a commit or a rollback is that of an
-interrupted run: whoever finds it undoes it.
+A journal is a list of attempts, each with a goal: the engine that shall own the workload. Each step is journaled before
+and after. What fails before the commit is undone in reverse, past undos that fail themselves; after the commit there is
+only forward. An attempt that ends without a commit or a rollback is that of an interrupted run: whoever finds it undoes
+it.
 """
 
 from __future__ import annotations
@@ -17,31 +18,30 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 
 Data = Dict[str, Any]
 Notes = Dict[str, Data]
-"""What the steps of this attempt returned, by the name of the step, as the journal holds it."""
+"""What the steps of an attempt returned, by the name of the step, as the journal holds it."""
 
-NEW = "new"
-INTERRUPTED = "interrupted"
-COMMITTED = "committed"
+DOCKER, PODMAN = "docker", "podman"
 
 
 class Step(NamedTuple):
     """One step.
 
     ``done`` only reads. ``do`` can be repeated; what it returns is journaled. ``undo`` can be repeated, also after a
-    ``do`` that was cut off half-way, and needs nothing but the notes.
+    ``do`` that was cut off half-way. All need nothing but the notes.
     """
 
     name: str
-    done: Callable[[], bool]
+    done: Callable[[Notes], bool]
     do: Callable[[Notes], Data | None]
     undo: Callable[[Notes], None]
 
 
 class Ran(NamedTuple):
-    """A step that ran, and for how long."""
+    """A step that ran, for how long, and what it returned."""
 
     name: str
     seconds: float
+    data: Data
 
 
 class RolledBack(Exception):
@@ -56,23 +56,45 @@ class Unfinished(Exception):
     """A step after the commit failed: nothing is undone, the next run goes on from there."""
 
 
-def attempt(events: Sequence[Data]) -> list[Data]:
-    """The events since the last rollback."""
-    begin = max((number + 1 for number, event in enumerate(events) if event["event"] == "rollback"), default=0)
-    return list(events[begin:])
+def attempts(events: Sequence[Data]) -> list[list[Data]]:
+    """The events of each attempt, oldest first."""
+    found: list[list[Data]] = []
+    for event in events:
+        if event["event"] == "begin" or not found:
+            found.append([])
+        found[-1].append(event)
+    return found
 
 
-def state(events: Sequence[Data]) -> str:
-    """Where a journal stands: ``new``, ``interrupted`` or ``committed``."""
-    current = attempt(events)
-    if any(event["event"] == "commit" for event in current):
-        return COMMITTED
-    return INTERRUPTED if current else NEW
+def settled(events: Sequence[Data]) -> list[Data]:
+    """The events of the attempt that last reached its commit; none when none did."""
+    reached = [attempt for attempt in attempts(events) if _has(attempt, "commit")]
+    return reached[-1] if reached else []
+
+
+def interrupted(events: Sequence[Data]) -> str:
+    """The goal of an attempt that has come to no end; "" when there is none."""
+    last = attempts(events)[-1:]
+    return "" if not last or _has(last[0], "commit") or _has(last[0], "rollback") else goal(last[0])
+
+
+def owner(events: Sequence[Data]) -> str:
+    """The engine that a workload belongs to."""
+    return goal(settled(events)) if settled(events) else DOCKER
+
+
+def goal(attempt: Sequence[Data]) -> str:
+    return str(attempt[0]["data"]["goal"])
 
 
 def has_finished(events: Sequence[Data], step: str) -> bool:
-    """True when the step has been done since the last rollback."""
-    return any(event["event"] == "done" and event["step"] == step for event in attempt(events))
+    """True when a step that follows the last commit has been done."""
+    return any(event["event"] == "done" and event["step"] == step for event in settled(events))
+
+
+def notes(attempt: Sequence[Data]) -> Notes:
+    """What the steps of an attempt returned."""
+    return {event["step"]: event["data"] for event in attempt if event["event"] == "done"}
 
 
 def explain(error: Exception) -> str:
@@ -81,83 +103,97 @@ def explain(error: Exception) -> str:
     return str(error) if foreseen else "{0}: {1}".format(type(error).__name__, error)
 
 
-class Transaction:
-    """The steps of one workload before the commit and after it, and their journal."""
+def _has(attempt: Sequence[Data], kind: str) -> bool:
+    return any(event["event"] == kind for event in attempt)
 
-    def __init__(self, journal: Path, plan_hash: str, before: Sequence[Step], after: Sequence[Step] = ()) -> None:
+
+class Transaction:
+    """The steps of one workload towards a goal, before the commit and after it, and their journal."""
+
+    def __init__(
+        self, journal: Path, plan_hash: str, aim: str, before: Sequence[Step], after: Sequence[Step] = ()
+    ) -> None:
         self._journal = journal
         self._plan_hash = plan_hash
+        self._aim = aim
         self._before = before
         self._after = after
         self.ran: list[Ran] = []
 
-    @property
-    def state(self) -> str:
-        return state(read_journal(self._journal))
+    def pending(self, record: Data) -> list[str]:
+        """The steps that ``run`` would do, in order. Reads only; ``record`` is what the first step would return."""
+        events = read_journal(self._journal)
+        if owner(events) == self._aim:
+            steps, found = list(self._after), notes(settled(events))
+        else:
+            steps, found = [*self._before, *self._after], {self._before[0].name: record}
+        return [step.name for step in steps if not step.done(found)]
 
-    def pending(self) -> list[str]:
-        """The steps that ``run`` would do, in order. Reads only."""
-        steps = [] if self.state == COMMITTED else list(self._before)
-        return [step.name for step in [*steps, *self._after] if not step.done()]
-
-    def run(self, commit: Callable[[], Data]) -> None:
+    def run(self, commit: Callable[[Notes], Data]) -> None:
         """Everything that is left to do. ``commit`` returns the data of the commit's record.
 
         Raises RolledBack when a step before the commit fails, Unfinished when one after it does.
         """
-        notes = self._notes()
-        if self.state != COMMITTED:
-            try:
-                for step in self._before:
-                    self._do(step, notes)
-                self._write("commit", "commit", commit())
-            # Whatever happened, an application stands still until it is undone.
-            except Exception as error:
-                raise RolledBack(explain(error), self._undo_all(explain(error), notes)) from error
+        events = read_journal(self._journal)
+        if interrupted(events):
+            raise ValueError("an interrupted transaction is undone first")
+        found = notes(settled(events)) if owner(events) == self._aim else self._reach(commit)
         try:
             for step in self._after:
-                self._do(step, notes)
+                self._do(step, found)
         except Exception as error:
             raise Unfinished(explain(error)) from error
 
     def undo(self, reason: str) -> list[str]:
-        """Undo what this attempt has begun, last step first; the sentences of the undos that failed.
+        """Undo what the last attempt has begun, last step first; the sentences of the undos that failed.
 
         Only when all of them succeeded the journal says so; otherwise the next run tries the others again.
         """
-        if self.state == COMMITTED:
+        events = attempts(read_journal(self._journal))[-1]
+        if _has(events, "commit"):
             raise ValueError("a committed transaction is not undone")
-        return self._undo_all(reason, self._notes())
-
-    def _undo_all(self, reason: str, notes: Notes) -> list[str]:
-        events = attempt(read_journal(self._journal))
+        found = notes(events)
         begun = {event["step"] for event in events if event["event"] == "do"}
         undone = {event["step"] for event in events if event["event"] == "undone"}
         failures: list[str] = []
         for step in reversed(self._before):
             if step.name in begun - undone:
-                self._undo(step, notes, failures)
+                self._undo(step, found, failures)
         if not failures:
             self._try("rollback", failures, lambda: self._write("rollback", "rollback", {"reason": reason}))
         return failures
 
-    def _do(self, step: Step, notes: Notes) -> None:
-        if step.done():
+    def _reach(self, commit: Callable[[Notes], Data]) -> Notes:
+        found: Notes = {}
+        self._write("begin", "begin", {"goal": self._aim})
+        try:
+            for step in self._before:
+                self._do(step, found)
+            self._write("commit", "commit", {"goal": self._aim, **commit(found)})
+        # Whatever happened, an application stands still until it is undone.
+        except Exception as error:
+            if owner(read_journal(self._journal)) == self._aim:
+                raise Unfinished(explain(error)) from error
+            raise RolledBack(explain(error), self.undo(explain(error))) from error
+        return found
+
+    def _do(self, step: Step, found: Notes) -> None:
+        if step.done(found):
             return
         begin = time.monotonic()
         self._write(step.name, "do")
         try:
-            notes[step.name] = step.do(notes) or {}
+            found[step.name] = step.do(found) or {}
         except Exception as error:
             self._write(step.name, "failed", {"reason": explain(error)})
             raise
-        self._write(step.name, "done", notes[step.name])
-        self.ran.append(Ran(step.name, round(time.monotonic() - begin, 2)))
+        self._write(step.name, "done", found[step.name])
+        self.ran.append(Ran(step.name, round(time.monotonic() - begin, 2), found[step.name]))
 
-    def _undo(self, step: Step, notes: Notes, failures: list[str]) -> None:
+    def _undo(self, step: Step, found: Notes, failures: list[str]) -> None:
         # A full disk refuses the journal, but must not keep an application from coming back.
         self._try(step.name, failures, lambda: self._write(step.name, "undo"))
-        if self._try(step.name, failures, lambda: step.undo(notes)):
+        if self._try(step.name, failures, lambda: step.undo(found)):
             self._try(step.name, failures, lambda: self._write(step.name, "undone"))
 
     def _try(self, name: str, failures: list[str], action: Callable[[], None]) -> bool:
@@ -167,10 +203,6 @@ class Transaction:
             failures.append("{0}: {1}".format(name, explain(error)))
             return False
         return True
-
-    def _notes(self) -> Notes:
-        events = attempt(read_journal(self._journal))
-        return {event["step"]: event.get("data", {}) for event in events if event["event"] == "done"}
 
     def _write(self, step: str, event: str, data: Data | None = None) -> None:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -7,21 +7,16 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any, Callable, Dict
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging, _tree, _volume_copies, _volumes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _moves, _staging, _volume_copies
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import heed_signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_copies import transfer
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_record import ImageRecord
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import Way
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import ImageError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_copies import Patience
 
 Json = Dict[str, Any]
-
-# What a user can do something about; anything else is a defect, and its traceback is in the service's log.
-ERRORS = (StateError, CommandError, ImageError, _tree.TreeError, _volumes.VolumeError)
 
 
 def images(given: Json, check: bool, progress: Progress) -> Json:
@@ -45,4 +40,11 @@ def volumes(given: Json, check: bool, progress: Progress) -> Json:
     return {"changed": any(item["action"] not in ("unchanged", "skipped") for item in moved), "volumes": moved}
 
 
-WORK: dict[str, Callable[[Json, bool, Progress], Json]] = {"images": images, "volumes": volumes}
+def workloads(given: Json, check: bool, _progress: Progress) -> Json:
+    """``workload``."""
+    if not check:
+        heed_signals()
+    return _moves.move(given, check)
+
+
+WORK: dict[str, Callable[[Json, bool, Progress], Json]] = {"images": images, "volumes": volumes, "workloads": workloads}

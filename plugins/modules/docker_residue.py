@@ -38,11 +38,12 @@ options:
       - V(firewall) are Docker's chains, their jumps, the rules of its bridges and the policy V(DROP) it gave to C(FORWARD).
         Rules that a user put into C(DOCKER-USER) are moved to C(FORWARD). No other chain is touched.
       - V(bridges) are those of the inventory's networks and C(docker0), when nothing is attached to them.
+      - V(services) are those of this collection that help the host while workloads move.
       - V(data_root) are all images, volumes and containers of Docker, in the folder that the inventory names.
         There is no way back from this.
     type: list
     elements: str
-    choices: [firewall, bridges, data_root]
+    choices: [firewall, bridges, services, data_root]
     default: [firewall, bridges]
 seealso:
   - module: podshift.docker_to_podman.docker_inventory
@@ -92,6 +93,7 @@ def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
     removers: dict[str, Callable[[], residue.Found]] = {
         "firewall": lambda: residue.remove_firewall(inventory, check),
         "bridges": lambda: residue.remove_bridges(inventory, check),
+        "services": lambda: residue.remove_services(check),
         "data_root": lambda: residue.remove_data_root(inventory, check),
     }
     results = {part: remove() for part, remove in removers.items() if part in params["parts"]}
@@ -112,7 +114,7 @@ def main() -> None:
             "parts": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["firewall", "bridges", "data_root"],
+                "choices": ["firewall", "bridges", "services", "data_root"],
                 "default": ["firewall", "bridges"],
             },
         },

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: workload
-short_description: Move workloads from Docker to Podman
+short_description: Move workloads between Docker and Podman
 version_added: 0.1.0
 author:
   - The podshift developers (@podshift)
@@ -17,6 +17,12 @@ description:
     The other workloads go on, and the module fails at the end with a list.
   - A transaction that was interrupted before its commit is undone first, one that was interrupted after it goes on.
   - A workload that has moved is left alone.
+  - The work is done by a service of its own on the host. When it is killed, or the host starts anew, another service
+    brings what was interrupted to one side, by itself.
+  - With O(engine=docker) the way back, also weeks later. What Podman wrote is carried back into Docker's volumes first,
+    and what Docker's held until then is kept below the state folder.
+extends_documentation_fragment:
+  - podshift.docker_to_podman.job
 notes:
   - Needs root (C(become)).
   - Images, volumes and secrets must be in Podman before.
@@ -37,8 +43,16 @@ options:
   engine:
     description: The engine that the workloads shall belong to.
     type: str
-    choices: [podman]
+    choices: [podman, docker]
     default: podman
+  data:
+    description:
+      - The data that a workload has when it is back in Docker.
+      - With V(current) what Podman has. Docker's own as it was when the workload left is kept aside.
+      - With V(original) Docker's own as it was when the workload left. What Podman has is kept aside.
+    type: str
+    choices: [current, original]
+    default: current
   plan_path:
     description: The plan that M(podshift.docker_to_podman.migration_plan) wrote.
     type: path
@@ -48,7 +62,7 @@ options:
     type: path
     default: /run/docker.sock
   workloads:
-    description: The names of the workloads to move. All when empty.
+    description: The names of the workloads to move. All when empty; with O(engine=docker) all that have moved.
     type: list
     elements: str
     default: []
@@ -89,9 +103,9 @@ workloads:
       sample: blog
     state:
       description:
-        - V(committed) belongs to Podman, V(docker) to Docker (check mode).
-        - V(rolled_back) failed and runs in Docker again, V(refused) was not touched.
-        - V(unfinished) runs in Podman and the next run completes its units.
+        - V(committed) belongs to O(engine). V(docker) and V(podman) belong to that engine and would move (check mode).
+        - V(rolled_back) failed and runs where it ran before, V(refused) was not touched.
+        - V(unfinished) has moved, and the next run completes it.
         - V(stuck) failed, and so did the way back. The message says what runs where.
       type: str
       sample: committed
@@ -99,7 +113,9 @@ workloads:
       description: Whether anything was done, or would be in check mode.
       type: bool
     downtime:
-      description: From the first request to stop until ready, in seconds. Zero when nothing was stopped.
+      description:
+        - From the first request to stop until it was ready and its published ports were open, in seconds. Zero when
+          nothing was stopped.
       type: float
       sample: 4.2
     steps:
@@ -129,36 +145,30 @@ recovered:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._moves import (
-    FORESEEN,
-    Interrupted,
-    heed_signals,
-    move,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import ARGUMENTS, JobError, call
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "engine": {"type": "str", "choices": ["podman"], "default": "podman"},
+            "engine": {"type": "str", "choices": ["podman", "docker"], "default": "podman"},
+            "data": {"type": "str", "choices": ["current", "original"], "default": "current"},
             "plan_path": {"type": "path", "required": True},
             "socket": {"type": "path", "default": "/run/docker.sock"},
             "workloads": {"type": "list", "elements": "str", "default": []},
             "ready_timeout": {"type": "int", "default": 120},
             "state_dir": {"type": "path", "default": STATE_DIR},
+            **ARGUMENTS,
         },
         supports_check_mode=True,
     )
-    heed_signals()
     try:
-        result = move(module.params, module.check_mode)
-    except (*FORESEEN, Interrupted) as error:
+        result = call("workloads", module.params, module.check_mode)
+    except JobError as error:
         module.fail_json(msg=str(error), workloads=[], recovered=[])
-    except OSError as error:
-        module.fail_json(msg="{0} cannot be used: {1}.".format(error.filename or "The state", error.strerror))
     if not module._diff:
-        del result["diff"]
-    failed = [item for item in result["workloads"] if item["reason"]]
+        result.pop("diff", None)
+    failed = [item for item in result.get("workloads", []) if item["reason"]]
     if failed:
         reasons = "\n".join("{0}: {1}".format(item["name"], item["reason"]) for item in failed)
         module.fail_json(

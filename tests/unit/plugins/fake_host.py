@@ -13,17 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _cutover,
+    _addresses,
     _firewall,
+    _gate,
+    _look,
+    _podman_side,
     _ready,
     _rounds,
     _units,
+    _volumes,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerNotFound
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
 
 PASSWORD = "correct horse battery"
+GREETING = "welcome to the blog"
 BRIDGE = "br-0123456789ab"
 PORT = {"container": "web", "host_ip": "", "host_port": 8080, "proto": "tcp", "container_port": 80}
 
@@ -51,7 +56,7 @@ def plan() -> dict[str, Any]:
         "layers": [["db"], ["web", "job"]],
         "services": ["db.service", "web.service"],
         "units": {
-            "db.container": unit("Container", 'Network=blog.network\nEnvironment="PASSWORD={0}"'.format(PASSWORD)),
+            "db.container": unit("Container", 'Network=blog.network\nEnvironment="GREETING={0}"'.format(GREETING)),
             "web.container": unit("Container", "Network=blog.network"),
             "job.container": "[Container]\nNetwork=blog.network\n",
             "blog.network": "[Network]\nNetworkName=blog\n",
@@ -83,7 +88,7 @@ class Host:
                 "Name": "/" + item["name"],
                 "State": {"Running": item["running"], "Health": {"Status": "healthy"} if item["health"] else None},
                 "HostConfig": {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}},
-                "Config": {"Env": ["PASSWORD=" + PASSWORD, "A=1"]},
+                "Config": {"Env": ["PASSWORD=" + PASSWORD, "GREETING=" + GREETING, "A=1"]},
             }
             for item in plan()["workloads"][0]["containers"]
         }
@@ -94,6 +99,7 @@ class Host:
         self.missing = ""
         self.services: list[str] = []
         self.rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
+        self.gate = ""
         self.lacks: list[_ready.Lack] = []
         self.differences: list[str] = []
         self.broken: set[str] = set()
@@ -114,13 +120,14 @@ class Host:
             self.links,
             self.services,
             self.rules,
+            self.gate,
             sorted(_files(folder)),
         )
         return copy.deepcopy(held)
 
     def install(self, monkeypatch: Any, unit_dir: Path) -> None:
         """Take the place of the edges to the real host."""
-        for module in (_cutover, _units):
+        for module in (_addresses, _gate, _look, _podman_side, _units):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(
             _firewall, "read", lambda family: _firewall.parse(self.rules if family == "iptables" else "")
@@ -129,8 +136,9 @@ class Host:
         monkeypatch.setattr(_units.read, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(_units.install, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(_units.remove, "__defaults__", (str(unit_dir),))
-        monkeypatch.setattr(_cutover, "trees", lambda *_plan: [_rounds.Trees("data", "/from", "/to", None)])
-        monkeypatch.setattr(_cutover.rounds, "final", self.sync)
+        monkeypatch.setattr(_volumes, "trees", lambda *_plan: [_rounds.Trees("data", "/from", "/to", None)])
+        monkeypatch.setattr(_rounds, "warm", self.warm)
+        monkeypatch.setattr(_rounds, "final", self.sync)
         monkeypatch.setattr(_ready, "lacks", lambda *_expected: self.lacks)
         self.unit_dir = unit_dir
 
@@ -165,9 +173,18 @@ class Host:
     def answering(self, ports: Any) -> Any:
         return list(ports)
 
+    def warm(self, trees: _rounds.Trees) -> TreeStats:
+        self.event("warm")
+        assert self.docker_runs() or self.services, "nobody is served meanwhile"
+        return TreeStats(1, 10, 0.1, 1)
+
+    def docker_runs(self) -> bool:
+        return any(item["State"]["Running"] for item in self.docker.values())
+
     def sync(self, trees: _rounds.Trees) -> TreeStats:
         self.event("sync")
-        assert not any(item["State"]["Running"] for item in self.docker.values()), "copied while it was written"
+        is_kept = "/kept/" in trees.destination
+        assert is_kept or not (self.docker_runs() or self.services), "copied while it was written"
         if self.differences:
             raise TreeError("Volume {0} differs from Docker's: {1}".format(trees.name, self.differences))
         return TreeStats(1, 10, 0.1, 1)
@@ -185,6 +202,7 @@ class Host:
 
     def run(self, argv: Any, check: bool = True, input: str = "") -> Completed:
         assert PASSWORD not in " ".join(argv), "every process list shows it"
+        self.input = input
         is_secret = argv[:2] == ["podman", "secret"]
         answer = self._secret(argv[2], argv[3:], input) if is_secret else getattr(self, "_" + argv[0])(*argv[1:])
         if check and answer.rc:
@@ -206,6 +224,13 @@ class Host:
             self.addresses[bridge].remove(words[2])
         elif words[2] not in self.addresses[bridge]:
             self.addresses[bridge].append(words[2])
+        return Completed(0, "", "")
+
+    def _nft(self, verb: str, *words: str) -> Completed:
+        if verb == "list":
+            return Completed(0 if self.gate else 1, "", "")
+        self.event("gate " + ("closed" if verb == "-f" else "open"))
+        self.gate = self.input if verb == "-f" else ""
         return Completed(0, "", "")
 
     def _podman(self, kind: str, verb: str, name: str) -> Completed:
@@ -237,13 +262,13 @@ class Host:
         if verb == "show":
             return Completed(0, "\n\n".join(self._show(name) for name in names), "")
         if verb == "start":
-            self.links.append("pm-1")
+            self.links = ["pm-1"]
         self.event(verb)
         if verb == "start":
-            assert not any(item["State"]["Running"] for item in self.docker.values()), "both engines at once"
+            assert not self.docker_runs(), "both engines at once"
             assert not self.addresses[BRIDGE], "the subnet is taken"
-            self.networks.append("blog")
-            self.services += names
+            self.networks = sorted({"blog", *self.networks})
+            self.services = sorted({*names, *self.services})
         elif verb == "stop":
             self.services = [name for name in self.services if name not in names]
         return Completed(0, "", "")

@@ -4,19 +4,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE, Cutover, CutoverError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _cutover,
+    _look,
+    _outcome,
+    _podman_side,
+    _ready,
+    _recovery,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, read_journal
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._ready import Lack
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
+    PODMAN,
     RolledBack,
     Transaction,
-    Unfinished,
 )
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
@@ -25,7 +31,7 @@ from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host 
     plan,
 )
 
-ENGINE = EngineState(Path("/nowhere/engine"))
+TREES = [Trees("data", "/from", "/to", None)]
 
 
 @pytest.fixture
@@ -37,17 +43,21 @@ def host(monkeypatch, tmp_path):
 
 @pytest.fixture
 def begin(host, tmp_path):
-    """A transaction as a new run would see it, and its cutover."""
+    """A transaction as a new run would see it."""
 
-    def make(committed=False, settled=False, look=True):
-        document = plan()
-        cutover = Cutover(document, ENGINE, document["workloads"][0], host, host, ready_timeout=0.01)
-        if look and not committed:
-            cutover.require_staged()
-        journal = tmp_path / "blog.jsonl"
-        return Transaction(journal, document["hash"], cutover.steps(), cutover.steps_after(committed, settled)), cutover
+    def make(settled=False):
+        steps = _cutover.steps(lambda: _look.look(workload(), TREES, host, host), host, host, 0.01)
+        return Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps, _cutover.steps_after(settled))
 
     return make
+
+
+def workload():
+    return plan()["workloads"][0]
+
+
+def whereabouts(host):
+    return _outcome.whereabouts(_look.planned(workload()), host)
 
 
 def installed(host):
@@ -55,15 +65,16 @@ def installed(host):
 
 
 def asleep():
-    return {name: without_install(text) for name, text in plan()["workloads"][0]["units"].items()}
+    return _podman_side.asleep(workload()["units"])
 
 
 def test_everything_happens_in_the_order_of_the_design(host, begin):
-    run, cutover = begin()
-    cutover.require_as_planned()
-    cutover.require_staged()
-    run.run(cutover.commit)
+    _look.require_as_planned(workload(), host)
+    _look.require_staged(workload())
+    run = begin()
+    run.run(_cutover.commit)
     assert host.log == [
+        "warm",
         "secret create",
         "daemon-reload",
         "policy db no",
@@ -74,28 +85,29 @@ def test_everything_happens_in_the_order_of_the_design(host, begin):
         "sync",
         "address delete",
         "firewall",
+        "gate closed",
         "start",
+        "gate open",
         "daemon-reload",
     ]
     assert host.services == ["db.service", "web.service"]
-    assert installed(host) == plan()["workloads"][0]["units"]
-    assert cutover.commit()["containers"] == ["db-id", "web-id", "job-id"]
+    assert installed(host) == workload()["units"]
+    assert _cutover.commit({"record": _look.planned(workload())})["containers"] == ["db-id", "web-id", "job-id"]
     assert [step.name for step in run.ran][-1] == ENABLE
 
 
 def test_a_secret_gets_its_value_from_docker_and_stands_in_no_journal(host, begin, tmp_path):
-    run, cutover = begin()
-    run.run(cutover.commit)
+    run = begin()
+    run.run(_cutover.commit)
     assert host.secrets == {"db-PASSWORD": ("--label=podshift.docker_to_podman.container=db-id", PASSWORD)}
     assert PASSWORD not in (tmp_path / "blog.jsonl").read_text()
 
 
 def test_a_secret_of_somebody_else_is_neither_replaced_nor_removed(host, begin):
     host.secrets["db-PASSWORD"] = ("--label=other=1", "theirs")
-    _run, cutover = begin(look=False)
-    with pytest.raises(CutoverError, match="a secret db-PASSWORD that is not Docker's"):
-        cutover.require_staged()
-    cutover._remove_secrets({"record": {"containers": [{"id": "db-id"}], "secrets": ["db-PASSWORD", "gone"]}})
+    with pytest.raises(MoveError, match="a secret db-PASSWORD that is not Docker's"):
+        _look.require_staged(workload())
+    _podman_side.remove_secrets(_look.planned(workload()))
     assert host.secrets == {"db-PASSWORD": ("--label=other=1", "theirs")}
 
 
@@ -110,20 +122,19 @@ def test_a_secret_of_somebody_else_is_neither_replaced_nor_removed(host, begin):
         ("Pod=blog.pod\n", ["pm-1"]),
     ],
 )
-def test_which_bridges_have_to_pass_dockers_firewall(host, line, bridges):
-    document = plan()
-    document["workloads"][0]["units"]["web.container"] = "[Container]\n" + line
-    cutover = Cutover(document, ENGINE, document["workloads"][0], host, host)
-    assert cutover._bridges() == bridges
+def test_which_bridges_have_to_pass_dockers_firewall(line, bridges):
+    item = workload()
+    item["units"] = {"web.container": "[Container]\n" + line}
+    assert _look.bridges(item) == bridges
 
 
 def test_the_second_time_nothing_is_left_to_do(host, begin):
-    run, cutover = begin()
-    run.run(cutover.commit)
+    run = begin()
+    run.run(_cutover.commit)
     host.log.clear()
-    run, cutover = begin(committed=True, settled=True)
-    assert run.pending() == []
-    run.run(cutover.commit)
+    run = begin(settled=True)
+    assert run.pending({}) == []
+    run.run(_cutover.commit)
     assert host.log == []
 
 
@@ -135,7 +146,8 @@ FAILURES = [
     ("sync", STARTS),
     ("address delete", ["address replace", *STARTS]),
     ("firewall", ["address replace", *STARTS]),
-    ("start", ["stop", "reset-failed", "link delete", "firewall", "address replace", *STARTS]),
+    ("gate closed", ["firewall", "address replace", *STARTS]),
+    ("start", ["stop", "reset-failed", "link delete", "gate open", "firewall", "address replace", *STARTS]),
 ]
 
 
@@ -143,37 +155,37 @@ FAILURES = [
 def test_what_fails_on_the_way_ends_on_docker_as_it_was(host, begin, failing, back):
     before = host.state(host.unit_dir)
     host.broken = {failing}
-    run, cutover = begin()
+    run = begin()
     with pytest.raises(RolledBack, match=failing + " failed.") as error:
-        run.run(cutover.commit)
+        run.run(_cutover.commit)
     assert error.value.failures == []
     assert host.state(host.unit_dir) == before
     assert host.log[host.log.index(failing) + 1 :] == back
     host.broken = set()
-    run, cutover = begin()
-    run.run(cutover.commit)
+    run = begin()
+    run.run(_cutover.commit)
     assert host.services == ["db.service", "web.service"]
 
 
 def test_what_does_not_get_ready_ends_on_docker_and_says_why_without_secrets(host, begin):
     before = host.state(host.unit_dir)
     host.lacks = [Lack("db is unhealthy, and was healthy under Docker", "db.service")]
-    run, cutover = begin()
+    run = begin()
     with pytest.raises(RolledBack) as error:
-        run.run(cutover.commit)
+        run.run(_cutover.commit)
     assert host.state(host.unit_dir) == before
     assert "was not ready within 0.01 s on Podman: db is unhealthy" in str(error.value)
     assert "The last lines of db.service:\ncannot connect with ********" in str(error.value)
     assert PASSWORD not in str(error.value)
-    assert cutover.whereabouts() == "Docker runs db, web, Podman runs none."
+    assert whereabouts(host) == "Docker runs db, web, Podman runs none."
 
 
 def test_what_docker_could_not_keep_running_need_not_run_on_podman(host, begin, monkeypatch):
     host.docker["web-id"]["State"]["Restarting"] = True
     seen = []
     monkeypatch.setattr(_ready, "lacks", lambda expected, _outside: seen.append(expected) or [])
-    run, cutover = begin()
-    run.run(cutover.commit)
+    run = begin()
+    run.run(_cutover.commit)
     [expected] = seen
     assert expected.owners == {"db": "db.service"}
     assert "web.service" not in expected.services
@@ -183,88 +195,103 @@ def test_what_docker_could_not_keep_running_need_not_run_on_podman(host, begin, 
 
 def test_a_volume_that_differs_after_the_copy_stops_it(host, begin):
     host.differences = [">f.st...... base/1/2"]
-    run, cutover = begin()
+    run = begin()
     with pytest.raises(RolledBack, match="Volume data differs"):
-        run.run(cutover.commit)
+        run.run(_cutover.commit)
     assert "start" not in host.log
 
 
 def test_docker_is_not_started_while_podman_still_runs(host, begin):
     host.broken = {"stop"}
     host.lacks = [Lack("web.service is failed", "web.service", True)]
-    run, cutover = begin()
+    run = begin()
     with pytest.raises(RolledBack) as error:
-        run.run(cutover.commit)
+        run.run(_cutover.commit)
     assert [failure.split(":")[0] for failure in error.value.failures] == ["start_podman", "stop_docker"]
     assert "Docker's containers were not started, because db.service is active" in error.value.failures[1]
-    assert cutover.whereabouts() == "Docker runs none, Podman runs db, web."
+    assert whereabouts(host) == "Docker runs none, Podman runs db, web."
     host.broken, host.lacks = set(), []
-    run, cutover = begin()
+    run = begin()
     assert run.undo("again") == []
-    assert cutover.whereabouts() == "Docker runs db, web, Podman runs none."
+    assert whereabouts(host) == "Docker runs db, web, Podman runs none."
 
 
-@pytest.mark.parametrize("step", range(10))
+class PowerCut(BaseException):
+    """Ends everything at once."""
+
+
+def cut(_notes):
+    raise PowerCut
+
+
+def engine(tmp_path):
+    """The records of which the journal of this module's transactions is a part."""
+    state = EngineState(tmp_path)
+    (tmp_path / "journal").mkdir(exist_ok=True)
+    if (tmp_path / "blog.jsonl").exists():
+        (tmp_path / "blog.jsonl").rename(state.journal_path("blog"))
+    return state
+
+
+@pytest.mark.parametrize("step", range(12))
 def test_an_interrupted_run_is_undone_without_the_plan(host, begin, tmp_path, step):
     before = host.state(host.unit_dir)
-    _run, cutover = begin()
-
-    class PowerCut(BaseException):
-        pass
-
-    def cut(_notes):
-        raise PowerCut
-
-    steps = cutover.steps()
-    steps[step] = steps[step]._replace(do=cut)
+    run = begin()
+    run._before[step] = run._before[step]._replace(do=cut)
     with pytest.raises(PowerCut):
-        Transaction(tmp_path / "blog.jsonl", "hash", steps).run(cutover.commit)
-    other = Cutover({}, ENGINE, {}, host, host)
-    assert Transaction(tmp_path / "blog.jsonl", "another plan", other.steps()).undo("power cut") == []
+        run.run(_cutover.commit)
+    assert _recovery.recover(engine(tmp_path), host) == (["blog"], {})
     assert host.state(host.unit_dir) == before
+    assert _recovery.recover(engine(tmp_path), host) == ([], {})
 
 
-def test_a_run_that_ended_right_after_the_commit_goes_on(host, begin):
+@pytest.mark.parametrize("step", range(3))
+def test_a_run_that_ended_after_the_commit_is_finished_without_the_plan(host, begin, tmp_path, step):
+    run = begin()
+    run._after[step] = run._after[step]._replace(do=cut, done=_cutover.never)
+    with pytest.raises(PowerCut):
+        run.run(_cutover.commit)
+    # What is not on the disk is gone after a boot.
+    host.services, host.gate = [], ""
+    assert _recovery.recover(engine(tmp_path), host) == (["blog"], {})
+    assert installed(host) == workload()["units"]
+    assert host.services == ["db.service", "web.service"]
+    assert _recovery.recover(engine(tmp_path), host) == ([], {})
+
+
+def test_what_cannot_be_finished_is_said_and_tried_again(host, begin, tmp_path):
+    run = begin()
+    run._after[2] = run._after[2]._replace(do=cut)
+    with pytest.raises(PowerCut):
+        run.run(_cutover.commit)
     host.broken = {"daemon-reload"}
-    run, cutover = begin()
-    steps = cutover.steps()
-    run = Transaction(
-        run._journal,
-        "hash",
-        [step for step in steps if step.name != "install_units"],
-        cutover.steps_after(False, False),
-    )
-    with pytest.raises(Unfinished, match="daemon-reload failed"):
-        run.run(cutover.commit)
-    host.broken, host.services = set(), []
-    host.log.clear()
-    run, cutover = begin(committed=True)
-    run.run(cutover.commit)
-    assert host.log == ["start", "daemon-reload"]
-    assert installed(host) == plan()["workloads"][0]["units"]
+    found, broken = _recovery.recover(engine(tmp_path), host)
+    assert found == ["blog"]
+    assert "blog moved to Podman, but was not completed: daemon-reload failed" in broken["blog"]["reason"]
+    host.broken = set()
+    assert _recovery.recover(engine(tmp_path), host) == (["blog"], {})
 
 
 def test_in_a_settled_workload_missing_units_come_back_and_changed_ones_are_the_administrators(host, begin):
-    run, cutover = begin()
-    run.run(cutover.commit)
+    run = begin()
+    run.run(_cutover.commit)
     (host.unit_dir / "web.container").write_text("[Container]\nImage=mine\n")
     (host.unit_dir / "db.container").unlink()
     (host.unit_dir / "blog.network").write_text(asleep()["blog.network"])
     host.log.clear()
     host.services = []
-    run, cutover = begin(committed=True, settled=True)
-    assert run.pending() == [ENABLE]
-    run.run(cutover.commit)
+    run = begin(settled=True)
+    assert run.pending({}) == [ENABLE]
+    run.run(_cutover.commit)
     assert host.log == ["daemon-reload"]
-    assert installed(host) == {**plan()["workloads"][0]["units"], "web.container": "[Container]\nImage=mine\n"}
+    assert installed(host) == {**workload()["units"], "web.container": "[Container]\nImage=mine\n"}
 
 
 def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
     host.unit_dir.mkdir()
     (host.unit_dir / "web.container").write_text("[Container]\nImage=theirs\n")
-    _run, cutover = begin(look=False)
-    with pytest.raises(CutoverError, match=r"web\.container exists and is not of this plan"):
-        cutover.require_staged()
+    with pytest.raises(MoveError, match=r"web\.container exists and is not of this plan"):
+        _look.require_staged(workload())
     assert installed(host) == {"web.container": "[Container]\nImage=theirs\n"}
     assert host.log == []
 
@@ -272,9 +299,8 @@ def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
 @pytest.mark.parametrize("kind", ["image", "volume"])
 def test_what_was_not_staged_stops_before_anything_is_touched(host, begin, kind):
     host.missing = kind
-    _run, cutover = begin(look=False)
-    with pytest.raises(CutoverError, match="Podman has no {0} .*; run the role stage first".format(kind)):
-        cutover.require_staged()
+    with pytest.raises(MoveError, match="Podman has no {0} .*; run the role stage first".format(kind)):
+        _look.require_staged(workload())
     assert host.log == []
 
 
@@ -288,17 +314,16 @@ def test_what_was_not_staged_stops_before_anything_is_touched(host, begin, kind)
         (lambda host: host.docker.update(new=host.docker["web-id"]), "new joined network blog"),
     ],
 )
-def test_an_outdated_plan_stops_before_anything_is_touched(host, begin, change, message):
+def test_an_outdated_plan_stops_before_anything_is_touched(host, change, message):
     change(host)
-    _run, cutover = begin()
-    with pytest.raises(CutoverError, match=message):
-        cutover.require_as_planned()
+    with pytest.raises(MoveError, match=message):
+        _look.require_as_planned(workload(), host)
     assert host.log == []
 
 
 def test_the_journal_holds_what_the_undo_needs_and_no_secret(host, begin, tmp_path):
-    run, cutover = begin()
-    run.run(cutover.commit)
+    run = begin()
+    run.run(_cutover.commit)
     assert PASSWORD not in (tmp_path / "blog.jsonl").read_text()
     record = next(event["data"] for event in read_journal(tmp_path / "blog.jsonl") if event["event"] == "done")
     assert record["containers"][0]["policy"] == {"Name": "always", "MaximumRetryCount": 0}

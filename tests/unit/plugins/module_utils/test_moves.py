@@ -8,14 +8,14 @@ import signal
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _moves, _ready
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _errors, _moves, _ready
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
     StateError,
     append_journal,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import PASSWORD, Host, plan
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import GREETING, PASSWORD, Host, plan
 
 
 @pytest.fixture
@@ -42,18 +42,22 @@ def host(monkeypatch, tmp_path):
     host.install(monkeypatch, tmp_path / "units")
     monkeypatch.setattr(_moves, "Docker", lambda _socket: host)
     monkeypatch.setattr(_moves, "Outside", Outside)
+    monkeypatch.setattr(_moves.helper, "install", lambda _state_dir: host.event("helper"))
+    monkeypatch.setattr(_moves.helper, "coexist", lambda _engine: host.event("coexist"))
     return host
 
 
 @pytest.fixture
 def move(engine):
-    def run(check=False, workloads=()):
+    def run(check=False, workloads=(), to="podman", data="current"):
         params = {
             "plan_path": str(engine.plan_path),
             "state_dir": str(engine.root.parent),
             "socket": "/run/docker.sock",
             "workloads": list(workloads),
             "ready_timeout": 0.01,
+            "engine": to,
+            "data": data,
         }
         return _moves.move(params, check)
 
@@ -65,7 +69,7 @@ def test_it_moves_once(host, engine, move):
     [blog] = result["workloads"]
     assert (result["changed"], blog["state"], blog["reason"]) == (True, "committed", "")
     assert blog["downtime"] >= 0
-    assert blog["steps"][:2] == ["record", "create_secrets"]
+    assert blog["steps"][:2] == ["record", "warm_volumes"]
     assert engine.committed() == {"blog": ["db-id", "web-id", "job-id"]}
     host.log.clear()
     again = move()
@@ -100,6 +104,7 @@ def test_check_mode_says_what_would_run_and_touches_nothing(host, engine, move):
     assert blog["state"] == "docker"
     assert blog["steps"] == [
         "record",
+        "warm_volumes",
         "create_secrets",
         "install_units",
         "hold_restarts",
@@ -107,8 +112,11 @@ def test_check_mode_says_what_would_run_and_touches_nothing(host, engine, move):
         "sync_volumes",
         "free_addresses",
         "open_forward",
+        "close_ports",
         "start_podman",
         "wait_ready",
+        "open_ports",
+        "start_services",
         "enable_units",
     ]
     assert (host.log, host.state(host.unit_dir)) == ([], before)
@@ -119,8 +127,8 @@ def test_the_difference_shows_units_without_values(host, move):
     for check in (True, False):
         result = move(check=check)
         assert len(result["diff"]) == 4
-        assert 'Environment="PASSWORD=********' in result["diff"][1]["after"]
-        assert PASSWORD not in str(result)
+        assert 'Environment="GREETING=********' in result["diff"][1]["after"]
+        assert GREETING not in str(result)
 
 
 def test_a_failure_is_reported_with_where_everything_runs(host, move):
@@ -151,7 +159,7 @@ def test_an_outdated_plan_refuses_the_workload(host, move):
     [blog] = move()["workloads"]
     assert (blog["state"], blog["changed"]) == ("refused", False)
     assert "run the role assess again" in blog["reason"]
-    assert host.log == ["probe"]
+    assert host.log == ["helper", "probe"]
 
 
 def test_what_was_not_staged_refuses_the_workload(host, move):
@@ -159,13 +167,13 @@ def test_what_was_not_staged_refuses_the_workload(host, move):
     [blog] = move()["workloads"]
     assert (blog["state"], blog["changed"], blog["steps"]) == ("refused", False, [])
     assert "run the role stage first" in blog["reason"]
-    assert host.log == ["probe"]
+    assert host.log == ["helper", "probe"]
     assert move(check=True)["workloads"][0]["reason"] == ""
 
 
 def test_an_interrupted_run_is_undone_first(host, engine, move):
-    event = {"plan": "x", "time": "", "step": "record", "event": "do", "data": {}}
-    append_journal(engine.journal_path("old"), event)
+    append_journal(engine.journal_path("old"), {"step": "begin", "event": "begin", "data": {"goal": "podman"}})
+    append_journal(engine.journal_path("old"), {"step": "record", "event": "do", "data": {}})
     assert move(check=True)["recovered"] == ["old"]
     assert move()["recovered"] == ["old"]
     assert move()["recovered"] == []
@@ -181,8 +189,12 @@ def test_a_blocker_stops_before_anything_is_touched(host, engine, move, subject)
 
 
 def test_a_workload_that_moved_under_another_name_is_left_alone(host, engine, move):
-    event = {"plan": "x", "time": "", "step": "commit", "event": "commit", "data": {"containers": ["web-id"]}}
-    append_journal(engine.journal_path("old"), event)
+    for event, data in (
+        ("begin", {"goal": "podman"}),
+        ("commit", {"goal": "podman", "containers": ["web-id"]}),
+        ("done", {}),
+    ):
+        append_journal(engine.journal_path("old"), {"step": "enable_units", "event": event, "data": data})
     result = move()
     assert (result["changed"], result["workloads"][0]["state"], host.log) == (False, "committed", [])
 
@@ -200,11 +212,11 @@ def test_a_run_that_is_told_to_end_brings_docker_back_first(host, engine, move, 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
 
     def told(*_expected):
-        _moves.interrupt(signal.SIGTERM, None)
+        _errors.interrupt(signal.SIGTERM, None)
 
     monkeypatch.setattr(_ready, "lacks", told)
     try:
-        with pytest.raises(_moves.Interrupted, match="SIGTERM"):
+        with pytest.raises(_errors.Interrupted, match="SIGTERM"):
             move()
     finally:
         for number, handler in handlers.items():

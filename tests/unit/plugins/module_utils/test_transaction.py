@@ -53,10 +53,10 @@ class World:
 
         def undo(notes):
             # Its own note is missing when it was cut off; those of the steps before it are there.
-            assert name == "one" or notes["one"] == {"from": "one"}
+            assert name in ("one", "back") or notes["one"] == {"from": "one"}
             self.act("undo", name)
 
-        return Step(name, lambda: name in self.here, do, undo)
+        return Step(name, lambda _notes: name in self.here, do, undo)
 
 
 @pytest.fixture
@@ -68,31 +68,42 @@ def world():
 def begin(world, tmp_path):
     def make():
         before, after = [world.step(name) for name in NAMES], [world.step("enable")]
-        return Transaction(tmp_path / "journal" / "blog.jsonl", "hash", before, after)
+        return Transaction(tmp_path / "journal" / "blog.jsonl", "hash", _transaction.PODMAN, before, after)
 
     return make
 
 
-def commit():
+@pytest.fixture
+def standing(tmp_path):
+    """Where the journal says the workload stands: its owner, and the goal of an interrupted attempt."""
+
+    def look():
+        events = read_journal(tmp_path / "journal" / "blog.jsonl")
+        return _transaction.owner(events), _transaction.interrupted(events)
+
+    return look
+
+
+def commit(_notes):
     return {"containers": ["c0ffee"]}
 
 
 def test_all_goes_well(world, begin):
     run = begin()
-    assert run.pending() == [*NAMES, "enable"]
+    assert run.pending({}) == [*NAMES, "enable"]
     run.run(commit)
     assert world.here == [*NAMES, "enable"]
     assert [step.name for step in run.ran] == world.here
-    assert begin().pending() == []
+    assert begin().pending({}) == []
 
 
 def test_the_journal_tells_the_story(world, begin, tmp_path):
     begin().run(commit)
     events = read_journal(tmp_path / "journal" / "blog.jsonl")
-    expected = [(event, name) for name in NAMES for event in ("do", "done")]
+    expected = [("begin", "begin")] + [(event, name) for name in NAMES for event in ("do", "done")]
     expected += [("commit", "commit"), ("do", "enable"), ("done", "enable")]
     assert [(event["event"], event["step"]) for event in events] == expected
-    assert events[6]["data"] == commit()
+    assert events[7]["data"] == {"goal": "podman", **commit({})}
     assert {event["plan"] for event in events} == {"hash"}
 
 
@@ -118,30 +129,30 @@ def test_what_was_so_before_is_not_undone(world, begin):
     assert world.here == ["two"]
 
 
-def test_a_failing_undo_does_not_keep_the_others_back_and_is_tried_again(world, begin):
+def test_a_failing_undo_does_not_keep_the_others_back_and_is_tried_again(world, begin, standing):
     world.broken = {"do three", "undo two"}
     with pytest.raises(RolledBack) as error:
         begin().run(commit)
     assert error.value.failures == ["two: two did not work."]
     assert world.here == ["two"]
-    assert begin().state == _transaction.INTERRUPTED
+    assert standing() == ("docker", "podman")
     world.broken, world.log = set(), []
     assert begin().undo("again") == []
     assert world.log == ["undo two"]
-    assert begin().state == _transaction.NEW
+    assert standing() == ("docker", "")
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("name", NAMES)
-def test_after_a_power_cut_before_the_commit_everything_is_undone(world, begin, name, moment):
+def test_after_a_power_cut_before_the_commit_everything_is_undone(world, begin, standing, name, moment):
     world.cut = "do {0} {1}".format(moment, name)
     with pytest.raises(PowerCut):
         begin().run(commit)
     world.cut = ""
-    assert begin().state == _transaction.INTERRUPTED
+    assert standing() == ("docker", "podman")
     assert begin().undo("the power was cut") == []
     assert world.here == []
-    assert begin().state == _transaction.NEW
+    assert standing() == ("docker", "")
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -155,16 +166,16 @@ def test_after_a_power_cut_in_the_way_back_the_way_back_goes_on(world, begin, na
     assert world.here == []
 
 
-def test_after_the_commit_there_is_only_forward(world, begin):
+def test_after_the_commit_there_is_only_forward(world, begin, standing):
     world.broken = {"do enable"}
     with pytest.raises(Unfinished, match="enable did not work."):
         begin().run(commit)
     assert world.here == NAMES
-    assert begin().state == _transaction.COMMITTED
+    assert standing() == ("podman", "")
     with pytest.raises(ValueError, match="not undone"):
         begin().undo("no")
     world.broken, world.log = set(), []
-    assert begin().pending() == ["enable"]
+    assert begin().pending({}) == ["enable"]
     begin().run(commit)
     assert world.log == ["do enable"]
 
@@ -188,3 +199,44 @@ def test_a_full_disk_does_not_keep_the_application_from_coming_back(world, begin
 def test_an_error_of_ours_is_a_sentence_and_others_carry_their_type():
     assert _transaction.explain(StateError("Do this.")) == "Do this."
     assert _transaction.explain(KeyError("x")) == "KeyError: 'x'"
+
+
+def test_there_and_back_again_in_one_journal(world, begin, standing, tmp_path):
+    begin().run(commit)
+    back = Transaction(
+        tmp_path / "journal" / "blog.jsonl", "hash", "docker", [world.step("back")], [world.step("tidy")]
+    )
+    world.broken = {"do back"}
+    with pytest.raises(RolledBack):
+        back.run(commit)
+    assert standing() == ("podman", "")
+    assert begin().pending({}) == []
+    world.broken = set()
+    back.run(commit)
+    assert standing() == ("docker", "")
+    assert back.pending({}) == []
+    world.here = []
+    begin().run(commit)
+    assert standing() == ("podman", "")
+
+
+def test_an_interrupted_attempt_is_not_run_over(world, begin):
+    world.cut = "do after two"
+    with pytest.raises(PowerCut):
+        begin().run(commit)
+    with pytest.raises(ValueError, match="undone first"):
+        begin().run(commit)
+
+
+def test_a_commit_that_is_on_the_disk_counts_whatever_was_said_of_it(world, begin, standing, monkeypatch):
+    append = _transaction.append_journal
+
+    def written_but_refused(path, event):
+        append(path, event)
+        if event["event"] == "commit":
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(_transaction, "append_journal", written_but_refused)
+    with pytest.raises(Unfinished):
+        begin().run(commit)
+    assert (world.here, standing()) == (NAMES, ("podman", ""))

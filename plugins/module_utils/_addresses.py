@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What both engines cannot hold at once: the addresses of Docker's bridges, and the way through its firewall (private to
+the collection)."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+
+
+def on(bridge: str) -> list[Data]:
+    """The addresses that others can reach on a bridge, in the form of ip-address(8); none when it is not there."""
+    if not bridge:
+        return []
+    shown = run(["ip", "-json", "address", "show", "dev", bridge, "scope", "global"], check=False)
+    if shown.rc != 0:
+        return []
+    return [
+        {"local": "{0}/{1}".format(item["local"], item["prefixlen"]), "broadcast": item.get("broadcast", "")}
+        for link in json.loads(shown.stdout or "[]")
+        for item in link.get("addr_info", [])
+        # ip prints empty objects for what it filtered out.
+        if "local" in item
+    ]
+
+
+def are_free(record: Data) -> bool:
+    return not any(on(network["bridge"]) for network in record["networks"])
+
+
+def free(record: Data) -> None:
+    """Take the addresses off Docker's bridges."""
+    for network in record["networks"]:
+        for address in on(network["bridge"]):
+            run(["ip", "address", "delete", address["local"], "dev", network["bridge"]])
+
+
+def put_back(record: Data) -> None:
+    """Give Docker's bridges their addresses again."""
+    for network in record["networks"]:
+        for address in network["addresses"]:
+            broadcast = ["broadcast", address["broadcast"]] if address["broadcast"] else []
+            run(["ip", "address", "replace", address["local"], *broadcast, "dev", network["bridge"]])
+
+
+def is_open(record: Data) -> bool:
+    return not any(_passages(record).values())
+
+
+def open_passage(record: Data) -> None:
+    """Let the traffic of this workload's bridges, and no other, through Docker's FORWARD chain."""
+    for family, script in _passages(record).items():
+        firewall.apply(family, script)
+
+
+def close_passage(record: Data) -> None:
+    for family in firewall.FAMILIES:
+        firewall.apply(family, firewall.passage_back(firewall.read(family), record["workload"]))
+
+
+def _passages(record: Data) -> dict[str, str]:
+    return {
+        family: firewall.passage(firewall.read(family), record["workload"], record["bridges"])
+        for family in firewall.FAMILIES
+    }

@@ -1,0 +1,77 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Published ports that are open to the probe alone, until the commit: what a client was told, an undo would lose (private
+to the collection).
+
+One table of nftables for each workload, in front of everything else, connection tracking included. Netavark's own
+rules stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from typing import Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import HOST_END, MARK
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+
+# Before raw (-300), so that no packet that is refused becomes a connection.
+_PRIORITY = -310
+
+
+def table(workload: str) -> str:
+    """The name of a workload's table; a name of nftables holds few characters."""
+    return "docker_to_podman_" + hashlib.sha256(workload.encode()).hexdigest()[:12]
+
+
+def script(workload: str, ports: Sequence[Data], bridges: Sequence[str]) -> str:
+    """The input of nft that closes the ports; it replaces what is there.
+
+    ``ports``: of the record, each proto, host_ip ("" for all addresses), host_port. ``bridges``: the workload's own, whose
+    containers may use its published ports.
+    """
+    name = table(workload)
+    inside = ", ".join('"{0}"'.format(link) for link in ["lo", HOST_END, *bridges])
+    closed = [_match(port) for port in ports]
+    lines = [
+        "table inet {0}".format(name),
+        "delete table inet {0}".format(name),
+        "table inet {0} {{".format(name),
+        "chain others {{ type filter hook prerouting priority {0}; policy accept;".format(_PRIORITY),
+        "iifname {{ {0} }} accept".format(inside),
+        *closed,
+        "}",
+        "chain host {{ type filter hook output priority {0}; policy accept;".format(_PRIORITY),
+        "meta mark {0} accept".format(MARK),
+        *closed,
+        "}",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def close(record: Data) -> None:
+    """Close the published ports of a workload."""
+    if record["ports"]:
+        run(["nft", "-f", "-"], input=script(record["workload"], record["ports"], record["bridges"]))
+
+
+def open_ports(record: Data) -> None:
+    """Open them; also when they are open already."""
+    if not is_open(record):
+        run(["nft", "delete", "table", "inet", table(record["workload"])])
+
+
+def is_open(record: Data) -> bool:
+    return run(["nft", "list", "table", "inet", table(record["workload"])], check=False).rc != 0
+
+
+def _match(port: Data) -> str:
+    """The rule for one port, on the addresses that it is published on. What passes by to other hosts is not meant."""
+    host_ip = port.get("host_ip") or "0.0.0.0"
+    address = ipaddress.ip_address(host_ip)
+    family = "" if address.is_unspecified else "ip{0} daddr {1} ".format("6" if address.version == 6 else "", address)
+    proto = "udp" if port["proto"] == "udp" else "tcp"
+    return "fib daddr type local {0}{1} dport {2} drop".format(family, proto, int(port["host_port"]))

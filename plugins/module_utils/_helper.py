@@ -1,0 +1,158 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the host helps itself while a migration is under way (private to the collection).
+
+Two services, there from the first move until Docker is retired: one brings an interrupted move to one side, when the
+program that made it fails and at a boot; the other keeps Docker, whenever it starts, from taking back what workloads
+that have moved need.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Callable, Iterator
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program as program
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging as staging
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import RECORD
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    STATE_DIR,
+    EngineState,
+    append_journal,
+    make_folder,
+    write_file,
+)
+
+RECOVER, COEXIST = "docker_to_podman-recover.service", "docker_to_podman-coexist.service"
+UNIT_DIR = "/etc/systemd/system"
+_PROGRAM = "program.pyz"
+# A start that takes the host down with it shall not do so at every boot.
+_TRIES = 5
+_GIVEN_UP = 2
+_UNITS = {
+    RECOVER: """\
+[Unit]
+Description=Bring workloads whose move between Docker and Podman was interrupted to one side
+After=docker.service network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart={command} recover
+Restart=on-failure
+RestartSec=5
+RestartPreventExitStatus={given_up}
+
+[Install]
+WantedBy=multi-user.target
+""",
+    COEXIST: """\
+[Unit]
+Description=Keep Docker from the addresses of workloads that moved to Podman, and let their traffic pass
+After=docker.service
+PartOf=docker.service
+
+[Service]
+Type=oneshot
+ExecStart={command} coexist
+
+[Install]
+WantedBy=docker.service
+""",
+}
+
+
+def install(state_dir: str = STATE_DIR) -> None:
+    """Put the services there, before anything is moved."""
+    target = Path(state_dir, _PROGRAM)
+    make_folder(target.parent)
+    part = target.with_suffix(".part")
+    program.write(part)
+    os.replace(str(part), str(target))
+    command = "{0} {1}".format(sys.executable, target)
+    wanted = {name: text.format(command=command, given_up=_GIVEN_UP) for name, text in _UNITS.items()}
+    if any(_text(name) != text for name, text in wanted.items()):
+        for name, text in wanted.items():
+            write_file(Path(UNIT_DIR, name), text, mode=0o644)
+        run(["systemctl", "daemon-reload"])
+    run(["systemctl", "enable", "--quiet", *_UNITS])
+
+
+def found(state_dir: str = STATE_DIR) -> list[str]:
+    """What of it is there."""
+    paths = [*(Path(UNIT_DIR, name) for name in _UNITS), Path(state_dir, _PROGRAM)]
+    return [str(path) for path in paths if path.exists()]
+
+
+def remove(state_dir: str = STATE_DIR) -> None:
+    """Take the services away again."""
+    there = found(state_dir)
+    if there:
+        run(["systemctl", "disable", "--quiet", *_UNITS], check=False)
+        for path in there:
+            os.unlink(path)
+        run(["systemctl", "daemon-reload"])
+
+
+def main(what: str, state_dir: str = STATE_DIR) -> int:
+    """The services themselves; returns the exit code."""
+    return max((TASKS[what](engine) for engine in _engines(state_dir)), default=0)
+
+
+def recover(engine: EngineState) -> int:
+    """Undo or finish what was interrupted; 0, 1 (try again) or 2 (given up)."""
+    with staging.locked(engine, wait=True):
+        worst = max((_tries(engine, name) for name in engine.journals()), default=0)
+        if worst >= _TRIES:
+            print("Given up after {0} tries; run the playbook again.".format(worst))
+            return _GIVEN_UP
+        names, broken = recovery.recover(engine, Docker(engine.socket))
+    for name in names:
+        print("{0}: {1}".format(name, broken[name]["reason"] if name in broken else "brought to one side"))
+    return 1 if broken else 0
+
+
+def coexist(engine: EngineState) -> int:
+    """Free the addresses of workloads that Podman owns, and let their traffic pass Docker's rules."""
+    if engine.retired:
+        return 0
+    failed: int = 0
+    for name in engine.committed():
+        record = transaction.notes(transaction.settled(engine.journal(name)))[RECORD]
+        try:
+            addresses.free(record)
+            addresses.open_passage(record)
+        except ERRORS as error:
+            print("{0}: {1}".format(name, error))
+            failed = 1
+    return failed
+
+
+TASKS: dict[str, Callable[[EngineState], int]] = {"recover": recover, "coexist": coexist}
+
+
+def _tries(engine: EngineState, name: str) -> int:
+    """How often this service has tried to bring the last attempt to an end, this time included."""
+    events = engine.journal(name)
+    if not transaction.interrupted(events) and recovery.is_finished(events):
+        return 0
+    append_journal(engine.journal_path(name), {"event": "recover", "step": "recover", "data": {}})
+    return len([event for event in transaction.attempts(events)[-1] if event["event"] == "recover"]) + 1
+
+
+def _engines(state_dir: str) -> Iterator[EngineState]:
+    for path in sorted(Path(state_dir).glob("*/engine.json")):
+        yield EngineState(path.parent)
+
+
+def _text(name: str) -> str:
+    path = Path(UNIT_DIR, name)
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -1,0 +1,121 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A workload before it moves: is it as planned, is everything there, and the record that every step and its undo go by
+(private to the collection).
+
+The record is the note of the first step, so that an interrupted move can be undone, or finished, without the plan.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerNotFound, part
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import NO_RESTART, running
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+
+
+def planned(workload: Data) -> Data:
+    """What the plan says of a workload, in the form of a record."""
+    ids = {container["name"]: container["id"] for container in workload["containers"]}
+    services = [container["service"] for container in running(workload["containers"])]
+    return {
+        "workload": workload["name"],
+        "containers": workload["containers"],
+        "layers": workload["layers"],
+        "units": workload["units"],
+        "services": list(dict.fromkeys([*workload["services"], *services])),
+        "secrets": [{**secret, "owner": ids[secret["container"]]} for secret in workload["secrets"]],
+        "networks": workload["networks"],
+        "ports": workload["ports"],
+        "bridges": bridges(workload),
+        "volumes": [],
+    }
+
+
+def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outside) -> Data:
+    """The record: the plan, and what is so under Docker now."""
+    record = planned(workload)
+    tcp = [port for port in workload["ports"] if port["proto"] == "tcp"]
+    return {
+        **record,
+        "containers": [{**container, **_docker_view(docker, container)} for container in record["containers"]],
+        "networks": [{**network, **_network_view(network)} for network in record["networks"]],
+        "volumes": [{**item._asdict(), "memory": str(item.memory or "")} for item in trees],
+        "answered": outside.answering(tcp),
+    }
+
+
+def bridges(workload: Data) -> list[str]:
+    """The bridges of Podman that a workload's traffic crosses; podman0 is that of its default network."""
+    own = [network["podman_bridge"] for network in workload["networks"] if network["podman_bridge"]]
+    texts = [text for name, text in workload["units"].items() if name.endswith(".container")]
+    return own + (["podman0"] if any(_is_on_default_network(text) for text in texts) else [])
+
+
+def require_as_planned(workload: Data, docker: Docker) -> None:
+    """MoveError unless Docker still runs exactly what the plan was made from. Reads only."""
+    for container in workload["containers"]:
+        try:
+            document = docker.inspect(container["id"])
+        except DockerNotFound:
+            raise _outdated("{0} is not the container it was".format(container["name"])) from None
+        is_running = bool(document["State"].get("Running") or document["State"].get("Restarting"))
+        if document["Name"].lstrip("/") != container["name"]:
+            raise _outdated("{0} has another name now".format(container["name"]))
+        if is_running != container["running"]:
+            now = "runs" if is_running else "does not run"
+            raise _outdated("{0} {1} now".format(container["name"], now))
+    _require_no_newcomers(workload, docker)
+
+
+def _require_no_newcomers(workload: Data, docker: Docker) -> None:
+    ids = {container["id"] for container in workload["containers"]}
+    for network in (item for item in workload["networks"] if item["docker_id"]):
+        attached = docker.get("/networks/" + part(network["docker_id"])).get("Containers") or {}
+        strangers = sorted(str(item.get("Name")) for key, item in attached.items() if key not in ids)
+        if strangers:
+            raise _outdated("{0} joined network {1}".format(strangers[0], network["docker_name"]))
+
+
+def _outdated(what: str) -> MoveError:
+    return MoveError("The plan is outdated: {0}; run the role assess again. Nothing was changed.".format(what))
+
+
+def require_staged(workload: Data) -> None:
+    """MoveError unless Podman has all that the units need, and the place of the units is free. Reads only."""
+    podman_side.require_own_units(workload["units"])
+    wanted = [("image", image["unit_ref"]) for image in workload["images"]]
+    wanted += [("volume", volume["name"]) for volume in workload["volumes"]]
+    for kind, name in wanted:
+        if run(["podman", kind, "exists", name], check=False).rc != 0:
+            raise MoveError("Podman has no {0} {1}; run the role stage first. Nothing was changed.".format(kind, name))
+    podman_side.require_own_secrets(planned(workload))
+
+
+def _docker_view(docker: Docker, container: Data) -> Data:
+    document = docker.inspect(container["id"])
+    health = (document["State"].get("Health") or {}).get("Status")
+    return {
+        "policy": document["HostConfig"].get("RestartPolicy") or NO_RESTART,
+        "healthy": health == "healthy",
+        "restarting": bool(document["State"].get("Restarting")),
+    }
+
+
+def _network_view(network: Data) -> Data:
+    exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
+    return {"addresses": addresses.on(network["bridge"]), "existed": exists}
+
+
+def _is_on_default_network(unit: str) -> bool:
+    """Whether Podman would put a container with this unit on its default network."""
+    lines = unit.splitlines()
+    named = [line.partition("=")[2].split(":")[0] for line in lines if line.startswith(("Network=", "Pod="))]
+    return not named or bool({"podman", "bridge"}.intersection(named))

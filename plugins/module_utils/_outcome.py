@@ -1,0 +1,107 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module ``workload`` says about a run (private to the collection)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    EngineState,
+    StateError,
+    container_ids,
+    read_json,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
+    Data,
+    RolledBack,
+    Transaction,
+)
+
+EMPTY: Data = {"reason": "", "downtime": 0.0, "seconds": {}, "changed": False, "steps": []}
+
+
+def of(run: Transaction) -> Data:
+    """What a transaction did."""
+    steps = [step.name for step in run.ran]
+    return {
+        "changed": bool(steps),
+        "steps": steps,
+        "seconds": {step.name: step.seconds for step in run.ran},
+        "downtime": max((step.data.get("downtime", 0.0) for step in run.ran), default=0.0),
+    }
+
+
+def undone(error: RolledBack, where: str) -> str:
+    """Why it failed, whether it was undone, and what runs now."""
+    way_back = "It was undone."
+    if error.failures:
+        way_back = "The way back failed too ({0}); repair that and run this again.".format("; ".join(error.failures))
+    return "{0}\n{1} {2}".format(error, way_back, where)
+
+
+def whereabouts(record: Data, docker: Docker) -> str:
+    """Which engine runs what of a workload, in a sentence."""
+    try:
+        in_docker, in_podman = DockerSide(docker).up(record["containers"]), podman_side.up(record)
+    except ERRORS as error:
+        return "What runs where cannot be said: {0}".format(error)
+    return "Docker runs {0}, Podman runs {1}.".format(", ".join(in_docker) or "none", ", ".join(in_podman) or "none")
+
+
+def require_movable(plan: dict[str, Any], workloads: list[dict[str, Any]], engine: EngineState) -> None:
+    """StateError while a blocker stands against one of the workloads, or when their engine is no more."""
+    if workloads and engine.retired:
+        names = ", ".join(workload["name"] for workload in workloads)
+        raise StateError(
+            "Docker is retired on this host, but the plan has {0} to move; run the role assess.".format(names)
+        )
+    standing = [item for item in plan["findings"] if item["severity"] == "blocker" and not item.get("accepted")]
+    blockers = {item["subject"]: item["message"] for item in standing}
+    for workload in workloads:
+        subjects = ["engine", workload["name"]]
+        for part in ("containers", "networks", "volumes"):
+            subjects += [item["name"] for item in workload[part]]
+        for subject in subjects:
+            if subject in blockers:
+                raise StateError("{0} cannot move: {1}".format(workload["name"], blockers[subject]))
+
+
+def left_on_docker(plan: dict[str, Any], engine: EngineState, results: list[dict[str, Any]]) -> list[str]:
+    """The names of all containers of the engine, planned or not, that are Docker's after this run."""
+    moved = container_ids(engine.committed())
+    # What check mode would move counts as moved.
+    moving = {result["name"] for result in results if result["state"] == "docker" and not result["reason"]}
+    planned = [(item["name"], container) for item in plan["workloads"] for container in item["containers"]]
+    moved.update(container["id"] for workload, container in planned if workload in moving)
+    names = {container["id"]: container["name"] for _workload, container in planned}
+    if engine.inventory_path.exists():
+        recorded = read_json(engine.inventory_path)["containers"]
+        names.update({container["Id"]: container["Name"].lstrip("/") for container in recorded})
+    return sorted(name for number, name in names.items() if number not in moved)
+
+
+def differences(plan: dict[str, Any], results: list[dict[str, Any]], installed: dict[str, str]) -> list[dict[str, str]]:
+    """The unit files before and after, without environment values."""
+    rules = plan["policy"].get("secrets") or []
+    touched = [result["name"] for result in results if ENABLE in result["steps"]]
+    wanted = {
+        name: text for item in plan["workloads"] if item["name"] in touched for name, text in item["units"].items()
+    }
+    return [
+        {
+            "before_header": "{0}/{1}".format(units.UNIT_DIR, name),
+            "after_header": "{0}/{1}".format(units.UNIT_DIR, name),
+            "before": masked(installed.get(name, ""), rules),
+            "after": masked(text, rules),
+        }
+        for name, text in sorted(wanted.items())
+        if installed.get(name) != text
+    ]

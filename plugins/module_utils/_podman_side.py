@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a move does in Podman: secrets, units, services, and all of it taken back (private to the collection)."""
+
+from __future__ import annotations
+
+import time
+from typing import Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+
+_OWNER_LABEL = "podshift.docker_to_podman.container"
+
+# Secrets
+
+
+def require_own_secrets(record: Data) -> None:
+    """MoveError when Podman has a secret of this name that was not made from these containers."""
+    for secret in record["secrets"]:
+        if _secret_exists(secret["name"]) and not _is_secret_of(secret["name"], [secret["owner"]]):
+            raise MoveError(
+                "Podman has a secret {0} that is not Docker's; rename it. Nothing was changed.".format(secret["name"])
+            )
+
+
+def create_secrets(record: Data, docker: Docker) -> None:
+    """The values come from Docker and go through a pipe: no record and no process list shows them."""
+    for secret in record["secrets"]:
+        entries = [entry.partition("=") for entry in docker.inspect(secret["owner"])["Config"]["Env"]]
+        values = [value for variable, _equals, value in entries if variable == secret["env"]]
+        label = "--label={0}={1}".format(_OWNER_LABEL, secret["owner"])
+        run(["podman", "secret", "create", "--replace", label, secret["name"], "-"], input=values[-1])
+
+
+def remove_secrets(record: Data) -> None:
+    """Remove those that were made from these containers."""
+    owners = [container["id"] for container in record["containers"]]
+    for secret in record["secrets"]:
+        if _secret_exists(secret["name"]) and _is_secret_of(secret["name"], owners):
+            run(["podman", "secret", "rm", secret["name"]])
+
+
+def _secret_exists(name: str) -> bool:
+    return run(["podman", "secret", "exists", name], check=False).rc == 0
+
+
+def _is_secret_of(name: str, owners: Sequence[str]) -> bool:
+    template = '{{index .Spec.Labels "' + _OWNER_LABEL + '"}}'
+    return run(["podman", "secret", "inspect", "--format", template, name]).stdout.strip() in owners
+
+
+# Units
+
+
+def asleep(texts: dict[str, str]) -> dict[str, str]:
+    """The units such that nothing of them starts at a boot."""
+    return {name: without_install(text) for name, text in texts.items()}
+
+
+def require_own_units(texts: dict[str, str]) -> None:
+    """MoveError when the place of a unit is taken by another."""
+    sleeping = asleep(texts)
+    for name, text in units.read(texts).items():
+        if text not in (sleeping[name], texts[name]):
+            path = "{0}/{1}".format(units.UNIT_DIR, name)
+            raise MoveError(
+                "{0} exists and is not of this plan; move it away and run this again. Nothing was changed.".format(path)
+            )
+
+
+def are_asleep(record: Data) -> bool:
+    return units.read(record["units"]) == asleep(record["units"])
+
+
+def install(record: Data) -> None:
+    """Install the units asleep. MoveError or UnitError when systemd does not take them."""
+    units.install(asleep(record["units"]))
+    units.require_known(sorted(record["units"]))
+
+
+def remove(record: Data) -> None:
+    units.remove(record["units"])
+
+
+def are_removed(record: Data) -> bool:
+    return not units.read(record["units"])
+
+
+def to_enable(record: Data, settled: bool) -> dict[str, str]:
+    """The units to write. In a settled workload what the administrator has changed since is theirs."""
+    installed, sleeping = units.read(record["units"]), asleep(record["units"])
+    return {
+        name: text
+        for name, text in record["units"].items()
+        if installed.get(name) != text and (not settled or name not in installed or installed[name] == sleeping[name])
+    }
+
+
+def enable(record: Data, settled: bool) -> Data:
+    """Have the units start at a boot."""
+    wanted = to_enable(record, settled)
+    units.install(wanted)
+    return {"units": sorted(wanted)}
+
+
+# Services
+
+
+def are_started(record: Data) -> bool:
+    return all(service.is_active for service in units.services(record["services"]).values())
+
+
+def start(record: Data) -> None:
+    units.start(record["services"])
+
+
+def stop(record: Data) -> Data:
+    """Stop the services, and remove the networks that came with them: Docker needs their addresses. Returns the moment
+    of the first request, in seconds of the epoch."""
+    moment = {"at": time.time()}
+    units.stop(units.services_of(record["units"]))
+    for network in record["networks"]:
+        exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
+        if exists and not network["existed"]:
+            run(["podman", "network", "rm", network["name"]])
+        # A container that could not be connected leaves Netavark's bridge behind, with the address that Docker needs.
+        bridge = network["podman_bridge"]
+        if bridge and not network["existed"] and _link_exists(bridge):
+            run(["ip", "link", "delete", bridge, "type", "bridge"])
+    return moment
+
+
+def up(record: Data) -> list[str]:
+    """The names of the containers whose services are not down."""
+    states = units.services([container["service"] for container in record["containers"]])
+    return [
+        item["name"]
+        for item in record["containers"]
+        if item["service"] in states and not states[item["service"]].is_down
+    ]
+
+
+def _link_exists(name: str) -> bool:
+    return run(["ip", "link", "show", "dev", name], check=False).rc == 0

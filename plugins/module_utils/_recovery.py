@@ -1,0 +1,77 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Transactions that were interrupted: undone before their commit, finished after it (private to the collection).
+
+The journal says all that is needed: no plan, no inventory, no controller.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _outcome as outcome
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _return as way_back
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
+    PODMAN,
+    Data,
+    Step,
+    Transaction,
+)
+
+
+def recover(engine: EngineState, docker: Docker, check: bool = False) -> tuple[list[str], dict[str, Data]]:
+    """Bring every workload of an engine to one side.
+
+    Returns the names of those that were not there, and the result (of the module ``workload``) for each that could not
+    be brought there.
+    """
+    found: list[str] = []
+    broken: dict[str, Data] = {}
+    for name in engine.journals():
+        events = engine.journal(name)
+        goal = transaction.interrupted(events)
+        if not goal and is_finished(events):
+            continue
+        found.append(name)
+        failure = "" if check else _settle(engine, docker, name, goal)
+        if failure:
+            broken[name] = {**outcome.EMPTY, "name": name, "state": "stuck", "reason": failure}
+    return found, broken
+
+
+def is_finished(events: list[Data]) -> bool:
+    """Whether the last transaction that was committed was also brought to its end."""
+    settled = transaction.settled(events)
+    if not settled:
+        return True
+    last = cutover.ENABLE if transaction.goal(settled) == PODMAN else way_back.LAST
+    return transaction.has_finished(events, last)
+
+
+def _settle(engine: EngineState, docker: Docker, name: str, goal: str) -> str:
+    """Undo what has not reached its commit (``goal``), or finish what has; a sentence when that fails."""
+    path = engine.journal_path(name)
+    if goal:
+        failures = Transaction(path, "", goal, _before(goal, docker)).undo("the run before was interrupted")
+        if failures:
+            return "{0} was interrupted on its way to {1}, and could not be brought back: {2}. Repair that and run this again.".format(
+                name, goal.capitalize(), "; ".join(failures)
+            )
+        return ""
+    goal = transaction.owner(engine.journal(name))
+    after = cutover.steps_after(settled=False) if goal == PODMAN else way_back.steps_after(docker)
+    try:
+        Transaction(path, "", goal, (), after).run(lambda _notes: {})
+    except (transaction.Unfinished, *ERRORS) as error:
+        return "{0} moved to {1}, but was not completed: {2}".format(name, goal.capitalize(), error)
+    return ""
+
+
+def _before(goal: str, docker: Docker) -> list[Step]:
+    # An undo looks at nothing and waits for nothing.
+    make = cutover.steps if goal == PODMAN else way_back.steps
+    return make(dict, docker, Outside(), 0)

@@ -1,0 +1,155 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back of a workload that Podman owns: its steps (private to the collection).
+
+The record is that of the cutover, so that the plan is not needed. Podman's volumes are only read, and Docker's own are
+kept aside first: whatever fails, both are there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate as gate
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import (
+    RECORD,
+    if_,
+    never,
+    nothing,
+    on,
+    opening,
+    trees,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerNotFound
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide, each
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import make_folder
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
+
+# What becomes of the data: what Podman wrote is carried back, or Docker's own is taken again.
+CURRENT, ORIGINAL = "current", "original"
+LAST = "remove_secrets"
+
+
+def steps(
+    record: Callable[[], Data], docker: Docker, outside: Outside, ready_timeout: float, data: str = CURRENT
+) -> list[Step]:
+    """Everything up to the commit. ``record`` returns what ``look`` does."""
+    side = DockerSide(docker)
+    is_current = data == CURRENT
+
+    def wait(notes: Notes) -> None:
+        wait_docker.wait(notes[RECORD], outside, docker, ready_timeout)
+
+    return [
+        Step(RECORD, never, lambda _notes: record(), nothing),
+        Step("keep_data", never, on(_keep_dockers if is_current else _warm_keep_podmans), nothing),
+        Step("warm_volumes", lambda _notes: not is_current, on(_warm_back), nothing),
+        Step("sleep_units", never, on(_sleep), on(_wake)),
+        Step("stop_podman", never, lambda notes: podman.stop(notes[RECORD]), on(podman.start)),
+        Step("carry_back", never, on(_carry_back if is_current else _keep_podmans), nothing),
+        Step("close_forward", never, on(addresses.close_passage), on(addresses.open_passage)),
+        Step("put_addresses_back", never, on(addresses.put_back), on(addresses.free)),
+        Step("close_ports", never, on(lambda record: gate.close(_among_dockers(record))), on(gate.open_ports)),
+        Step("start_docker", if_(side.are_started), on(side.start), on(side.stop)),
+        Step("wait_ready", never, wait, nothing),
+    ]
+
+
+def steps_after(docker: Docker) -> list[Step]:
+    """What follows the commit."""
+    side = DockerSide(docker)
+    return [
+        Step("open_ports", never, opening("stop_podman"), nothing),
+        # The host may have started anew since the commit.
+        Step("start_services", if_(side.are_started), on(side.start), nothing),
+        Step("restore_restarts", if_(side.are_restored), on(side.restore), nothing),
+        Step("remove_units", if_(podman.are_removed), on(podman.remove), nothing),
+        Step(LAST, never, on(podman.remove_secrets), nothing),
+    ]
+
+
+def commit(_notes: Notes) -> Data:
+    """The data of the commit's record: no container is Podman's any more."""
+    return {"containers": []}
+
+
+def look(record: Data, kept: Path) -> Data:
+    """The record of the way back: that of the cutover, the units as the administrator left them, and a folder for what is
+    kept aside."""
+    return {**record, "installed": units.read(record["units"]), "kept": str(kept)}
+
+
+def require_there(record: Data, docker: Docker) -> None:
+    """MoveError unless Docker still has every container. Reads only."""
+    for container in record["containers"]:
+        try:
+            docker.inspect(container["id"])
+        except DockerNotFound:
+            raise MoveError(
+                "Docker has the container {0} no more, so it cannot go back. Nothing was changed.".format(
+                    container["name"]
+                )
+            ) from None
+
+
+def _sleep(record: Data) -> None:
+    units.install(podman.asleep(record["installed"]))
+
+
+def _wake(record: Data) -> None:
+    units.install(record["installed"])
+
+
+def _among_dockers(record: Data) -> Data:
+    bridges = [network["bridge"] for network in record["networks"] if network["bridge"]]
+    return {**record, "bridges": [*bridges, "docker0"]}
+
+
+def _kept(record: Data, kind: str, folder: Callable[[Trees], str]) -> list[Trees]:
+    found = []
+    for item in trees(record):
+        kept = Path(record["kept"], kind, item.name)
+        make_folder(kept)
+        found.append(Trees(item.name, folder(item), str(kept), None))
+    return found
+
+
+def _keep_dockers(record: Data) -> None:
+    each(rounds.final, _kept(record, "docker", lambda item: item.source))
+
+
+def _podmans(record: Data) -> list[Trees]:
+    return _kept(record, "podman", lambda item: item.destination)
+
+
+def _warm_keep_podmans(record: Data) -> None:
+    each(rounds.warm, _podmans(record))
+
+
+def _keep_podmans(record: Data) -> None:
+    each(rounds.final, _podmans(record))
+
+
+def _back(record: Data) -> list[Trees]:
+    """The same volumes in the other direction, with a memory of their own."""
+    return [
+        Trees(item.name, item.destination, item.source, item.memory and item.memory.with_suffix(".back"))
+        for item in trees(record)
+    ]
+
+
+def _warm_back(record: Data) -> None:
+    each(rounds.warm, _back(record))
+
+
+def _carry_back(record: Data) -> None:
+    each(rounds.final, _back(record))

@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait until a workload is on Docker as it was there before (private to the collection)."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+
+_POLL_SECONDS = 0.3
+
+
+def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None:
+    """Return when nothing is missing; MoveError after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    missing = lacks(record, outside, docker)
+    while missing:
+        if time.monotonic() > deadline:
+            raise MoveError("It was not ready within {0:g} s on Docker: {1}.".format(timeout, "; ".join(missing)))
+        time.sleep(_POLL_SECONDS)
+        missing = lacks(record, outside, docker)
+
+
+def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
+    """What is worse than it was when the workload left Docker, in sentences."""
+    missing = []
+    for member in running(record["containers"]):
+        state = docker.inspect(member["id"])["State"]
+        health = (state.get("Health") or {}).get("Status")
+        if not state.get("Running") and not member["restarting"]:
+            missing.append("{0} does not run".format(member["name"]))
+        elif member["healthy"] and health != "healthy":
+            missing.append("{0} is {1}, and was healthy".format(member["name"], health))
+    if missing:
+        return missing
+    answering = outside.answering(record["answered"])
+    return [
+        "published port {0} of {1} does not answer from outside, as it did".format(port["host_port"], port["container"])
+        for port in record["answered"]
+        if port not in answering
+    ]

@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait until a workload is no worse on Podman than it was on Docker, and say what is missing (private to the
+collection)."""
+
+from __future__ import annotations
+
+import time
+from typing import Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready as ready
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+
+_POLL_SECONDS = 0.3
+_LOG_LINES = 50
+_LOG_CHARACTERS = 4000
+# Shorter values ("1", "true") would black out half of every log.
+_SECRET_LENGTH = 6
+
+
+def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None:
+    """Return when nothing is missing; MoveError after ``timeout`` seconds, or when waiting does not help."""
+    wanted, began = expected(record), time.time()
+    deadline = time.monotonic() + timeout
+    missing = ready.lacks(wanted, outside)
+    while missing:
+        if any(lack.hopeless for lack in missing):
+            raise _not_ready(record, docker, missing, "will not come up", began)
+        if time.monotonic() > deadline:
+            raise _not_ready(record, docker, missing, "was not ready within {0:g} s".format(timeout), began)
+        time.sleep(_POLL_SECONDS)
+        missing = ready.lacks(wanted, outside)
+
+
+def expected(record: Data) -> ready.Expected:
+    """What must be so, from what was so under Docker."""
+    # What Docker had to start again and again need not run better now.
+    members = [member for member in running(record["containers"]) if not member["restarting"]]
+    ailing = [member["service"] for member in record["containers"] if member["restarting"]]
+    published: dict[str, list[int]] = {}
+    for port in record["ports"]:
+        published.setdefault(port["container"], []).append(port["container_port"])
+    listening = {
+        member["name"]: [
+            socket for socket in member["listening"] if ready.is_lasting(socket, published.get(member["name"], []))
+        ]
+        for member in members
+    }
+    return ready.Expected(
+        owners={member["name"]: member["service"] for member in members},
+        services=[service for service in units.services_of(record["units"]) if service not in ailing],
+        healthy=[member["name"] for member in members if member["health"] and member["healthy"]],
+        listening=listening,
+        ports=record["answered"],
+    )
+
+
+def _not_ready(record: Data, docker: Docker, missing: Sequence[ready.Lack], what: str, since: float) -> MoveError:
+    sentences = "; ".join(lack.sentence for lack in missing)
+    logs = []
+    for service in sorted({lack.service for lack in missing if lack.service}):
+        text = "\n".join(units.journal_tail(service, since - 1, _LOG_LINES))[-_LOG_CHARACTERS:]
+        logs.append("\nThe last lines of {0}:\n{1}".format(service, _masked(record, docker, text) or "(none)"))
+    return MoveError("It {0} on Podman: {1}.{2}".format(what, sentences, "".join(logs)))
+
+
+def _masked(record: Data, docker: Docker, text: str) -> str:
+    """A log without the environment values of the containers, should a program print its own."""
+    try:
+        documents = [docker.inspect(container["id"]) for container in record["containers"]]
+    except DockerError:
+        return "(not shown: Docker, which knows the values to hide, does not answer)"
+    entries = [entry for document in documents for entry in document["Config"].get("Env") or []]
+    values = {entry.partition("=")[2] for entry in entries}
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, "********") if len(value) >= _SECRET_LENGTH else text
+    return text

@@ -1,0 +1,210 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Weeks later: the way back to Docker, with what Podman wrote since, and forward again when it fails."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _cutover,
+    _look,
+    _moves,
+    _outcome,
+    _recovery,
+    _return,
+    _rounds,
+    _transaction,
+    _wait_docker,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, StateError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import RolledBack, Transaction
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import Host, plan
+
+
+class PowerCut(BaseException):
+    """Ends everything at once."""
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return EngineState(tmp_path / "engine-id")
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path, engine):
+    """A host on which Podman owns the blog; ``docker_before`` is what it was before that."""
+    host = Host()
+    host.install(monkeypatch, tmp_path / "units")
+    host.docker_before = host.state(host.unit_dir)
+    move(engine, host)
+    host.log.clear()
+    return host
+
+
+def move(engine, host):
+    item = plan()["workloads"][0]
+    trees = [Trees("data", "/docker/data", "/podman/data", None)]
+    steps = _cutover.steps(lambda: _look.look(item, trees, host, host), host, host, 0.01)
+    path = engine.journal_path("blog")
+    Transaction(path, "plan-hash", "podman", steps, _cutover.steps_after(False)).run(_cutover.commit)
+
+
+@pytest.fixture
+def begin(host, engine):
+    def make(data="current"):
+        item = _moves.Host(engine, host, host, 0.01, "plan-hash")
+        found = _moves._return(item, "blog", data)
+        return Transaction(engine.journal_path("blog"), "plan-hash", found.goal, found.before, found.after)
+
+    return make
+
+
+@pytest.fixture
+def copies(host, monkeypatch):
+    """What is copied where, in order, with the folder for what is kept as ``kept``."""
+    done = []
+
+    def note(kind):
+        real = getattr(host, "warm" if kind == "warm" else "sync")
+
+        def copy_(trees):
+            ends = [end.split("/kept/")[-1] if "/kept/" in end else end for end in (trees.source, trees.destination)]
+            done.append(
+                (kind, ends[0], "kept/" + ends[1].split("/", 1)[1] if "/kept/" in trees.destination else ends[1])
+            )
+            return real(trees)
+
+        return copy_
+
+    monkeypatch.setattr(_rounds, "warm", note("warm"))
+    monkeypatch.setattr(_rounds, "final", note("final"))
+    return done
+
+
+def test_everything_is_as_it_was_and_podmans_data_is_dockers(host, begin, copies, engine):
+    begin().run(_return.commit)
+    assert host.state(host.unit_dir) == host.docker_before
+    assert copies == [
+        ("final", "/docker/data", "kept/docker/data"),
+        ("warm", "/podman/data", "/docker/data"),
+        ("final", "/podman/data", "/docker/data"),
+    ]
+    assert _transaction.owner(engine.journal("blog")) == "docker"
+    assert engine.committed() == {}
+    host.log.clear()
+    begin().run(_return.commit)
+    assert host.log == []
+
+
+def test_dockers_own_data_is_taken_again_and_podmans_is_kept(host, begin, copies):
+    begin("original").run(_return.commit)
+    assert host.state(host.unit_dir) == host.docker_before
+    assert copies == [
+        ("warm", "/podman/data", "kept/podman/data"),
+        ("final", "/podman/data", "kept/podman/data"),
+    ]
+
+
+def test_there_and_back_and_there_again(host, begin, engine):
+    on_podman = host.state(host.unit_dir)
+    for _time in range(2):
+        begin().run(_return.commit)
+        assert host.state(host.unit_dir) == host.docker_before
+        move(engine, host)
+        assert host.state(host.unit_dir) == on_podman
+
+
+FAILING = ["daemon-reload", "stop", "sync", "firewall", "address replace", "gate closed", "start db"]
+
+
+@pytest.mark.parametrize("failing", FAILING)
+def test_what_fails_on_the_way_back_ends_on_podman_as_it_was(host, begin, failing):
+    before = host.state(host.unit_dir)
+    host.broken = {failing}
+    with pytest.raises(RolledBack) as error:
+        begin().run(_return.commit)
+    host.broken = set()
+    if error.value.failures:
+        # It failed in the undo, too, and was repaired.
+        assert begin().undo("again") == []
+    assert host.state(host.unit_dir) == before
+
+
+@pytest.mark.parametrize("step", range(11))
+def test_after_a_power_cut_on_the_way_back_it_is_podmans_again(host, begin, engine, step):
+    before = host.state(host.unit_dir)
+
+    def cut(_notes):
+        raise PowerCut
+
+    run = begin()
+    run._before[step] = run._before[step]._replace(do=cut, done=_cutover.never)
+    with pytest.raises(PowerCut):
+        run.run(_return.commit)
+    assert _recovery.recover(engine, host) == (["blog"], {})
+    assert host.state(host.unit_dir) == before
+    assert engine.committed() == {"blog": ["db-id", "web-id", "job-id"]}
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_after_a_power_cut_behind_the_commit_it_is_dockers(host, begin, engine, step):
+    def cut(_notes):
+        raise PowerCut
+
+    run = begin()
+    run._after[step] = run._after[step]._replace(do=cut, done=_cutover.never)
+    with pytest.raises(PowerCut):
+        run.run(_return.commit)
+    host.gate = ""
+    for document in host.docker.values():
+        document["State"]["Running"] = False
+    assert _recovery.recover(engine, host) == (["blog"], {})
+    assert host.state(host.unit_dir) == host.docker_before
+    assert _recovery.recover(engine, host) == ([], {})
+
+
+def test_the_administrators_units_survive_a_way_back_that_fails(host, begin):
+    (host.unit_dir / "web.container").write_text("[Container]\nImage=mine\n")
+    before = host.state(host.unit_dir)
+    host.broken = {"start db"}
+    with pytest.raises(RolledBack):
+        begin().run(_return.commit)
+    assert host.state(host.unit_dir) == before
+
+
+def test_without_its_containers_there_is_no_way_back_and_nothing_is_touched(host, engine):
+    del host.docker["web-id"]
+    item = _moves._return(_moves.Host(engine, host, host, 0.01, "plan-hash"), "blog", "current")
+    result = _moves.one(_moves.Host(engine, host, host, 0.01, "plan-hash"), item, False)
+    assert (result["state"], host.log) == ("refused", [])
+    assert "Docker has the container web no more" in result["reason"]
+
+
+def test_a_workload_that_never_moved_is_named(host, engine):
+    with pytest.raises(StateError, match="No workload shop was ever moved"):
+        _moves._returns({}, _moves.Host(engine, host, host, 0.01, ""), {"workloads": ["shop"], "data": "current"})
+
+
+def test_what_was_healthy_when_it_left_has_to_be_healthy_again(host):
+    record = _look.look(plan()["workloads"][0], [], host, host)
+    assert "db does not run" in _wait_docker.lacks(record, host, host)
+    for name in ("db-id", "web-id"):
+        host.docker[name]["State"]["Running"] = True
+    record = _look.look(plan()["workloads"][0], [], host, host)
+    assert _wait_docker.lacks(record, host, host) == []
+    host.docker["db-id"]["State"]["Health"] = {"Status": "starting"}
+    assert _wait_docker.lacks(record, host, host) == ["db is starting, and was healthy"]
+    assert _outcome.whereabouts(record, host) == "Docker runs db, web, Podman runs db, web."
+    ports = copy.copy(record["answered"])
+    host.docker["db-id"]["State"]["Health"] = {"Status": "healthy"}
+
+    class Deaf:
+        def answering(self, _ports):
+            return []
+
+    assert ports
+    assert "published port 8080 of web does not answer" in _wait_docker.lacks(record, Deaf(), host)[0]
