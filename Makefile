@@ -10,7 +10,7 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 # Read by tests/tools: make scenarios SCENARIO=default, make test SEED=1 SAMPLE=2.
 export SCENARIO FRESH KEEP SEED SAMPLE PYTHON
 
-.PHONY: help setup demo test check sanity units generators scenarios bench build docs format clean
+.PHONY: help setup demo test check sanity units generators scenarios bench crash build docs format clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -44,6 +44,9 @@ build: setup ## The collection's archive, into .cache/build
 
 bench: setup ## Benchmarks, side by side in one run; ratios go to .cache/bench.json
 	@PYTHONPATH=.cache/collections:molecule/lab python tests/benchmark/bench.py
+
+crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman"
+	@PYTHONPATH=.cache/collections python tests/crash/matrix.py $(CRASH)
 
 docs: setup ## docs/field-coverage.md from the tables
 	@python tests/tools/field_coverage.py

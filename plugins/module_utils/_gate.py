@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 from typing import Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
@@ -19,6 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 
 # Before raw (-300), so that no packet that is refused becomes a connection.
 _PRIORITY = -310
+_LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
 
 
 def table(workload: str) -> str:
@@ -33,6 +35,9 @@ def script(workload: str, ports: Sequence[Data], bridges: Sequence[str]) -> str:
     containers may use its published ports.
     """
     name = table(workload)
+    for link in bridges:
+        if not _LINK.match(link):
+            raise ValueError("{0!r} is no name of a link".format(link))
     inside = ", ".join('"{0}"'.format(link) for link in ["lo", HOST_END, *bridges])
     closed = [_match(port) for port in ports]
     lines = [

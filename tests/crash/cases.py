@@ -1,0 +1,63 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a move can be cut off: generated from the tables of its steps."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _return as way_back
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import DOCKER, PODMAN, Step
+
+NOTHING: Any = cast(Any, None)
+TABLES: dict[str, tuple[list[Step], list[Step]]] = {
+    PODMAN: (cutover.steps(dict, NOTHING, NOTHING, 0), cutover.steps_after(settled=False)),
+    DOCKER: (way_back.steps(dict, NOTHING, NOTHING, 0), way_back.steps_after(NOTHING)),
+}
+# Nothing to do there in what the matrix moves: after the commit its services run already.
+IDLE = {"start_services"}
+
+
+class Case(NamedTuple):
+    """A move to ``goal``, cut off at ``point`` by ``end``: the process killed (``before do STEP``, ``after undo STEP``), or the
+    power of the machine cut (``written EVENT STEP``, when the journal has it). ``owner`` is the engine that has the
+    workload afterwards."""
+
+    goal: str
+    end: str
+    point: str
+    owner: str
+
+    @property
+    def fails(self) -> bool:
+        """Whether the move has to fail for this point to be reached."""
+        return "undo" in self.point or "rollback" in self.point
+
+    def __str__(self) -> str:
+        return f"{self.goal}: {self.end} {self.point}"
+
+
+def cases() -> list[Case]:
+    """All of them."""
+    return [case for goal in TABLES for case in _of(goal)]
+
+
+def _of(goal: str) -> list[Case]:
+    before, after = TABLES[goal]
+    other = DOCKER if goal == PODMAN else PODMAN
+    acting = [step.name for step in after if step.name not in IDLE]
+    points = [(f"{when} do {step.name}", other) for step in before for when in ("before", "after")]
+    points += [(f"{when} do {name}", goal) for name in acting for when in ("before", "after")]
+    undone = [step.name for step in before if step.undo is not cutover.nothing]
+    points += [(f"{when} undo {name}", other) for name in undone for when in ("before", "after")]
+    written = [("begin begin", other)]
+    written += [(f"{event} {step.name}", other) for step in before for event in ("do", "done")]
+    written += [("commit commit", goal)]
+    written += [(f"{event} {name}", goal) for name in acting for event in ("do", "done")]
+    written += [(f"{event} {name}", other) for name in undone for event in ("undo", "undone")]
+    written += [("rollback rollback", other)]
+    return [
+        *(Case(goal, "kill", point, owner) for point, owner in points),
+        *(Case(goal, "power", f"written {point}", owner) for point, owner in written),
+    ]

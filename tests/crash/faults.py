@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Defects that the matrix has to find: each is written into the program, and the case beside it must fail."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """What is replaced by what in a file of module_utils, and a case that notices."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+    case: str
+
+
+FAULTS = [
+    Fault(
+        "restart policies are not given back",
+        "_cutover.py",
+        "on(side.hold), on(side.restore)",
+        "on(side.hold), nothing",
+        "podman: kill after do hold_restarts",
+    ),
+    Fault(
+        "restart policies are not held",
+        "_cutover.py",
+        "on(side.hold), on(side.restore)",
+        "nothing, on(side.restore)",
+        "podman: power written done start_podman",
+    ),
+    Fault(
+        "Docker's containers are not started again",
+        "_cutover.py",
+        "lambda notes: side.stop(notes[RECORD]), on(side.start)",
+        "lambda notes: side.stop(notes[RECORD]), nothing",
+        "podman: kill after do stop_docker",
+    ),
+    Fault(
+        "the last round of the copy is left out",
+        "_cutover.py",
+        "stats = each(rounds.final, found)",
+        "stats = each(lambda _trees: rounds._tree.TreeStats(0, 0, 0.0, 0), found)",
+        "podman: kill after do open_ports",
+    ),
+    Fault(
+        "the addresses of Docker's bridge are not put back",
+        "_cutover.py",
+        "on(addresses.free), on(addresses.put_back)",
+        "on(addresses.free), nothing",
+        "podman: kill after do free_addresses",
+    ),
+    Fault(
+        "the way through Docker's firewall stays open",
+        "_cutover.py",
+        "on(addresses.open_passage), on(addresses.close_passage)",
+        "on(addresses.open_passage), nothing",
+        "podman: kill after do open_forward",
+    ),
+    Fault(
+        "the ports stay closed",
+        "_cutover.py",
+        "on(gate.close), on(gate.open_ports)",
+        "on(gate.close), nothing",
+        "podman: kill after do close_ports",
+    ),
+    Fault(
+        "Podman is not stopped",
+        "_cutover.py",
+        "on(podman.start), on(podman.stop)",
+        "on(podman.start), nothing",
+        "podman: kill after do start_podman",
+    ),
+    Fault(
+        "units start at a boot before the commit",
+        "_podman_side.py",
+        "return {name: without_install(text) for name, text in texts.items()}",
+        "return dict(texts)",
+        "podman: power written done install_units",
+    ),
+    Fault(
+        "a step is journaled only when it has been done",
+        "_transaction.py",
+        '        self._write(step.name, "do")\n        try:\n            found[step.name] = step.do(found) or {}\n',
+        '        try:\n            found[step.name] = step.do(found) or {}\n            self._write(step.name, "do")\n',
+        "podman: kill after do stop_docker",
+    ),
+    Fault(
+        "the journal is not synced",
+        "_host_state.py",
+        "        stream.flush()\n        os.fsync(stream.fileno())\n    if new:",
+        "        stream.flush()\n    if new:",
+        "podman: power written commit commit",
+    ),
+    Fault(
+        "what was committed is not finished",
+        "_recovery.py",
+        "    settled = transaction.settled(events)\n    if not settled:",
+        "    settled = transaction.settled(events)\n    if settled or not settled:",
+        "podman: power written commit commit",
+    ),
+    Fault(
+        "the service that recovers does not start at a boot",
+        "_helper.py",
+        'run(["systemctl", "enable", "--quiet", *_UNITS])',
+        'run(["systemctl", "disable", "--quiet", *_UNITS])',
+        "podman: power written done stop_docker",
+    ),
+    Fault(
+        "what Podman wrote is not carried back",
+        "_return.py",
+        "on(_carry_back if is_current else _keep_podmans)",
+        "nothing",
+        "docker: kill after do open_ports",
+    ),
+]

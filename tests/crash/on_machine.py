@@ -1,0 +1,127 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program's main on the machine: a move that is cut off at one point.
+
+usage: crash.pyz move '{"goal": ..., "end": ..., "point": ..., "fails": ...}', or crash.pyz look
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _host_state, _moves, _recovery
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import heed_signals
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+
+WORKLOAD, CONTAINERS = "shop", ("ledger", "aside")
+
+
+class Cut:
+    """Ends everything at one point."""
+
+    def __init__(self, end: str, point: str) -> None:
+        self._end, self._point = end, point
+
+    def at(self, point: str) -> None:
+        if point == self._point and self._end == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if point == self._point:
+            # The machine starts anew at once: nothing is synced, nothing is unmounted.
+            Path("/proc/sysrq-trigger").write_text("b")
+            signal.pause()
+
+
+def cut_off(cut: Cut, fails: bool) -> None:
+    """Make transactions end at that point."""
+
+    class CutOff(transaction.Transaction):
+        def __init__(self, journal: Path, plan_hash: str, aim: str, before: Any, after: Any = ()) -> None:
+            steps = [[_step(step, cut, fails) for step in table] for table in (before, after)]
+            super().__init__(journal, plan_hash, aim, *steps)
+
+    def append(path: Path, event: dict[str, Any]) -> None:
+        _host_state.append_journal(path, event)
+        cut.at(f"written {event['event']} {event['step']}")
+
+    _moves.Transaction = CutOff  # type: ignore[misc]
+    transaction.append_journal = append
+
+
+def _step(step: transaction.Step, cut: Cut, fails: bool) -> transaction.Step:
+    def do(notes: transaction.Notes) -> transaction.Data | None:
+        cut.at("before do " + step.name)
+        done = step.do(notes)
+        if fails and step.name == "wait_ready":
+            raise MoveError("It has to fail.")
+        cut.at("after do " + step.name)
+        return done
+
+    def undo(notes: transaction.Notes) -> None:
+        cut.at("before undo " + step.name)
+        step.undo(notes)
+        cut.at("after undo " + step.name)
+
+    return step._replace(do=do, undo=undo)
+
+
+def move(case: dict[str, Any]) -> None:
+    """Move the workload, as the service would."""
+    cut_off(Cut(case["end"], case["point"]), case["fails"])
+    heed_signals()
+    given = {"state_dir": "/var/lib/docker_to_podman", "socket": "/run/docker.sock", "workloads": [], "data": "current"}
+    plan = glob.glob("/var/lib/docker_to_podman/*/plan.json")[0]
+    print(json.dumps(_moves.move({**given, "plan_path": plan, "engine": case["goal"], "ready_timeout": 300}, False)))
+
+
+def look() -> None:
+    """Print what is so."""
+    engine = _host_state.EngineState(Path(glob.glob("/var/lib/docker_to_podman/*/engine.json")[0]).parent)
+    events = engine.journal(WORKLOAD)
+    addresses = json.loads(said("ip", "-json", "-4", "address"))
+    subnet = "172.30.0."
+    holders = [
+        link["ifname"]
+        for link in addresses
+        if any(item.get("local", "").startswith(subnet) for item in link["addr_info"])
+    ]
+    units = {path.name: path.read_text() for path in Path("/etc/containers/systemd").glob("*.*")}
+    print(
+        json.dumps(
+            {
+                "owner": transaction.owner(events),
+                "interrupted": transaction.interrupted(events),
+                "finished": _recovery.is_finished(events),
+                "docker": sorted(said("docker", "ps", "--format", "{{.Names}}").split()),
+                "podman": sorted(said("podman", "ps", "--format", "{{.Names}}").split()),
+                "policies": said(
+                    "docker", "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", *CONTAINERS
+                ).split(),
+                "units": sorted(units),
+                "awake": sorted(name for name, text in units.items() if "[Install]" in text),
+                "gates": said("nft", "list", "tables").count("docker_to_podman"),
+                "secrets": said("podman", "secret", "ls", "--noheading").count("\n"),
+                "bridges": ["docker" if name.startswith("br-") else "podman" for name in holders],
+                "passages": said("iptables-save").count("docker_to_podman:"),
+                "failed": said("systemctl", "--failed", "--no-legend", "--plain", "docker_to_podman-*"),
+            }
+        )
+    )
+
+
+def said(*argv: str) -> str:
+    return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False).stdout
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "move":
+        move(json.loads(sys.argv[2]))
+    else:
+        look()

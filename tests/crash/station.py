@@ -1,0 +1,202 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machine on which moves are cut off: a small workload on a network of its own, staged, and saved at both ends."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from cases import Case
+from faults import Fault
+
+NAME, PORT = "crash", 6390
+PACKAGE = "ansible_collections/podshift/docker_to_podman/plugins/module_utils"
+JOB, RECOVER = "docker_to_podman-workloads", "docker_to_podman-recover"
+UNITS = ["aside.container", "ledger.container", "ledger.volume", "shop.network"]
+# Under emulation everything takes several times as long.
+PATIENCE = 400.0
+DEPLOY = """
+docker compose --project-directory /srv/blog down --volumes
+docker rm --force --volumes cache
+docker network create --subnet 172.30.0.0/24 shop
+docker run --detach --name ledger --network shop --restart always --publish 6390:6379 --volume ledger:/data \
+    --env LEDGER_PASSWORD=correct-horse lab/redis:1 \
+    redis-server --bind '*' --protected-mode no --appendonly yes --appendfsync always
+docker run --detach --name aside --network shop --restart unless-stopped lab/redis:1 redis-server --port 7000 --save ''
+"""
+
+
+class Broken(Exception):
+    """The machine did not do what the case needs."""
+
+
+def expected(owner: str) -> dict[str, Any]:
+    """What has to be so when this engine has the workload."""
+    on_podman = owner == "podman"
+    both = ["aside", "ledger"]
+    return {
+        "owner": owner,
+        "interrupted": "",
+        "finished": True,
+        "docker": [] if on_podman else both,
+        "podman": both if on_podman else [],
+        "policies": ["no", "no"] if on_podman else ["always", "unless-stopped"],
+        "gates": 0,
+        "bridges": [owner],
+        "secrets": 1 if on_podman else 0,
+        "failed": "",
+    }
+
+
+class Station:
+    """The machine, while the ``with`` block runs."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        utils = sorted((root / "plugins" / "module_utils").rglob("*.py"))
+        own = sorted(Path(__file__).parent.glob("*.py"))
+        whole = b"".join(path.read_bytes() for path in [*utils, *own])
+        self.digest = hashlib.sha256(whole).hexdigest()
+        self._boot = ""
+
+    def __enter__(self) -> Station:
+        self._lab("down", NAME)
+        machine = json.loads(self._lab("up", NAME, "--forward", str(PORT)))
+        self.port = int(machine["forwards"][str(PORT)])
+        self._machine = machine
+        self.install(None)
+        self._ssh(DEPLOY)
+        self._playbook("prepare.yml")
+        self._lab("save", NAME, "podman")
+        self.move_again("podman")
+        self._lab("save", NAME, "docker")
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if not os.environ.get("KEEP"):
+            self._lab("down", NAME)
+
+    def install(self, fault: Fault | None) -> None:
+        """Put the program on the machine, with a fault in it or without."""
+        self._program = program(self._root, fault)
+
+    def begin(self, goal: str) -> None:
+        """The machine as it was before a move to ``goal``."""
+        self._lab("load", NAME, goal)
+        self._send()
+
+    def move(self, case: Case) -> None:
+        """Begin the move that will be cut off; it goes on by itself."""
+        self._boot = self._ssh("cat /proc/sys/kernel/random/boot_id").strip()
+        given = {"goal": case.goal, "end": case.end, "point": case.point, "fails": case.fails}
+        self._start("move", json.dumps(given))
+
+    def wait_settled(self, case: Case) -> None:
+        """Until the case has struck, and the host has done what it does by itself."""
+        until = time.monotonic() + PATIENCE
+        if case.end == "power":
+            self._until(until, lambda: self._try("cat /proc/sys/kernel/random/boot_id").strip() not in ("", self._boot))
+            self._until(until, lambda: "running" in self._try("systemctl is-system-running --wait; true") or True)
+        else:
+            self._until(until, lambda: not self._is_active(JOB))
+            if "Result=success" in self._ssh(f"systemctl show --property=Result {JOB}"):
+                raise Broken(f"{case.point} was never reached")
+        self._until(until, lambda: not self._is_active(RECOVER))
+
+    def move_again(self, goal: str) -> None:
+        """The next run, which nothing cuts off."""
+        self._send()
+        self._start("move", json.dumps({"goal": goal, "end": "", "point": "", "fails": False}))
+        self._until(time.monotonic() + PATIENCE, lambda: not self._is_active(JOB))
+        said = self._ssh(
+            f"systemctl show --property=Result {JOB}; journalctl --quiet --output=cat --unit={JOB} --lines=5"
+        )
+        if "Result=success" not in said or '"reason": ""' not in said:
+            raise Broken(f"the next run failed: {said[-1500:]}")
+
+    def look(self) -> dict[str, Any]:
+        """What is so on the machine."""
+        found: dict[str, Any] = json.loads(self._ssh("python3 /root/crash.pyz look"))
+        return found
+
+    def _start(self, *words: str) -> None:
+        quoted = " ".join("'" + word + "'" for word in words)
+        self._ssh(
+            f"systemctl reset-failed {JOB} 2>/dev/null; systemd-run --quiet --unit={JOB} --service-type=exec "
+            f"--property=OnFailure={RECOVER}.service --setenv=HOME=/root python3 /root/crash.pyz {quoted}"
+        )
+
+    def _send(self) -> None:
+        argv = self._argv("cat > /root/crash.pyz && sync")
+        subprocess.run(argv, input=self._program, check=True)
+
+    def _is_active(self, unit: str) -> bool:
+        state = self._try(f"systemctl show --property=ActiveState --value {unit}").strip()
+        return state not in ("inactive", "failed")
+
+    def _until(self, deadline: float, question: Any) -> None:
+        while not question():
+            if time.monotonic() > deadline:
+                raise Broken(f"nothing happened for {PATIENCE:.0f} s")
+            time.sleep(0.5)
+
+    def _argv(self, command: str) -> list[str]:
+        return [sys.executable, str(self._root / "molecule" / "lab" / "lab.py"), "ssh", NAME, command]
+
+    def _try(self, command: str) -> str:
+        try:
+            done = subprocess.run(self._argv(command), capture_output=True, text=True, timeout=60, check=False)
+        except subprocess.TimeoutExpired:
+            return ""
+        return done.stdout
+
+    def _ssh(self, command: str) -> str:
+        done = subprocess.run(self._argv(command), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Broken(f"{command[:80]}: {done.returncode}: {done.stderr[-1000:]}")
+        return done.stdout
+
+    def _lab(self, *words: str) -> str:
+        argv = [sys.executable, str(self._root / "molecule" / "lab" / "lab.py"), *words]
+        return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    def _playbook(self, name: str) -> None:
+        sys.path.insert(0, str(self._root / "molecule" / "lab"))
+        from demo import inventory
+
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(self._root / ".cache" / "collections")}
+        with tempfile.TemporaryDirectory() as folder:
+            hosts = Path(folder, "inventory.json")
+            hosts.write_text(inventory(self._machine))
+            argv = ["ansible-playbook", "-i", str(hosts), str(Path(__file__).parent / name)]
+            subprocess.run(argv, env=environment, cwd=self._root, check=True, stdin=subprocess.DEVNULL)
+
+
+def program(root: Path, fault: Fault | None) -> bytes:
+    """The collection's module_utils as a program with the main of on_machine.py, and perhaps with a fault."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as found:
+        parts = PACKAGE.split("/")
+        for depth in range(1, len(parts) + 1):
+            found.writestr("/".join([*parts[:depth], "__init__.py"]), "")
+        folder = root / "plugins" / "module_utils"
+        for path in sorted(folder.rglob("*.py")):
+            name, source = path.relative_to(folder).as_posix(), path.read_text()
+            if fault and name == fault.file:
+                if source.count(fault.old) != 1:
+                    raise SystemExit(f"{fault.file} does not hold {fault.old!r} once")
+                source = source.replace(fault.old, fault.new)
+            if name != "__init__.py":
+                found.writestr(f"{PACKAGE}/{name}", source)
+        found.writestr("__main__.py", (Path(__file__).parent / "on_machine.py").read_text())
+    return archive.getvalue()

@@ -1,0 +1,56 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Until the commit a published port is the probe's alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate
+
+
+def port(number, host_ip="", proto="tcp"):
+    return {"host_ip": host_ip, "host_port": number, "proto": proto}
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        (port(80), "fib daddr type local tcp dport 80 drop"),
+        (port(80, "0.0.0.0"), "fib daddr type local tcp dport 80 drop"),
+        (port(80, "::"), "fib daddr type local tcp dport 80 drop"),
+        (port(53, proto="udp"), "fib daddr type local udp dport 53 drop"),
+        (port(53, "192.0.2.1"), "fib daddr type local ip daddr 192.0.2.1 tcp dport 53 drop"),
+        (port(53, "2001:db8::1"), "fib daddr type local ip6 daddr 2001:db8::1 tcp dport 53 drop"),
+        (port(53, "127.0.0.1"), "fib daddr type local ip daddr 127.0.0.1 tcp dport 53 drop"),
+    ],
+)
+def test_each_port_is_closed_on_its_addresses_for_others_and_for_the_host(given, rule):
+    text = _gate.script("blog", [given], ["pm-1"])
+    others, host = text.split("chain host")
+    assert rule in others
+    assert rule in host
+
+
+def test_the_probe_the_host_itself_and_the_workloads_own_containers_pass():
+    text = _gate.script("blog", [port(80)], ["pm-1", "podman0"])
+    assert 'iifname { "lo", "d2p-probe0", "pm-1", "podman0" } accept' in text
+    assert "meta mark 6566512 accept" in text
+
+
+def test_it_can_be_closed_again_and_each_workload_has_its_own():
+    text = _gate.script("blog", [port(80)], [])
+    name = _gate.table("blog")
+    assert text.startswith("table inet {0}\ndelete table inet {0}\ntable inet {0} {{".format(name))
+    assert _gate.table("shop") != name
+
+
+@pytest.mark.parametrize("link", ['x"; drop', "", "a" * 16, "a b"])
+def test_a_bridge_with_a_name_that_is_none_never_reaches_the_firewall(link):
+    with pytest.raises(ValueError, match="no name of a link"):
+        _gate.script("blog", [port(80)], [link])
+
+
+def test_nothing_published_nothing_closed(monkeypatch):
+    monkeypatch.setattr(_gate, "run", None)
+    _gate.close({"workload": "blog", "ports": [], "bridges": []})

@@ -1,0 +1,159 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host helps itself: at a boot, when the program dies, and whenever Docker starts again."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _cutover,
+    _helper,
+    _look,
+    _revival,
+    _service,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    EngineState,
+    append_journal,
+    write_json,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, plan
+
+
+@pytest.fixture
+def engine(tmp_path):
+    state = EngineState(tmp_path / "state" / "engine-id")
+    write_json(state.root / "engine.json", {"format": 1, "id": "engine-id", "socket": "/run/docker.sock"})
+    return state
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    host = Host()
+    host.install(monkeypatch, tmp_path / "quadlets")
+    monkeypatch.setattr(_helper, "Docker", lambda _socket: host)
+    return host
+
+
+@pytest.fixture
+def systemd(monkeypatch, tmp_path):
+    (tmp_path / "units").mkdir()
+    said = []
+    monkeypatch.setattr(_helper, "UNIT_DIR", str(tmp_path / "units"))
+    monkeypatch.setattr(_helper, "run", lambda argv, check=True: said.append(argv[1]))
+    return said
+
+
+def begin(engine, host):
+    item = plan()["workloads"][0]
+    steps = _cutover.steps(lambda: _look.look(item, [], host, host), host, host, 0.01)
+    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, _cutover.steps_after(False))
+
+
+def interrupt(engine, host):
+    class PowerCut(BaseException):
+        pass
+
+    def cut(_notes):
+        raise PowerCut
+
+    run = begin(engine, host)
+    run._before[8] = run._before[8]._replace(do=cut)
+    with pytest.raises(PowerCut):
+        run.run(_cutover.commit)
+
+
+def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(systemd, tmp_path):
+    state = tmp_path / "state"
+    _helper.install(str(state))
+    assert systemd == ["daemon-reload", "enable"]
+    program = state / "program.pyz"
+    assert program.stat().st_mode & 0o777 == 0o600
+    text = (tmp_path / "units" / _helper.RECOVER).read_text()
+    assert "{0} recover\n".format(program) in text
+    assert "WantedBy=docker.service" in (tmp_path / "units" / _helper.COEXIST).read_text()
+    systemd.clear()
+    _helper.install(str(state))
+    assert systemd == ["enable"]
+    assert len(_helper.found(str(state))) == 3
+    systemd.clear()
+    _helper.remove(str(state))
+    assert systemd == ["disable", "daemon-reload"]
+    assert _helper.found(str(state)) == []
+    systemd.clear()
+    _helper.remove(str(state))
+    assert systemd == []
+
+
+def test_what_was_interrupted_is_undone_and_then_there_is_nothing_to_do(engine, host):
+    before = host.state(host.unit_dir)
+    interrupt(engine, host)
+    assert _helper.main("recover", str(engine.root.parent)) == 0
+    assert host.state(host.unit_dir) == before
+    host.log.clear()
+    assert _helper.main("recover", str(engine.root.parent)) == 0
+    assert host.log == []
+
+
+def test_it_gives_up_when_it_fails_again_and_again_and_a_run_by_hand_does_not(engine, host, capsys):
+    interrupt(engine, host)
+    host.broken = {"start db"}
+    answers = [_helper.main("recover", str(engine.root.parent)) for _try in range(6)]
+    assert answers == [1, 1, 1, 1, 2, 2]
+    assert "Given up after" in capsys.readouterr().out
+    host.broken = set()
+    assert _helper.recovery.recover(engine, host) == (["blog"], {})
+
+
+def test_whenever_docker_starts_again_it_loses_the_addresses_of_what_has_moved(engine, host):
+    begin(engine, host).run(_cutover.commit)
+    host.addresses[BRIDGE] = ["172.18.0.1/16"]
+    host.rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
+    assert _helper.main("coexist", str(engine.root.parent)) == 0
+    assert host.addresses[BRIDGE] == []
+    assert "docker_to_podman:blog" in host.rules
+    host.broken, host.addresses[BRIDGE] = {"address delete"}, ["172.18.0.1/16"]
+    assert _helper.main("coexist", str(engine.root.parent)) == 1
+    write_json(engine.retired_path, {"format": 1})
+    assert _helper.main("coexist", str(engine.root.parent)) == 0
+
+
+def test_a_retired_docker_comes_back_beside_what_stays_on_podman(engine, monkeypatch):
+    said = []
+    monkeypatch.setattr(_revival, "run", lambda argv: said.append(argv[1:]))
+    monkeypatch.setattr(_revival.helper, "coexist", lambda _engine: said.append("coexist"))
+    shown = {"docker.service": "loaded", "docker.socket": "not-found"}
+    monkeypatch.setattr(_revival, "services", lambda names: {name: _Service(shown[name]) for name in names})
+    assert not _revival.revive(engine)
+    write_json(engine.retired_path, {"format": 1})
+    assert _revival.revive(engine)
+    assert not engine.retired
+    assert said == [
+        ["unmask", "--quiet", "docker.service", "docker.socket"],
+        ["enable", "--quiet", "docker.service"],
+        ["start", "docker.service"],
+        "coexist",
+    ]
+
+
+class _Service:
+    def __init__(self, load):
+        self.load = load
+
+
+def test_the_program_is_one_of_the_services_when_it_is_told_so(monkeypatch):
+    monkeypatch.setattr(_service.sys, "argv", ["program", "recover"])
+    monkeypatch.setattr(_service._helper, "main", lambda what: {"recover": 7}[what])
+    with pytest.raises(SystemExit) as ended:
+        _service.main()
+    assert ended.value.code == 7
+
+
+def test_tries_are_counted_for_what_is_under_way_only(engine):
+    assert _helper._tries(engine, "blog") == 0
+    append_journal(engine.journal_path("blog"), {"step": "begin", "event": "begin", "data": {"goal": "podman"}})
+    assert [_helper._tries(engine, "blog") for _try in range(3)] == [1, 2, 3]
+    append_journal(engine.journal_path("blog"), {"step": "rollback", "event": "rollback", "data": {}})
+    assert _helper._tries(engine, "blog") == 0
