@@ -103,6 +103,10 @@ class Docker:
         document = self.get("/containers/{0}/json".format(part(container)))
         return document if isinstance(document, dict) else {}
 
+    def process(self, container: str) -> int:
+        """The first process of a container; 0 when it does not run."""
+        return int(self.inspect(container)["State"].get("Pid") or 0)
+
     def stop(self, container: str, timeout: int) -> None:
         """Send the stop signal and, after ``timeout`` seconds of grace, SIGKILL. A stopped container is left alone."""
         path = "/containers/{0}/stop".format(part(container))

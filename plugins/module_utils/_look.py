@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerNotFound, part
@@ -42,13 +43,13 @@ def planned(workload: Data) -> Data:
 def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outside) -> Data:
     """The record: the plan, and what is so under Docker now."""
     record = planned(workload)
-    tcp = [port for port in workload["ports"] if port["proto"] == "tcp"]
+    processes = {item["name"]: docker.process(item["id"]) for item in running(workload["containers"])}
     return {
         **record,
         "containers": [{**container, **_docker_view(docker, container)} for container in record["containers"]],
         "networks": [{**network, **_network_view(network)} for network in record["networks"]],
         "volumes": [{**item._asdict(), "memory": str(item.memory or "")} for item in trees],
-        "answered": outside.answering(tcp),
+        "answered": answers.answering(workload["ports"], processes, outside),
     }
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Does a published TCP port answer from outside the host? (private to the collection)
+"""Does a published port answer from outside the host? (private to the collection)
 
 A connection that the host makes to itself proves nothing: it never passes the FORWARD chain. A network namespace
 behind a veth pair is, to the host's firewall, another machine.
@@ -62,15 +62,29 @@ def free_subnet(version: int, used: Iterable[str]) -> str:
 
 def connects(address: str, port: int, timeout: float) -> bool:
     """True when something accepts a TCP connection, tried from the network namespace of this thread."""
-    family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+        with _marked(address, socket.SOCK_STREAM) as probe:
             probe.settimeout(timeout)
             probe.connect((address, port))
             return True
     except OSError:
         return False
+
+
+def sends(address: str, port: int) -> None:
+    """Send an empty datagram from the network namespace of this thread; a network that refuses it is no error."""
+    try:
+        with _marked(address, socket.SOCK_DGRAM) as probe:
+            probe.sendto(b"", (address, port))
+    except OSError:
+        return
+
+
+def _marked(address: str, kind: socket.SocketKind) -> socket.socket:
+    family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+    probe = socket.socket(family, kind)
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+    return probe
 
 
 class Outside:
@@ -94,6 +108,17 @@ class Outside:
         if self._inside:
             self._inside.shutdown()
         _clean()
+
+    def send(self, port: Port) -> None:
+        """Send an empty datagram to a published UDP port; whether it arrives is seen there."""
+        if self._inside is None:
+            raise ReachError("The probe is used outside its with block.")
+        address, outside = target(port, self._gateways)
+        number = int(port["host_port"])
+        if outside:
+            self._inside.submit(sends, address, number).result()
+        else:
+            sends(address, number)
 
     def answering(self, ports: Sequence[Port], timeout: float = 3) -> list[Port]:
         """Those of the published TCP ports that accept a connection; all are tried at once."""

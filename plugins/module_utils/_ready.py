@@ -8,6 +8,7 @@ import ipaddress
 import json
 from typing import Any, Dict, List, NamedTuple, Sequence
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
     ProcessError,
@@ -71,7 +72,8 @@ def _lacks(expected: Expected, outside: Outside) -> list[Lack]:
     processes = read_processes()
     views = {name: container_view(processes, container.pid) or {} for name, container in found.items()}
     missing = socket_lacks(expected, {name: view.get("listening", []) for name, view in views.items()})
-    return missing or port_lacks(expected, outside.answering(expected.ports))
+    pids = {name: container.pid for name, container in found.items()}
+    return missing or port_lacks(expected, answers.answering(expected.ports, pids, outside))
 
 
 def service_lacks(expected: Expected, states: dict[str, Service]) -> list[Lack]:

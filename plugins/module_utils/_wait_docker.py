@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
@@ -38,7 +39,8 @@ def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
             missing.append("{0} is {1}, and was healthy".format(member["name"], health))
     if missing:
         return missing
-    answering = outside.answering(record["answered"])
+    processes = {member["name"]: docker.process(member["id"]) for member in running(record["containers"])}
+    answering = answers.answering(record["answered"], processes, outside)
     return [
         "published port {0} of {1} does not answer from outside, as it did".format(port["host_port"], port["container"])
         for port in record["answered"]

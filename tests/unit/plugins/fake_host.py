@@ -149,6 +149,9 @@ class Host:
             raise DockerNotFound("no such container")
         return copy.deepcopy(self.docker[item])
 
+    def process(self, item: str) -> int:
+        return 1 if self.docker[item]["State"]["Running"] else 0
+
     def get(self, _path: str) -> Any:
         return {"Containers": {item: {"Name": item} for item in self.docker if self.docker[item]["State"]["Running"]}}
 
