@@ -92,10 +92,18 @@ def found(state_dir: str = STATE_DIR) -> list[str]:
     return [str(path) for path in paths if path.exists()]
 
 
+def is_needed(state_dir: str = STATE_DIR) -> bool:
+    """Whether a workload is under way on this host, or has left a Docker that still runs."""
+    return any(
+        (engine.committed() and not engine.retired) or any(_is_under_way(engine, name) for name in engine.journals())
+        for engine in _engines(state_dir)
+    )
+
+
 def remove(state_dir: str = STATE_DIR) -> None:
-    """Take the services away again."""
+    """Take the services away again, unless they are needed."""
     there = found(state_dir)
-    if there:
+    if there and not is_needed(state_dir):
         run(["systemctl", "disable", "--quiet", *_UNITS], check=False)
         for path in there:
             os.unlink(path)
@@ -141,11 +149,16 @@ TASKS: dict[str, Callable[[EngineState], int]] = {"recover": recover, "coexist":
 
 def _tries(engine: EngineState, name: str) -> int:
     """How often this service has tried to bring the last attempt to an end, this time included."""
-    events = engine.journal(name)
-    if not transaction.interrupted(events) and recovery.is_finished(events):
+    if not _is_under_way(engine, name):
         return 0
+    events = engine.journal(name)
     append_journal(engine.journal_path(name), {"event": "recover", "step": "recover", "data": {}})
     return len([event for event in transaction.attempts(events)[-1] if event["event"] == "recover"]) + 1
+
+
+def _is_under_way(engine: EngineState, name: str) -> bool:
+    events = engine.journal(name)
+    return bool(transaction.interrupted(events)) or not recovery.is_finished(events)
 
 
 def _engines(state_dir: str) -> Iterator[EngineState]:

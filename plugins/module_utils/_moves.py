@@ -75,6 +75,8 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         revived = bool(leaving) and params["engine"] == DOCKER and (engine.retired if check else revive(engine))
         with host.outside if leaving and not check else nullcontext():
             results = [broken.get(item.name) or one(host, item, check) for item in moves]
+    if leaving and not check:
+        helper.remove(params["state_dir"])
     return {
         "changed": bool(recovered) or revived or any(result["changed"] for result in results),
         "workloads": results,

@@ -120,6 +120,22 @@ def test_whenever_docker_starts_again_it_loses_the_addresses_of_what_has_moved(e
     assert _helper.main("coexist", str(engine.root.parent)) == 0
 
 
+def test_the_services_stay_while_a_workload_is_under_way_or_docker_runs_beside_podman(engine, host, systemd, tmp_path):
+    state = str(engine.root.parent)
+    assert not _helper.is_needed(state)
+    interrupt(engine, host)
+    assert _helper.is_needed(state)
+    _helper.main("recover", state)
+    assert not _helper.is_needed(state)
+    begin(engine, host).run(_cutover.commit)
+    _helper.install(state)
+    _helper.remove(state)
+    assert len(_helper.found(state)) == 3
+    write_json(engine.retired_path, {"format": 1})
+    _helper.remove(state)
+    assert _helper.found(state) == []
+
+
 def test_a_retired_docker_comes_back_beside_what_stays_on_podman(engine, monkeypatch):
     said = []
     monkeypatch.setattr(_revival, "run", lambda argv: said.append(argv[1:]))

@@ -43,6 +43,7 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setattr(_moves, "Docker", lambda _socket: host)
     monkeypatch.setattr(_moves, "Outside", Outside)
     monkeypatch.setattr(_moves.helper, "install", lambda _state_dir: host.event("helper"))
+    monkeypatch.setattr(_moves.helper, "remove", lambda _state_dir: None)
     monkeypatch.setattr(_moves.helper, "coexist", lambda _engine: host.event("coexist"))
     return host
 

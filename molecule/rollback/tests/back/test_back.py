@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Back on Docker: the very same containers, with what was written on Podman."""
+
+from __future__ import annotations
+
+from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+
+NAMES = ["blog-app-1", "blog-db-1", "blog-web-1", "cache"]
+
+
+def test_the_very_same_containers_run_as_they_did(host):
+    before = {
+        item["Id"]: item["HostConfig"]["RestartPolicy"]
+        for item in checks.inventory(host)["containers"]
+        if item["Name"].lstrip("/") in NAMES
+    }
+    now = checks.run_json(host, "docker inspect " + " ".join(NAMES))
+    assert {item["Id"]: item["HostConfig"]["RestartPolicy"] for item in now} == before
+    assert all(item["State"]["Running"] for item in now)
+
+
+def test_nothing_that_was_written_on_podman_is_lost(host):
+    notes = checks.notes(host)
+    known = checks.EXPECTED["blog_notes"]
+    assert notes[: len(known)] == known
+    # Each time on Podman one was written.
+    journal = host.check_output(f"cat {checks.STATE_DIR}/*/journal/blog.jsonl")
+    commits = journal.count('"event": "commit"')
+    assert commits in (2, 4)
+    assert notes[len(known) :] == [checks.WRITTEN_BETWEEN] * (commits // 2)
+    for key, value in checks.EXPECTED["cache_keys"].items():
+        assert checks.cached(host, key) == value
+
+
+def test_what_docker_had_before_is_kept(host):
+    kept = host.check_output(f"ls {checks.STATE_DIR}/*/kept").split()
+    assert {name.rpartition("-")[0] for name in kept} == {"blog", "cache"}
+
+
+def test_nothing_runs_on_podman_and_no_unit_is_left(host):
+    assert host.check_output("podman ps --quiet") == ""
+    assert host.check_output("podman secret ls --quiet") == ""
+    assert host.check_output("find /etc/containers/systemd -type f") == ""
+    assert checks.failed_units(host) == ""
+
+
+def test_docker_is_enabled_again_and_nothing_of_the_migration_is_in_its_way(host):
+    assert host.service("docker").is_running
+    assert host.service("docker").is_enabled
+    assert "docker_to_podman" not in host.run("iptables-save; nft list tables").stdout
+    assert host.run("systemctl cat docker_to_podman-recover.service").rc != 0
