@@ -43,7 +43,7 @@ build: setup ## The collection's archive, into .cache/build
 	@python tests/tools/run.py build
 
 bench: setup ## Benchmarks, side by side in one run; ratios go to .cache/bench.json
-	@PYTHONPATH=.cache/collections:molecule/lab python tests/benchmark/bench.py
+	@PYTHONPATH=.cache/collections:molecule/lab:tests/crash python tests/benchmark/bench.py
 
 crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman"
 	@PYTHONPATH=.cache/collections python tests/crash/matrix.py $(CRASH)

@@ -129,7 +129,9 @@ def _returns(_plan: Data, host: Host, params: Data) -> list[Move]:
 
 
 def _return(host: Host, name: str, data: str) -> Move:
-    moved = transaction.notes(transaction.settled(host.engine.journal(name)))[cutover.RECORD]
+    events = host.engine.journal(name)
+    is_back = transaction.owner(events) == DOCKER and recovery.is_finished(events)
+    moved = transaction.notes(transaction.settled(events))[cutover.RECORD]
     kept = host.engine.root / "kept" / "{0}-{1}".format(name, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
 
     def record() -> Data:
@@ -139,9 +141,9 @@ def _return(host: Host, name: str, data: str) -> Move:
         name,
         DOCKER,
         way_back.steps(record, host.docker, host.outside, host.ready_timeout, data),
-        way_back.steps_after(host.docker),
+        [] if is_back else way_back.steps_after(host.docker),
         way_back.commit,
-        lambda _check: way_back.require_there(moved, host.docker),
+        lambda check: None if check and host.engine.retired else way_back.require_there(moved, host.docker),
         moved,
     )
 
@@ -159,7 +161,9 @@ def one(host: Host, item: Move, check: bool) -> dict[str, Any]:
             result["state"] = transaction.owner(events)
             item.require(check)
         if check:
-            steps = run.pending(item.planned)
+            # Nothing connects to a retired engine, so all that is known is what its way back consists of.
+            is_asleep = item.goal == DOCKER and host.engine.retired
+            steps = [step.name for step in (*item.before, *item.after)] if is_asleep else run.pending(item.planned)
             return {**result, "changed": bool(steps), "steps": steps}
         run.run(item.commit)
         result["state"] = "committed"

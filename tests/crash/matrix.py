@@ -44,6 +44,7 @@ def main() -> int:
         print(f"SEED={seed}", flush=True)
         chosen = random.Random(seed).sample(chosen, min(given.sample, len(chosen)))
     with Station(ROOT) as machine:
+        machine.prepare_return()
         return find_faults(machine, given.words) if given.faults else run(machine, chosen)
 
 

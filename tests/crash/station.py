@@ -19,13 +19,13 @@ from typing import Any
 from cases import Case
 from faults import Fault
 
-NAME, PORT = "crash", 6390
+PORT = 6390
 PACKAGE = "ansible_collections/podshift/docker_to_podman/plugins/module_utils"
 JOB, RECOVER = "docker_to_podman-workloads", "docker_to_podman-recover"
 UNITS = ["aside.container", "ledger.container", "ledger.volume", "shop.network"]
 # Under emulation everything takes several times as long.
 PATIENCE = 400.0
-DEPLOY = """
+SHOP = """
 docker compose --project-directory /srv/blog down --volumes
 docker rm --force --volumes cache
 docker network create --subnet 172.30.0.0/24 shop
@@ -59,10 +59,10 @@ def expected(owner: str) -> dict[str, Any]:
 
 
 class Station:
-    """The machine, while the ``with`` block runs."""
+    """The machine, while the ``with`` block runs; ``deploy`` are commands that start the workload in Docker."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, name: str = "crash", deploy: str = SHOP) -> None:
+        self._root, self._name, self._deploy = root, name, deploy
         utils = sorted((root / "plugins" / "module_utils").rglob("*.py"))
         own = sorted(Path(__file__).parent.glob("*.py"))
         whole = b"".join(path.read_bytes() for path in [*utils, *own])
@@ -70,21 +70,24 @@ class Station:
         self._boot = ""
 
     def __enter__(self) -> Station:
-        self._lab("down", NAME)
-        machine = json.loads(self._lab("up", NAME, "--forward", str(PORT)))
+        self._lab("down", self._name)
+        machine = json.loads(self._lab("up", self._name, "--forward", str(PORT)))
         self.port = int(machine["forwards"][str(PORT)])
         self._machine = machine
         self.install(None)
-        self._ssh(DEPLOY)
+        self.ssh(self._deploy)
         self._playbook("prepare.yml")
-        self._lab("save", NAME, "podman")
-        self.move_again("podman")
-        self._lab("save", NAME, "docker")
+        self._lab("save", self._name, "podman")
         return self
 
     def __exit__(self, *_exception: object) -> None:
         if not os.environ.get("KEEP"):
-            self._lab("down", NAME)
+            self._lab("down", self._name)
+
+    def prepare_return(self) -> None:
+        """Make the state from which the way back begins."""
+        self.move_again("podman")
+        self._lab("save", self._name, "docker")
 
     def install(self, fault: Fault | None) -> None:
         """Put the program on the machine, with a fault in it or without."""
@@ -92,12 +95,12 @@ class Station:
 
     def begin(self, goal: str) -> None:
         """The machine as it was before a move to ``goal``."""
-        self._lab("load", NAME, goal)
+        self._lab("load", self._name, goal)
         self._send()
 
     def move(self, case: Case) -> None:
         """Begin the move that will be cut off; it goes on by itself."""
-        self._boot = self._ssh("cat /proc/sys/kernel/random/boot_id").strip()
+        self._boot = self.ssh("cat /proc/sys/kernel/random/boot_id").strip()
         given = {"goal": case.goal, "end": case.end, "point": case.point, "fails": case.fails}
         self._start("move", json.dumps(given))
 
@@ -109,7 +112,7 @@ class Station:
             self._until(until, lambda: "running" in self._try("systemctl is-system-running --wait; true") or True)
         else:
             self._until(until, lambda: not self._is_active(JOB))
-            if "Result=success" in self._ssh(f"systemctl show --property=Result {JOB}"):
+            if "Result=success" in self.ssh(f"systemctl show --property=Result {JOB}"):
                 raise Broken(f"{case.point} was never reached")
         self._until(until, lambda: not self._is_active(RECOVER))
 
@@ -118,7 +121,7 @@ class Station:
         self._send()
         self._start("move", json.dumps({"goal": goal, "end": "", "point": "", "fails": False}))
         self._until(time.monotonic() + PATIENCE, lambda: not self._is_active(JOB))
-        said = self._ssh(
+        said = self.ssh(
             f"systemctl show --property=Result {JOB}; journalctl --quiet --output=cat --unit={JOB} --lines=5"
         )
         if "Result=success" not in said or '"reason": ""' not in said:
@@ -126,12 +129,12 @@ class Station:
 
     def look(self) -> dict[str, Any]:
         """What is so on the machine."""
-        found: dict[str, Any] = json.loads(self._ssh("python3 /root/crash.pyz look"))
+        found: dict[str, Any] = json.loads(self.ssh("python3 /root/crash.pyz look"))
         return found
 
     def _start(self, *words: str) -> None:
         quoted = " ".join("'" + word + "'" for word in words)
-        self._ssh(
+        self.ssh(
             f"systemctl reset-failed {JOB} 2>/dev/null; systemd-run --quiet --unit={JOB} --service-type=exec "
             f"--property=OnFailure={RECOVER}.service --setenv=HOME=/root python3 /root/crash.pyz {quoted}"
         )
@@ -151,7 +154,7 @@ class Station:
             time.sleep(0.5)
 
     def _argv(self, command: str) -> list[str]:
-        return [sys.executable, str(self._root / "molecule" / "lab" / "lab.py"), "ssh", NAME, command]
+        return [sys.executable, str(self._root / "molecule" / "lab" / "lab.py"), "ssh", self._name, command]
 
     def _try(self, command: str) -> str:
         try:
@@ -160,7 +163,8 @@ class Station:
             return ""
         return done.stdout
 
-    def _ssh(self, command: str) -> str:
+    def ssh(self, command: str) -> str:
+        """What a command on the machine prints."""
         done = subprocess.run(self._argv(command), capture_output=True, text=True, check=False)
         if done.returncode:
             raise Broken(f"{command[:80]}: {done.returncode}: {done.stderr[-1000:]}")

@@ -224,3 +224,29 @@ def test_a_run_that_is_told_to_end_brings_docker_back_first(host, engine, move, 
             signal.signal(number, handler)
     assert host.state(host.unit_dir) == before
     assert engine.committed() == {}
+
+
+def test_the_way_back_from_a_retired_docker_starts_it_first(host, engine, move, monkeypatch):
+    move()
+    write_json(engine.retired_path, {"format": 1})
+    monkeypatch.setattr(_moves, "revive", lambda _engine: host.event("revive") or engine.retired_path.unlink() or True)
+    host.log.clear()
+    asked = host.inspect
+    monkeypatch.setattr(host, "inspect", None)
+    foreseen = move(check=True, to="docker")
+    assert (foreseen["changed"], foreseen["workloads"][0]["state"], host.log) == (True, "podman", [])
+    assert "stop_podman" in foreseen["workloads"][0]["steps"]
+    monkeypatch.setattr(host, "inspect", asked)
+    result = move(to="docker")
+    assert result["workloads"][0]["state"] == "committed"
+    assert host.log[:3] == ["helper", "revive", "probe"]
+    assert engine.committed() == {}
+    assert not move(to="docker")["changed"]
+
+
+def test_one_workload_goes_back_by_its_name(host, engine, move):
+    move()
+    with pytest.raises(StateError, match="No workload shop was ever moved"):
+        move(to="docker", workloads=["shop"])
+    assert move(to="docker", workloads=["blog"])["changed"]
+    assert not move(to="docker", workloads=["blog"])["changed"]
