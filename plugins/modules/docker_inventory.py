@@ -121,6 +121,14 @@ containers:
     moved:
       description: Whether it belongs to a workload that has moved to Podman.
       type: bool
+awake:
+  description:
+    - Containers that Docker runs although Podman owns them, because somebody started them again, with their Compose project.
+    - Each is a warning, too.
+  returned: when Docker is not retired
+  type: list
+  elements: str
+  sample: ["blog-web-1 (Compose project in /srv/blog)"]
 """
 
 from pathlib import Path
@@ -167,11 +175,23 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     engine_id = safe_name(document["engine"]["id"])
     engine = EngineState(Path(state_dir) / engine_id) if check_mode else open_engine(state_dir, engine_id, socket)
     result = summary(document, engine, changed)
+    result["awake"] = awake(Docker(socket), container_ids(committed)) if committed else []
     if document != recorded:
         path = Path(SCRATCH_DIR, engine_id, "inventory.json") if check_mode else engine.inventory_path
         write_json(path, document)
         result["inventory_path"] = str(path)
     return result
+
+
+def awake(docker: Docker, moved: set[str]) -> list[str]:
+    """What Docker runs although Podman owns it, and the project that it was started from."""
+    found = []
+    for item in docker.get("/containers/json"):
+        if item["Id"] in moved and item.get("State") == "running":
+            folder = (item.get("Labels") or {}).get("com.docker.compose.project.working_dir")
+            name = str((item.get("Names") or [item["Id"][:12]])[0]).lstrip("/")
+            found.append("{0} (Compose project in {1})".format(name, folder) if folder else name)
+    return sorted(found)
 
 
 def own_names(engine: EngineState, committed: Iterable[str]) -> dict[str, Any]:
@@ -222,6 +242,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="{0} cannot be used: {1}.".format(error.filename or "The state", error.strerror))
+    for name in result.get("awake", []):
+        module.warn("Docker runs {0} although it has moved to Podman; stop it there (docker stop).".format(name))
     module.exit_json(**result)
 
 

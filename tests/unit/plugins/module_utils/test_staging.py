@@ -34,8 +34,9 @@ def engine(tmp_path):
     return open_engine(str(tmp_path), "e1", "/run/docker.sock")
 
 
-def commit(engine, name, *containers):
-    event = {"plan": "h", "time": "t", "step": "", "event": "commit", "data": {"containers": list(containers)}}
+def commit(engine, name, *containers, goal="podman"):
+    data = {"goal": goal, "containers": list(containers)}
+    event = {"plan": "h", "time": "t", "step": "commit", "event": "commit", "data": data}
     append_journal(engine.journal_path(name), event)
 
 
@@ -44,11 +45,13 @@ def test_everything_is_docker_s_before_the_first_commit(engine):
     assert names(owners(PLAN, engine, ["mail"])) == (["mail"], [])
 
 
-def test_committed_workloads_are_podman_s_until_a_rollback(engine):
+def test_committed_workloads_are_podman_s_until_they_are_committed_to_docker(engine):
     commit(engine, "cache", "33")
     assert names(owners(PLAN, engine)) == (["blog", "mail"], ["cache"])
     assert names(owners(PLAN, engine, ["cache"])) == ([], ["cache"])
     append_journal(engine.journal_path("cache"), {"event": "rollback", "data": {}})
+    assert names(owners(PLAN, engine)) == (["blog", "mail"], ["cache"])
+    commit(engine, "cache", goal="docker")
     assert names(owners(PLAN, engine)) == (["blog", "cache", "mail"], [])
 
 

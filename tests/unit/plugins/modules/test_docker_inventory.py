@@ -142,7 +142,10 @@ def commit(host: Host, workload: str, *containers: dict[str, Any]) -> None:
         {"name": workload, "pod": None, "units": {"web.container": ""}, "containers": [{"name": "web"}], "networks": [],
          "volumes": [], "secrets": [], "ports": []},
     ]})  # fmt: skip
-    append_journal(host.state / "journal" / (workload + ".jsonl"), {"event": "commit", "data": {"containers": ids}})
+    append_journal(
+        host.state / "journal" / (workload + ".jsonl"),
+        {"event": "commit", "data": {"goal": "podman", "containers": ids}},
+    )
 
 
 def test_a_moved_container_is_reported_as_it_ran(host):
@@ -158,6 +161,20 @@ def test_a_moved_container_is_reported_as_it_ran(host):
     ]
 
 
+def test_what_docker_runs_again_although_it_has_moved_is_a_warning_with_its_project(host):
+    host.run(answers(WEB, DB))
+    commit(host, "web", WEB)
+    label = {"com.docker.compose.project.working_dir": "/srv/web"}
+    listed = [
+        {"Id": WEB["Id"], "Names": ["/web"], "State": "running", "Labels": label},
+        {"Id": DB["Id"], "Names": ["/db"], "State": "running"},
+    ]
+    result = host.run({**answers(WEB, DB), "GET /containers/json": listed})
+    assert result["awake"] == ["web (Compose project in /srv/web)"]
+    assert "although it has moved to Podman; stop it there" in str(result["warnings"])
+    assert host.run(answers(WEB, DB))["awake"] == []
+
+
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_a_retired_engine_is_not_woken_and_its_record_speaks(host, check_mode):
     first = host.run(answers(WEB, DB))
@@ -169,7 +186,7 @@ def test_a_retired_engine_is_not_woken_and_its_record_speaks(host, check_mode):
     assert host.run(None, check_mode=check_mode) == result
     assert (result["changed"], result["retired"], host.files()) == (False, True, before)
     moved = [{**item, "moved": True} for item in first["containers"]]
-    assert result == {**first, "changed": False, "retired": True, "containers": moved}
+    assert {**result, "awake": []} == {**first, "changed": False, "retired": True, "containers": moved}
 
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"

@@ -91,7 +91,7 @@ def test_volumes_are_brought_once(host):
 
 
 def test_after_the_commit_nothing_is_asked_of_docker_and_nothing_is_written(host):
-    append_journal(host.engine.journal_path("w"), {"event": "commit", "data": {"containers": ["11"]}})
+    append_journal(host.engine.journal_path("w"), {"event": "commit", "data": {"goal": "podman", "containers": ["11"]}})
     write_json(host.engine.retired_path, {"format": 1})
     for module, key, arguments in (
         (image_transfer, "images", {"socket": "/nowhere"}),
