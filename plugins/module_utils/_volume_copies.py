@@ -4,25 +4,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress, size
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_room import PARALLEL, require
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
 
-# Disks serve two at once better than one; more only get in each other's way.
-PARALLEL = 2
 _PAUSE = 60.0
 
 
@@ -57,7 +53,7 @@ def transfer(
     for volume in todo:
         volumes.admit(plan, volume, held, root)
     volumes.require_unused([volume["name"] for volume in todo if volume["name"] in held])
-    sizes = _require_room(plan, todo, held, root)
+    sizes = require(plan, todo, held, root)
     skipped = [_result(volume, "skipped") for volume in moved]
     if check:
         return [_foresee(plan, volume, held, root) for volume in todo] + skipped
@@ -82,42 +78,6 @@ def _held(check: bool) -> tuple[dict[str, podman.Volume], str]:
     if check and not podman.installed():
         return {}, ""
     return podman.volumes(), podman.storage().volume_root
-
-
-def _require_room(
-    plan: dict[str, Any], todo: Sequence[dict[str, Any]], held: dict[str, podman.Volume], root: str
-) -> dict[str, int]:
-    """The bytes of each volume. Raises VolumeError when there is no room for their copies."""
-    sizes, need = {}, 0
-    for volume in todo:
-        if not volumes.only_defined(volume):
-            sizes[volume["name"]], blocks = _measure(volumes.source_of(plan, volume))
-            if volume["name"] in held:
-                blocks -= _measure(volumes.destination_of(volume, held, root))[1]
-            need += max(0, blocks)
-    place = room.place(root or podman.DEFAULT_GRAPH_ROOT, need)
-    complaint = room.short("Copying the volumes", [place], "make room, or move Podman's storage")
-    if complaint:
-        raise VolumeError(complaint)
-    return sizes
-
-
-def _measure(folder: str) -> tuple[int, int]:
-    """Bytes that a tree's files have, and bytes that they take on the disk; each inode once."""
-    total, blocks, seen = 0, 0, set()
-    for place, folders, files in os.walk(os.fsencode(folder)):
-        for name in [*files, *folders]:
-            try:
-                found = os.lstat(os.path.join(place, name))
-            except FileNotFoundError:
-                continue
-            if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
-                if found.st_ino in seen:
-                    continue
-                seen.add(found.st_ino)
-            total += found.st_size if stat.S_ISREG(found.st_mode) else 0
-            blocks += found.st_blocks * 512
-    return total, blocks
 
 
 def _stage(

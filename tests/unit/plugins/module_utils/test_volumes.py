@@ -244,3 +244,42 @@ def test_too_little_room_is_said_before_anything_is_made(podman, docker, transfe
         with pytest.raises(VolumeError, match=r"Copying the volumes needs 1 MB below .*, but only 0 MB are free there"):
             transfer([docker("v" + str(check), "x" * 10000)], check=check)
     assert podman.writes() == []
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """``free(megabytes)``: what every file system has left."""
+
+    def set_to(megabytes):
+        blocks = megabytes * 256
+        monkeypatch.setattr(
+            _room.os, "statvfs", lambda _folder: os.statvfs_result((4096, 4096, 0, 0, blocks, 0, 0, 0, 0, 255))
+        )
+
+    return set_to
+
+
+def test_a_changed_file_is_written_beside_its_old_copy_and_needs_room_for_both(podman, docker, transfer, free):
+    volume = docker("v", "x" * 3_000_000)
+    free(5)
+    with pytest.raises(VolumeError, match="needs 7 MB below"):
+        transfer([volume])
+    free(8)
+    transfer([volume])
+    free(2)
+    for check in (True, False):
+        with pytest.raises(VolumeError, match="needs 4 MB below"):
+            transfer([volume], check=check)
+    free(4)
+    assert transfer([volume]) == [("v", "unchanged")]
+
+
+def test_of_many_volumes_only_as_many_are_rewritten_at_once_as_are_copied_at_once(podman, docker, transfer, free):
+    volumes = [docker(name, "x" * 3_000_000) for name in ("a", "b", "c")]
+    free(16)
+    transfer(volumes)
+    free(7)
+    assert transfer(volumes) == [("a", "unchanged"), ("b", "unchanged"), ("c", "unchanged")]
+    free(5)
+    with pytest.raises(VolumeError, match="needs 7 MB below"):
+        transfer(volumes)
