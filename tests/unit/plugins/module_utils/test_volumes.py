@@ -126,14 +126,15 @@ def test_check_mode_before_podman_is_there(podman, docker, transfer, monkeypatch
     assert podman.calls == []
 
 
-def test_an_empty_volume_that_someone_else_made_is_used(podman, docker, transfer):
-    podman.add_volume("v")
-    assert transfer([docker("v")]) == [("v", "copied")]
-
-
 def refusals():
     def foreign(podman, volume):
         (podman.add_volume("v") / "data").write_text("somebody's")
+
+    def foreign_and_empty(podman, volume):
+        podman.add_volume("v")
+
+    def of_another_volume(podman, volume):
+        podman.add_volume("v", {SOURCE_LABEL: volume["source"] + "-other"})
 
     def other_options(podman, volume):
         volume["driver_opts"] = NFS
@@ -152,6 +153,8 @@ def refusals():
 
     return [
         (foreign, VolumeError, "Podman already has a volume v that was not made from "),
+        (foreign_and_empty, VolumeError, "remove it (podman volume rm v)"),
+        (of_another_volume, VolumeError, "Podman already has a volume v that was not made from "),
         (other_options, VolumeError, "Podman's volume v has other options than Docker's"),
         (running, VolumeError, "Podman's container blog-db-1 runs on a volume"),
         (elsewhere, TreeError, "is not below"),
