@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transient as transient
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     load_json,
     make_folder,
@@ -36,10 +36,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 RUN_DIR = "/run/docker_to_podman"
 _PROGRAM = "program.pyz"
 _STEP = 0.5
-_UNDER_WAY = ("active", "activating", "deactivating", "reloading")
-# Docker's containers come first where processor or disk are short. The mask is what skopeo wants: with a narrower one the
-# root folder of an image is closed to all but root.
-_PROPERTIES = ("CPUWeight=50", "IOWeight=50", "UMask=0022")
 
 Json = Dict[str, Any]
 
@@ -75,9 +71,9 @@ class Job:
         job, until = given["job"], time.monotonic() + (given["wait"] or float("inf"))
         while True:
             with self._alone():
-                if not job and not self._is_under_way():
+                if not job and not transient.is_under_way(self._unit):
                     job = self._begin(given)
-            while self._is_under_way():
+            while transient.is_under_way(self._unit):
                 if time.monotonic() >= until:
                     return {"changed": False, "finished": False, "job": job, "progress": self._read(PROGRESS)}
                 time.sleep(_STEP)
@@ -97,38 +93,19 @@ class Job:
         job = uuid.uuid4().hex
         _program.write(self._folder / _PROGRAM)
         write_json(self._folder / TASK, {"job": job, "work": self._work, "arguments": given})
-        run(["systemctl", "reset-failed", self._unit], check=False)
-        properties = ["--property=" + item for item in _PROPERTIES]
-        command = [sys.executable, str(self._folder / _PROGRAM), str(self._folder)]
-        run(
-            [
-                "systemd-run",
-                "--quiet",
-                "--unit=" + self._unit,
-                "--setenv=HOME=/root",
-                "--service-type=exec",
-                *properties,
-                "--",
-                *command,
-            ]
-        )
+        transient.start(self._unit, [sys.executable, str(self._folder / _PROGRAM), str(self._folder)])
         return job
 
     def _result(self, job: str) -> Json:
         answer = self._read(RESULT)
         if answer.get("job") != job:
-            shown = run(["systemctl", "show", "--property=Result,ExecMainStatus", self._unit], check=False).stdout
             raise JobError(
                 "The work on {0} ended without a result ({1}); see journalctl -u {2}. Docker is untouched: run this "
-                "again, which goes on from there.".format(self._work, ", ".join(shown.split()), self._unit)
+                "again, which goes on from there.".format(self._work, transient.ending(self._unit), self._unit)
             )
         if "error" in answer:
             raise JobError(str(answer["error"]))
         return {**answer["result"], "finished": True}
-
-    def _is_under_way(self) -> bool:
-        shown = run(["systemctl", "show", "--property=ActiveState", "--value", self._unit], check=False).stdout
-        return shown.strip() in _UNDER_WAY
 
     def _read(self, name: str) -> Json:
         path = self._folder / name

@@ -10,8 +10,8 @@ import zipfile
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _job, _program
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _job, _program, _transient
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import Job, JobError
 
 # Like the program, but its work is a file that appears.
@@ -36,12 +36,15 @@ class Systemd:
     def __init__(self):
         self.process = None
         self.started = []
+        self.refusals = []
 
     def run(self, argv, check=True):
         if argv[0] == "systemd-run":
             self.started.append(argv)
             self.process = subprocess.Popen(argv[argv.index("--") + 1 :])
         elif argv[:2] == ["systemctl", "show"]:
+            if self.refusals:
+                return self.refusals.pop(0)
             is_running = self.process is not None and self.process.poll() is None
             said = (
                 "Result=signal\nExecMainStatus=9\n" if "Result" in argv[2] else "active\n" * is_running or "inactive\n"
@@ -53,7 +56,8 @@ class Systemd:
 @pytest.fixture
 def systemd(monkeypatch):
     played = Systemd()
-    monkeypatch.setattr(_job, "run", played.run)
+    monkeypatch.setattr(_transient, "run", played.run)
+    monkeypatch.setattr(_transient, "_PAUSE", 0.0)
     monkeypatch.setattr(_job, "_STEP", 0.02)
     monkeypatch.setattr(_program, "write", lambda target: target.write_text(PROGRAM))
     yield played
@@ -114,6 +118,23 @@ def test_a_run_follows_what_an_earlier_one_left_under_way_and_then_does_its_own(
     assert len(systemd.started) == 2
     with pytest.raises(JobError):
         follow(lost)
+
+
+BUSY = Completed(1, "", "Failed to get properties: Connection timed out")
+
+
+@pytest.mark.parametrize("refusal", [BUSY, Completed(0, "", ""), Completed(0, "maintenance\n", "")])
+def test_a_systemd_that_does_not_answer_never_means_that_nothing_runs(systemd, follow, gate, refusal):
+    job = follow(wait=0.1)["job"]
+    for asked in (job, ""):
+        systemd.refusals = [refusal] * 9
+        with pytest.raises(CommandError, match=r"does not say whether docker_to_podman-images\.service runs"):
+            follow(asked, wait=0.1)
+    systemd.refusals = [refusal] * 2
+    assert follow(wait=0.1)["finished"] is False
+    assert len(systemd.started) == 1
+    gate.write_text("copied")
+    assert follow(job)["images"] == ["copied"]
 
 
 def test_an_error_of_the_work_is_the_module_s(systemd, follow, gate):
