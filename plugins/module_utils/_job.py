@@ -9,6 +9,7 @@ what it started (rsync, skopeo) together with it.
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 import sys
 import time
@@ -35,6 +36,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 RUN_DIR = "/run/docker_to_podman"
 _PROGRAM = "program.pyz"
+_JOB = re.compile(r"[0-9a-f]{32}\Z")
 _STEP = 0.5
 
 Json = Dict[str, Any]
@@ -59,7 +61,8 @@ def call(work: str, given: Json, check: bool) -> Json:
 
 
 class Job:
-    """One kind of work on this host, of which there is never more than one under way."""
+    """One kind of work on this host, of which there is never more than one under way. Each job has a folder of its
+    own."""
 
     def __init__(self, work: str, run_dir: str = RUN_DIR) -> None:
         self._work = work
@@ -69,13 +72,15 @@ class Job:
     def follow(self, given: Json) -> Json:
         """Wait for the job ``given["job"]``; without one begin a job, after whatever an earlier run left under way."""
         job, until = given["job"], time.monotonic() + (given["wait"] or float("inf"))
+        if job and not _JOB.match(job):
+            raise JobError("{0!r} cannot be the ID of a job; leave out the option job.".format(job))
         while True:
             with self._alone():
                 if not job and not transient.is_under_way(self._unit):
                     job = self._begin(given)
-            while transient.is_under_way(self._unit):
+            while not self._is_over(job):
                 if time.monotonic() >= until:
-                    return {"changed": False, "finished": False, "job": job, "progress": self._read(PROGRESS)}
+                    return {"changed": False, "finished": False, "job": job, "progress": self._progress(job)}
                 time.sleep(_STEP)
             if job:
                 return self._result(job)
@@ -88,17 +93,41 @@ class Job:
             yield
 
     def _begin(self, given: Json) -> str:
-        shutil.rmtree(str(self._folder))
-        make_folder(self._folder)
+        self._sweep()
         job = uuid.uuid4().hex
-        _program.write(self._folder / _PROGRAM)
-        write_json(self._folder / TASK, {"job": job, "work": self._work, "arguments": given})
-        transient.start(self._unit, [sys.executable, str(self._folder / _PROGRAM), str(self._folder)])
+        folder = self._folder / job
+        make_folder(folder)
+        _program.write(folder / _PROGRAM)
+        write_json(folder / TASK, {"work": self._work, "arguments": given})
+        transient.start(self._unit, [sys.executable, str(folder / _PROGRAM), str(folder)])
         return job
 
+    def _sweep(self) -> None:
+        """Remove earlier jobs, but for the last one that finished: another controller may still ask for its result."""
+        finished = sorted(self._folder.glob("*/" + RESULT), key=lambda path: path.stat().st_mtime_ns)
+        kept = [path.parent for path in finished[-1:]]
+        for folder in self._folder.iterdir():
+            if _JOB.match(folder.name) and folder not in kept:
+                shutil.rmtree(str(folder))
+
+    def _is_over(self, job: str) -> bool:
+        """Whether nothing more comes of this job; without one, of any."""
+        folder = self._folder / job
+        if job and (not folder.is_dir() or (folder / RESULT).exists()):
+            return True
+        return not transient.is_under_way(self._unit)
+
     def _result(self, job: str) -> Json:
-        answer = self._read(RESULT)
-        if answer.get("job") != job:
+        folder = self._folder / job
+        with self._alone():
+            answer = load_json(folder / RESULT) if (folder / RESULT).exists() else None
+            is_gone = not folder.is_dir()
+        if is_gone:
+            raise JobError(
+                "The work on {0} that was followed here left no result, or later runs have removed it. Docker is "
+                "untouched: run this again, which goes on from there.".format(self._work)
+            )
+        if answer is None:
             raise JobError(
                 "The work on {0} ended without a result ({1}); see journalctl -u {2}. Docker is untouched: run this "
                 "again, which goes on from there.".format(self._work, transient.ending(self._unit), self._unit)
@@ -107,6 +136,10 @@ class Job:
             raise JobError(str(answer["error"]))
         return {**answer["result"], "finished": True}
 
-    def _read(self, name: str) -> Json:
-        path = self._folder / name
-        return dict(load_json(path)) if path.exists() else {}
+    def _progress(self, job: str) -> Json:
+        """What this job shows; without one, that which has no result yet."""
+        with self._alone():
+            for path in self._folder.glob((job or "*") + "/" + PROGRESS):
+                if job or not (path.parent / RESULT).exists():
+                    return dict(load_json(path))
+        return {}

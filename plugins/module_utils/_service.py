@@ -22,7 +22,7 @@ TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
 
 
 def main() -> None:
-    """Do the task and leave ``{job, result}`` or ``{job, error}``."""
+    """Do the task and leave ``{result}`` or ``{error}``."""
     folder = Path(sys.argv[1])
     task = load_json(folder / TASK)
     progress = Progress(lambda picture: _show(folder / PROGRESS, picture))
@@ -30,7 +30,7 @@ def main() -> None:
         answer: dict[str, Any] = {"result": _work.WORK[task["work"]](task["arguments"], False, progress)}
     except _work.ERRORS as error:
         answer = {"error": str(error)}
-    write_json(folder / RESULT, {"job": task["job"], **answer})
+    write_json(folder / RESULT, answer)
 
 
 def _show(path: Path, picture: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ while not gate.exists():
 said = gate.read_text()
 if said:
     answer = {"error": said} if said.startswith("No") else {"result": {"changed": True, "images": [said]}}
-    (folder / "result.json").write_text(json.dumps({"job": task["job"], **answer}))
+    (folder / "result.json").write_text(json.dumps(answer))
 """
 
 
@@ -116,8 +116,48 @@ def test_a_run_follows_what_an_earlier_one_left_under_way_and_then_does_its_own(
     gate.write_text("copied")
     assert follow(answer["job"]) == {"changed": True, "images": ["copied"], "finished": True}
     assert len(systemd.started) == 2
-    with pytest.raises(JobError):
-        follow(lost)
+    assert follow(lost)["images"] == ["copied"]
+
+
+def test_who_comes_late_gets_the_result_of_his_own_job_also_while_the_next_one_runs(systemd, follow, gate):
+    mine = follow(wait=0.1)["job"]
+    gate.write_text("mine")
+    systemd.process.wait()
+    gate.path.unlink()
+    theirs = follow(wait=0.1)["job"]
+    assert follow(mine)["images"] == ["mine"]
+    assert follow("", wait=0.1)["progress"]["done"] == follow(theirs, wait=0.1)["progress"]["done"] == 1
+    gate.write_text("theirs")
+    assert follow(theirs)["images"] == ["theirs"]
+    assert follow(mine)["images"] == ["mine"]
+    gate.path.unlink()
+    latest = follow(wait=0.1)["job"]
+    assert follow(theirs)["images"] == ["theirs"]
+    # The one before the last is gone, which is said at once although another one runs.
+    with pytest.raises(JobError, match="images that was followed here left no result.*run this again"):
+        follow(mine)
+    gate.write_text("latest")
+    assert follow(latest)["images"] == ["latest"]
+
+
+def test_a_job_that_was_killed_takes_no_result_with_it(systemd, follow, gate, tmp_path):
+    gate.write_text("first")
+    follow()
+    gate.path.unlink()
+    for _time in range(3):
+        follow(wait=0.1)
+        systemd.process.kill()
+        systemd.process.wait()
+    gate.write_text("last")
+    assert follow()["images"] == ["last"]
+    results = [path.read_text() for path in (tmp_path / "run" / "images").glob("*/result.json")]
+    assert len(results) == len(list((tmp_path / "run" / "images").iterdir())) == 2
+
+
+@pytest.mark.parametrize("job", ["../volumes", "/etc", "x", "A" * 32, "a" * 32 + "\n", "a" * 31])
+def test_the_id_of_a_job_is_nothing_else(systemd, follow, job):
+    with pytest.raises(JobError, match=r"cannot be the ID of a job; leave out the option job\.$"):
+        follow(job)
 
 
 BUSY = Completed(1, "", "Failed to get properties: Connection timed out")
@@ -164,7 +204,7 @@ def test_the_program_runs_by_itself(tmp_path):
     assert zipfile.ZipFile(str(copy)).namelist() == zipfile.ZipFile(str(program)).namelist()
     folder.mkdir()
     (folder / "task.json").write_text(
-        '{"job": "1", "work": "images", "arguments": {"plan_path": "/nowhere/plan.json", "state_dir": "/nowhere"}}'
+        '{"work": "images", "arguments": {"plan_path": "/nowhere/plan.json", "state_dir": "/nowhere"}}'
     )
     subprocess.run([sys.executable, "-I", str(program), str(folder)], check=True, timeout=60)
     assert "/nowhere/plan.json does not exist" in (folder / "result.json").read_text()
