@@ -12,14 +12,14 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._metadata import difference
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._pairs import pairs
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._remembered import Remembered
 
 _CHUNK = 1024 * 1024
 _SHOWN = 5
-# It belongs to the target's policy.
-_FOREIGN = ("security.selinux",)
 # What opening or looking says of a path that became something else.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODATA)
 # Contents are never read through what became a link or a pipe meanwhile.
@@ -90,11 +90,11 @@ class _Walk:
         if ours is None or theirs is None:
             return "it is missing in the copy" if theirs is None else "it is only in the copy"
         if not (stat.S_ISREG(ours.st_mode) and stat.S_ISREG(theirs.st_mode)):
-            return _difference(ours, theirs, a, b) or self._link(ours, theirs)
+            return difference(ours, theirs, a, b) or self._link(ours, theirs)
         if self._since is not None and ours.st_ctime_ns >= self._since:
             _distrust(b, theirs)
             return ""
-        wrong = _difference(ours, theirs, a, b) or self._link(ours, theirs)
+        wrong = difference(ours, theirs, a, b) or self._link(ours, theirs)
         if wrong or remembered is None:
             return wrong
         keys = _keys(ours, theirs)
@@ -128,73 +128,9 @@ class _Walk:
                     return True
 
 
-def pairs(source: bytes, destination: bytes) -> Iterator[tuple[bytes, os.stat_result | None, os.stat_result | None]]:
-    """Every entry of either tree and what both have there, depth first, names in the order of their bytes."""
-    waiting = [iter([b""])]
-    while waiting:
-        path = next(waiting[-1], None)
-        if path is None:
-            waiting.pop()
-            continue
-        ours, theirs = _lstat(os.path.join(source, path)), _lstat(os.path.join(destination, path))
-        yield path, ours, theirs
-        folders = [
-            os.path.join(tree, path)
-            for tree, found in ((source, ours), (destination, theirs))
-            if found is not None and stat.S_ISDIR(found.st_mode)
-        ]
-        if len(folders) == 2:
-            waiting.append(iter([os.path.join(path, name) for name in _names(folders)]))
-
-
-def _names(folders: list[bytes]) -> list[bytes]:
-    found: set[bytes] = set()
-    for folder in folders:
-        try:
-            found.update(os.listdir(folder))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-    return sorted(found)
-
-
 def _distrust(copy: bytes, found: os.stat_result) -> None:
     """Give a copy another time than its original has."""
     os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns + 10**9), follow_symlinks=False)
-
-
-def _lstat(path: bytes) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _difference(ours: os.stat_result, theirs: os.stat_result, a: bytes, b: bytes) -> str:
-    """What of the metadata differs, in words; "" when nothing does."""
-    for what, left, right in (
-        ("type or mode", ours.st_mode, theirs.st_mode),
-        ("owner", ours.st_uid, theirs.st_uid),
-        ("group", ours.st_gid, theirs.st_gid),
-        ("device", ours.st_rdev, theirs.st_rdev),
-        ("time of change", ours.st_mtime_ns, theirs.st_mtime_ns),
-    ):
-        if left != right:
-            return "its {0} differs".format(what)
-    if stat.S_ISREG(ours.st_mode) and ours.st_size != theirs.st_size:
-        return "its size differs"
-    if stat.S_ISLNK(ours.st_mode) and os.readlink(a) != os.readlink(b):
-        return "it points elsewhere"
-    return "" if _attributes(a) == _attributes(b) else "its extended attributes or ACLs differ"
-
-
-def _attributes(path: bytes) -> dict[str, bytes]:
-    try:
-        names = [name for name in os.listxattr(path, follow_symlinks=False) if name not in _FOREIGN]
-    except OSError as error:
-        if error.errno != errno.ENOTSUP:
-            raise
-        return {}
-    return {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
 
 
 def _keys(ours: os.stat_result, theirs: os.stat_result) -> bytes:
