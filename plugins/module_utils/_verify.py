@@ -61,6 +61,8 @@ class _Walk:
 
     def __init__(self, source: bytes, destination: bytes, since: int | None) -> None:
         self._source, self._destination = source, destination
+        # Below a mount point inside of a tree nothing is synced for us, and inode numbers repeat: never remembered.
+        self._devices = (os.stat(source).st_dev, os.stat(destination).st_dev)
         self._since = since
         self._inodes: dict[tuple[int, int], tuple[int, int]] = {}
         self._originals: dict[tuple[int, int], tuple[int, int]] = {}
@@ -97,15 +99,16 @@ class _Walk:
         wrong = difference(ours, theirs, a, b) or self._link(ours, theirs)
         if wrong or remembered is None:
             return wrong
-        keys = _keys(ours, theirs)
-        if not remembered.has(path, keys):
+        keys, is_synced = _keys(ours, theirs), (ours.st_dev, theirs.st_dev) == self._devices
+        if not (is_synced and remembered.has(path, keys)):
             if not self._equal(a, b):
                 if self._since is not None:
                     _distrust(b, theirs)
                 return "its contents differ"
             if _keys(os.lstat(a), os.lstat(b)) != keys:
                 return "it changed meanwhile"
-        remembered.add(path, keys)
+        if is_synced:
+            remembered.add(path, keys)
         return ""
 
     def _link(self, ours: os.stat_result, theirs: os.stat_result) -> str:
