@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import tempfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,6 +43,8 @@ def transfer(
     Images that only committed workloads use are skipped: Docker may be gone. Returns, for each image: source_id, names,
     action (present, tagged, copied, pulled, would-tag, would-copy, skipped), seconds. Raises ImageError, CommandError.
     """
+    if not check:
+        _sweep(way.tmpdir)
     images = needed(owners.docker)
     ids = {image.source_id for image in images}
     skipped = [image for image in needed(owners.podman) if image.source_id not in ids]
@@ -64,6 +68,14 @@ def transfer(
     return done + [result(image, "skipped") for image in skipped]
 
 
+def _sweep(tmpdir: str) -> None:
+    """Remove what a killed run left; there is never a second one on a host. Others may write there: only our folders."""
+    for left in Path(tmpdir).glob(_PREFIX + "*"):
+        found = left.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
+            shutil.rmtree(str(left), ignore_errors=True)
+
+
 def _foresee(image: Image, held: list[podman.Image]) -> str:
     found, lacking = find(image, held)
     return "would-tag" if found and lacking else "present" if found else "would-copy"
@@ -79,9 +91,6 @@ def _complete(image: Image, held: list[podman.Image]) -> dict[str, Any]:
 
 
 def _bring(missing: Sequence[Image], way: Way, progress: Progress) -> dict[str, dict[str, Any]]:
-    # What a killed run left; there is never a second one on a host.
-    for left in Path(way.tmpdir).glob(_PREFIX + "*"):
-        shutil.rmtree(str(left), ignore_errors=True)
     progress.begin("images", sum(image.size for image in missing))
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=way.tmpdir) as folder, ThreadPoolExecutor(PARALLEL) as pool:
         copies = _Copies(pool, Path(folder), carriers(missing), progress)
