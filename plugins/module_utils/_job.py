@@ -9,6 +9,7 @@ what it started (rsync, skopeo) together with it.
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shutil
 import sys
@@ -20,6 +21,7 @@ from typing import Any, Dict, Iterator
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transient as transient
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import proxies
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     load_json,
     make_folder,
@@ -98,7 +100,9 @@ class Job:
         folder = self._folder / job
         make_folder(folder)
         _program.write(folder / _PROGRAM)
-        write_json(folder / TASK, {"work": self._work, "arguments": given})
+        # Proxies may hold passwords: in this file, which is for root alone, and in no list of processes.
+        environment = proxies("=".join(item) for item in os.environ.items())
+        write_json(folder / TASK, {"work": self._work, "arguments": given, "environment": environment})
         transient.start(self._unit, [sys.executable, str(folder / _PROGRAM), str(folder)])
         return job
 

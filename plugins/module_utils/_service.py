@@ -25,6 +25,8 @@ def main() -> None:
     """Do the task and leave ``{result}`` or ``{error}``."""
     folder = Path(sys.argv[1])
     task = load_json(folder / TASK)
+    # A registry may be reached only through the proxies that the task was given.
+    os.environ.update(task["environment"])
     progress = Progress(lambda picture: _show(folder / PROGRESS, picture))
     try:
         answer: dict[str, Any] = {"result": _work.WORK[task["work"]](task["arguments"], False, progress)}

@@ -4,13 +4,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import stat
 import subprocess
 import sys
 import zipfile
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _job, _program, _transient
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _job,
+    _program,
+    _service,
+    _transient,
+    _work,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import Job, JobError
 
@@ -193,6 +202,29 @@ def test_work_that_was_killed_is_no_success(systemd, follow, gate):
     assert follow()["images"] == ["copied"]
 
 
+PROXY = "http://user:secret@proxy.example:3128"
+
+
+def test_the_work_has_the_proxy_that_the_module_was_given_and_no_list_of_processes_shows_it(
+    systemd, follow, gate, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "environ", dict(os.environ, https_proxy=PROXY, NO_PROXY="example.org", OTHER="secret"))
+    gate.write_text("pulled")
+    follow()
+    assert "secret" not in str(systemd.started)
+    [task] = (tmp_path / "run" / "images").glob("*/task.json")
+    assert stat.S_IMODE(task.stat().st_mode) == 0o600
+    assert "OTHER" not in task.read_text()
+
+    # The service has another environment.
+    monkeypatch.setattr(os, "environ", {"HOME": "/root"})
+    monkeypatch.setattr(sys, "argv", ["program", str(task.parent)])
+    monkeypatch.setitem(_work.WORK, "images", lambda *_given: dict(os.environ))
+    _service.main()
+    seen = json.loads((task.parent / "result.json").read_text())["result"]
+    assert (seen["https_proxy"], seen["NO_PROXY"], seen["HOME"]) == (PROXY, "example.org", "/root")
+
+
 def test_the_program_runs_by_itself(tmp_path):
     program, folder = tmp_path / "program.pyz", tmp_path / "job"
     _program.write(program)
@@ -204,7 +236,7 @@ def test_the_program_runs_by_itself(tmp_path):
     assert zipfile.ZipFile(str(copy)).namelist() == zipfile.ZipFile(str(program)).namelist()
     folder.mkdir()
     (folder / "task.json").write_text(
-        '{"work": "images", "arguments": {"plan_path": "/nowhere/plan.json", "state_dir": "/nowhere"}}'
+        '{"work": "images", "environment": {}, "arguments": {"plan_path": "/nowhere/plan.json", "state_dir": "/nowhere"}}'
     )
     subprocess.run([sys.executable, "-I", str(program), str(folder)], check=True, timeout=60)
     assert "/nowhere/plan.json does not exist" in (folder / "result.json").read_text()
