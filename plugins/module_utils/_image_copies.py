@@ -30,6 +30,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images 
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 _PREFIX = "docker_to_podman-images-"
 
@@ -97,8 +98,10 @@ def _bring(missing: Sequence[Image], way: Way, progress: Progress) -> dict[str, 
             if way.source == "registry":
                 copies.pull(missing)
             _copy(copies, [image for image in missing if image.source_id not in copies.done], way)
-        except (DockerError, sources.SourceError, OSError) as error:
+        except (DockerError, sources.SourceError) as error:
             raise ImageError("The images were not copied: {0}".format(error)) from None
+        except OSError as error:
+            raise ImageError("The images were not copied: {0}".format(sentence(error))) from None
         finally:
             copies.cancel()
     return copies.done

@@ -29,6 +29,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._service import PROGRESS, RESULT, TASK
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._work import ERRORS, WORK
 
 # What every module that follows a job can be given (doc_fragments/job.py).
@@ -60,6 +61,8 @@ def call(work: str, given: Json, check: bool) -> Json:
         return Job(work).follow(given)
     except ERRORS as error:
         raise JobError(str(error)) from None
+    except OSError as error:
+        raise JobError(sentence(error)) from None
 
 
 class Job:

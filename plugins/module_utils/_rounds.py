@@ -12,6 +12,7 @@ from typing import Callable, NamedTuple, Sequence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree, _verify
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 # Beside the copy while a warm round runs, and after one that failed or was killed: its time is when the round began.
 _STAMP = ".since"
@@ -69,9 +70,7 @@ def _compare(trees: Trees, memory: Path | None, since: int | None) -> _verify.Ve
     try:
         return _verify.compare(trees.source, trees.destination, memory, since=since)
     except OSError as error:
-        raise TreeError(
-            "Volume {0} cannot be compared: {1}: {2}.".format(trees.name, error.filename, error.strerror)
-        ) from None
+        raise TreeError("Volume {0} cannot be compared: {1}".format(trees.name, sentence(error))) from None
 
 
 def is_settled(seconds: Sequence[float], wanted: float) -> bool:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _work
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import load_json, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
 
@@ -32,11 +34,15 @@ def main() -> None:
         answer: dict[str, Any] = {"result": _work.WORK[task["work"]](task["arguments"], False, progress)}
     except _work.ERRORS as error:
         answer = {"error": str(error)}
+    except OSError as error:
+        answer = {"error": sentence(error)}
     write_json(folder / RESULT, answer)
 
 
 def _show(path: Path, picture: dict[str, Any]) -> None:
     # Whole or not at all, but not durable: nobody reads it after a power cut.
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(picture))
-    os.replace(str(part), str(path))
+    # And no work fails for want of it.
+    with suppress(OSError):
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(picture))
+        os.replace(str(part), str(path))

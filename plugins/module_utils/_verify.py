@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import RawIOBase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,12 +124,20 @@ class _Walk:
     def _equal(self, ours: bytes, theirs: bytes) -> bool:
         with open(os.open(ours, _READ), "rb", 0) as a, open(os.open(theirs, _READ), "rb", 0) as b:
             while True:
-                left, right = a.read(_CHUNK) or b"", b.read(_CHUNK) or b""
+                left, right = _chunk(a, ours), _chunk(b, theirs)
                 self._read += len(left)
                 if left != right:
                     return False
                 if not left:
                     return True
+
+
+def _chunk(stream: RawIOBase, path: bytes) -> bytes:
+    try:
+        return stream.read(_CHUNK) or b""
+    except OSError as error:
+        error.filename = path
+        raise
 
 
 def _distrust(copy: bytes, found: os.stat_result) -> None:

@@ -146,6 +146,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import collect
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import ProcessError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UnitError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import read as read_units
 
@@ -221,7 +222,7 @@ def main() -> None:
     except (CommandError, DockerError, HostError, ProcessError, StateError, UnitError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="{0} cannot be used: {1}.".format(error.filename or "The state", error.strerror))
+        module.fail_json(msg=sentence(error))
     module.exit_json(**result)
 
 

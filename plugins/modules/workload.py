@@ -135,6 +135,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._moves i
     heed_signals,
     move,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 
 def main() -> None:
@@ -155,7 +156,7 @@ def main() -> None:
     except (*FORESEEN, Interrupted) as error:
         module.fail_json(msg=str(error), workloads=[], recovered=[])
     except OSError as error:
-        module.fail_json(msg="{0} cannot be used: {1}.".format(error.filename or "The state", error.strerror))
+        module.fail_json(msg=sentence(error))
     if not module._diff:
         del result["diff"]
     failed = [item for item in result["workloads"] if item["reason"]]
