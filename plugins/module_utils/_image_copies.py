@@ -91,9 +91,10 @@ def _complete(image: Image, held: list[podman.Image]) -> dict[str, Any]:
 
 
 def _bring(missing: Sequence[Image], way: Way, progress: Progress) -> dict[str, dict[str, Any]]:
-    progress.begin("images", sum(image.size for image in missing))
+    count = progress.begin("images", sum(image.size for image in missing))
+    count(0)
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=way.tmpdir) as folder, ThreadPoolExecutor(PARALLEL) as pool:
-        copies = Copies(pool, Path(folder), carriers(missing), progress)
+        copies = Copies(pool, Path(folder), carriers(missing), count)
         try:
             if way.source == "registry":
                 copies.pull(missing)

@@ -7,26 +7,26 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_source import Source
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import Image, ImageError, find, title
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 
 
 class Copies:
-    """Copies under way, a fixed number at a time, and the results of those that are ``done`` (by ID)."""
+    """Copies under way, a fixed number at a time, and the results of those that are ``done`` (by ID).
+    ``count`` gets the bytes of each."""
 
     def __init__(
-        self, pool: ThreadPoolExecutor, folder: Path, awaited: Mapping[str, list[str]], progress: Progress
+        self, pool: ThreadPoolExecutor, folder: Path, awaited: Mapping[str, list[str]], count: Callable[[int], None]
     ) -> None:
         self.folder = folder
         self.done: dict[str, dict[str, Any]] = {}
         self._pool = pool
         self._awaited = awaited
-        self._progress = progress
+        self._count = count
         self._begun: dict[str, Future[dict[str, Any] | None]] = {}
 
     def start(self, images: Iterable[Image], found: Mapping[str, Source]) -> None:
@@ -79,7 +79,7 @@ class Copies:
             podman.tag(_arrival(image), name)
         if not image.names:
             podman.untag(_arrival(image), _arrival(image))
-        self._progress.add(image.size)
+        self._count(image.size)
         return result(image, action, time.monotonic() - began)
 
 

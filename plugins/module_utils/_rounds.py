@@ -21,6 +21,13 @@ _TICK = 0.01
 _SHRINKS = 0.8
 
 
+Count = Callable[[int], None]
+
+
+def _uncounted(_bytes: int) -> None:
+    """Nobody watches."""
+
+
 class Trees(NamedTuple):
     """The two folders of a volume, and the file that remembers what was compared (None: metadata is enough)."""
 
@@ -30,8 +37,9 @@ class Trees(NamedTuple):
     memory: Path | None
 
 
-def warm(trees: Trees, progress: Callable[[int], None] = lambda _count: None) -> TreeStats:
-    """One round while the application runs. Raises TreeError, CommandError."""
+def warm(trees: Trees, copied: Count = _uncounted, compared: Count = _uncounted) -> TreeStats:
+    """One round while the application runs; ``copied`` and ``compared`` get bytes. Raises TreeError, CommandError."""
+    copied(0)
     began, stamp = time.monotonic(), Path(trees.destination + _STAMP)
     if not stamp.exists():
         # What was written before, and in the same tick of the kernel's clock, shall not count as written meanwhile.
@@ -39,10 +47,11 @@ def warm(trees: Trees, progress: Callable[[int], None] = lambda _count: None) ->
         stamp.touch(mode=0o600)
     # Written-back pages are write-protected, so the next write to a mapped file gives it a new time.
     run(["sync", "--file-system", trees.source])
-    stats = _tree.copy(trees.source, trees.destination, live=True, progress=progress)
+    stats = _tree.copy(trees.source, trees.destination, live=True, progress=copied)
+    compared(0)
     # What is remembered as equal has to be on the disk.
     run(["sync", "--file-system", trees.destination])
-    _compare(trees, trees.memory, stamp.stat().st_mtime_ns)
+    _compare(trees, trees.memory, stamp.stat().st_mtime_ns, compared)
     stamp.unlink()
     return stats._replace(seconds=time.monotonic() - began)
 
@@ -66,9 +75,9 @@ def final(trees: Trees) -> TreeStats:
     return stats._replace(seconds=time.monotonic() - began)
 
 
-def _compare(trees: Trees, memory: Path | None, since: int | None) -> _verify.Verdict:
+def _compare(trees: Trees, memory: Path | None, since: int | None, compared: Count = _uncounted) -> _verify.Verdict:
     try:
-        return _verify.compare(trees.source, trees.destination, memory, since=since)
+        return _verify.compare(trees.source, trees.destination, memory, since=since, progress=compared)
     except OSError as error:
         raise TreeError("Volume {0} cannot be compared: {1}".format(trees.name, sentence(error))) from None
 

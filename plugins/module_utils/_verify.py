@@ -13,7 +13,7 @@ import os
 import stat
 from io import RawIOBase
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._metadata import difference
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._pairs import pairs
@@ -42,15 +42,17 @@ def compare(
     memory: Path | None,
     *,
     since: int | None = None,
+    progress: Callable[[int], None] = lambda _count: None,
 ) -> Verdict:
     """Compare the metadata of two trees, and their contents when there is a file to remember them in (``memory``).
 
     ``since`` (ns) is when a copy began that the source was written to meanwhile: a file written since then is never
     remembered, and its copy gets another mtime, so that the next copy takes it again whatever its own mtime says. It
     can be written, copied and written again with the same mtime: within one tick of the kernel's clock, or any time
-    later through a mapped page that stayed dirty. Its ctime says that it was written at all.
+    later through a mapped page that stayed dirty. Its ctime says that it was written at all. ``progress`` gets the
+    bytes of the source that the walk has behind it.
     """
-    walk = _Walk(os.fsencode(source), os.fsencode(destination), since)
+    walk = _Walk(os.fsencode(source), os.fsencode(destination), since, progress)
     if memory is None:
         return walk.run(None)
     with Remembered(memory, source, destination) as remembered:
@@ -60,11 +62,12 @@ def compare(
 class _Walk:
     """One walk over both trees."""
 
-    def __init__(self, source: bytes, destination: bytes, since: int | None) -> None:
+    def __init__(self, source: bytes, destination: bytes, since: int | None, progress: Callable[[int], None]) -> None:
         self._source, self._destination = source, destination
         # Below a mount point inside of a tree nothing is synced for us, and inode numbers repeat: never remembered.
         self._devices = (os.stat(source).st_dev, os.stat(destination).st_dev)
         self._since = since
+        self._progress = progress
         self._inodes: dict[tuple[int, int], tuple[int, int]] = {}
         self._originals: dict[tuple[int, int], tuple[int, int]] = {}
         self._entries = self._read = self._different = 0
@@ -73,12 +76,15 @@ class _Walk:
     def run(self, remembered: Remembered | None) -> Verdict:
         for path, ours, theirs in pairs(self._source, self._destination):
             self._entries += 1
+            before = self._read
             try:
                 wrong = self._look(path, ours, theirs, remembered)
             except OSError as error:
                 if error.errno not in _GONE:
                     raise
                 wrong = "it changed meanwhile"
+            if ours and stat.S_ISREG(ours.st_mode):
+                self._progress(max(0, ours.st_size - (self._read - before)))
             if wrong:
                 self._different += 1
                 if len(self._shown) < _SHOWN:
@@ -126,6 +132,7 @@ class _Walk:
             while True:
                 left, right = _chunk(a, ours), _chunk(b, theirs)
                 self._read += len(left)
+                self._progress(len(left))
                 if left != right:
                     return False
                 if not left:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Sequence
+from functools import partial
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
@@ -15,8 +16,9 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress, size
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_room import PARALLEL, require
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_room import PARALLEL, Sizes, require
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
 
 _PAUSE = 60.0
@@ -60,11 +62,10 @@ def transfer(
     for volume in todo:
         if volume["name"] not in held:
             volumes.create(volume)
-    progress.begin("volumes", sum(sizes.values()))
     done = [_result(volume, "unchanged" if volume["name"] in held else "created") for volume in todo]
     for workload in owners.docker:
         mine = {**workload, "volumes": [volume for volume in workload["volumes"] if volume["name"] not in kept]}
-        staged = _stage(plan, engine, mine, patience, progress)
+        staged = _stage(volumes.trees(plan, engine, mine), workload["name"], sizes, patience, progress)
         for result in done:
             if result["name"] in staged:
                 result["rounds"] = [_round(stats) for stats in staged[result["name"]]]
@@ -81,17 +82,21 @@ def _held(check: bool) -> tuple[dict[str, podman.Volume], str]:
 
 
 def _stage(
-    plan: dict[str, Any], engine: EngineState, workload: dict[str, Any], patience: Patience, progress: Progress
+    found: Sequence[Trees], workload: str, sizes: Mapping[str, Sizes], patience: Patience, progress: Progress
 ) -> dict[str, list[_tree.TreeStats]]:
     """Copy a workload's volumes in rounds until one is short enough, and return the rounds of each."""
-    found = volumes.trees(plan, engine, workload)
     done: dict[str, list[_tree.TreeStats]] = {trees.name: [] for trees in found}
     seconds: list[float] = []
     until = 0.0
     while found:
         began = time.monotonic()
+        round_name = "volumes of {0}, round {1}".format(workload, len(seconds) + 1)
+        # What later rounds will copy is known by nobody.
+        missing = 0 if seconds else sum(sizes[trees.name].missing for trees in found)
+        copied = progress.begin(round_name + ", copied", missing)
+        compared = progress.begin(round_name + ", compared", sum(sizes[trees.name].whole for trees in found))
         with ThreadPoolExecutor(PARALLEL) as pool:
-            for trees, stats in zip(found, pool.map(lambda item: rounds.warm(item, progress.add), found)):
+            for trees, stats in zip(found, pool.map(partial(rounds.warm, copied=copied, compared=compared), found)):
                 done[trees.name].append(stats)
         seconds.append(time.monotonic() - began)
         if not rounds.is_settled(seconds, patience.max_downtime):
@@ -100,7 +105,7 @@ def _stage(
             break
         until = until or time.monotonic() + patience.wait_for
         if patience.when_longer == "stop" or time.monotonic() + _PAUSE > until:
-            raise VolumeError(_too_long(workload["name"], done, seconds, patience.max_downtime))
+            raise VolumeError(_too_long(workload, done, seconds, patience.max_downtime))
         time.sleep(_PAUSE)
     return done
 

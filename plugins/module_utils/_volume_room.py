@@ -17,6 +17,13 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes
 PARALLEL = 2
 
 
+class Sizes(NamedTuple):
+    """Bytes of a volume's files, and about how many of them its copy lacks."""
+
+    whole: int
+    missing: int
+
+
 class Extent(NamedTuple):
     """Bytes that a tree's files have, bytes that they take on the disk, and those of the largest one."""
 
@@ -27,8 +34,8 @@ class Extent(NamedTuple):
 
 def require(
     plan: dict[str, Any], todo: Sequence[dict[str, Any]], held: dict[str, podman.Volume], root: str
-) -> dict[str, int]:
-    """The bytes of each volume. Raises VolumeError when there is no room for their copies.
+) -> dict[str, Sizes]:
+    """The sizes of the volumes that are copied. Raises VolumeError when there is no room for their copies.
 
     rsync writes a changed file beside its old copy. That goes for a volume without a copy, too: later rounds follow at
     once, and a disk that Docker's containers write to as well must not fill up in the middle of one.
@@ -39,7 +46,7 @@ def require(
             ours, theirs = measure(volumes.source_of(plan, volume)), Extent(0, 0, 0)
             if volume["name"] in held:
                 theirs = measure(volumes.destination_of(volume, held, root))
-            sizes[volume["name"]] = ours.size
+            sizes[volume["name"]] = Sizes(ours.size, max(0, ours.size - theirs.size))
             need += max(0, ours.taken - theirs.taken)
             largest.append(max(ours.largest, theirs.largest))
     need += sum(sorted(largest)[-PARALLEL:])

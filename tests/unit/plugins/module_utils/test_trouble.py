@@ -142,8 +142,7 @@ def test_the_work_says_it_and_so_does_the_module(folder, monkeypatch):
 
 def test_work_does_not_fail_for_want_of_a_progress(folder, monkeypatch):
     def work(_given, _check, progress):
-        progress.begin("images", 2)
-        progress.add(1)
+        progress.begin("images", 2)(1)
         return {"changed": True}
 
     monkeypatch.setitem(_work.WORK, "images", work)

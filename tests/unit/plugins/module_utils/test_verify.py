@@ -48,6 +48,17 @@ def test_the_same_is_read_once(trees):
     assert stat.S_IMODE(os.stat(trees / "memory").st_mode) == 0o600
 
 
+def test_a_walk_tells_how_far_it_is_whether_it_reads_or_remembers(trees):
+    for _time in range(2):
+        told = []
+        compare(trees, progress=told.append)
+        assert sum(told) == sum(len(name) * 1000 for name in NAMES) + 1000
+        assert len(told) > len(NAMES)
+    told = []
+    compare(trees, quick=True, progress=told.append)
+    assert sum(told) == sum(len(name) * 1000 for name in NAMES) + 1000
+
+
 def test_only_what_was_written_is_read_again(trees):
     compare(trees)
     with open(trees / "source" / "a.d" / "file", "r+b") as stream:

@@ -59,9 +59,9 @@ def docker(tmp_path):
 def transfer(tmp_path):
     plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
 
-    def call(volumes=(), committed=(), check=False, patience=PATIENCE, rounds=None):
+    def call(volumes=(), committed=(), check=False, patience=PATIENCE, rounds=None, show=lambda _picture: None):
         owners = Ownership([{"name": "blog", "volumes": list(volumes)}], [{"volumes": list(committed)}])
-        found = _volume_copies.transfer(plan, engine, owners, patience, Progress(), check=check)
+        found = _volume_copies.transfer(plan, engine, owners, patience, Progress(show), check=check)
         if rounds is not None:
             rounds.extend(found[0]["rounds"])
         return [(volume["name"], volume["action"]) for volume in found]
@@ -196,7 +196,7 @@ def pace(monkeypatch):
     def set_to(seconds):
         left, now = list(seconds), [0.0]
 
-        def warm(_trees, _progress):
+        def warm(_trees, copied, compared):
             now[0] += left.pop(0)
             return _volume_copies._tree.TreeStats(3, 5_000_000, 0.0, 3)
 
@@ -231,6 +231,26 @@ def test_a_downtime_that_is_too_long_is_said_with_the_figures(podman, docker, tr
         transfer([docker("v")], patience=_volume_copies.Patience(60, when_longer, wait_for))
     for words in ("about 79 s", "more than 60 s", "copied 5.0 MB", "cold took 500 s", "stage_max_downtime"):
         assert words in str(refusal.value)
+
+
+def test_each_round_shows_what_it_copies_and_what_it_compares(podman, docker, transfer):
+    def seen(*volumes):
+        pictures = []
+        patience = _volume_copies.Patience(0, "go", 0)
+        transfer(volumes, patience=patience, show=pictures.append, rounds=[])
+        return list(dict.fromkeys((picture["what"], picture["total"]) for picture in pictures))
+
+    first, second = docker("v", "x" * 7000), docker("w", "x" * 500)
+    assert seen(first)[:4] == [
+        ("volumes of blog, round 1, copied", 7000),
+        ("volumes of blog, round 1, compared", 7000),
+        ("volumes of blog, round 2, copied", 0),
+        ("volumes of blog, round 2, compared", 7000),
+    ]
+    # Only what is missing is to be copied, and all is compared.
+    shown = seen(first, second)
+    assert shown[0] == ("volumes of blog, round 1, copied", 500)
+    assert ("volumes of blog, round 1, compared", 7500) in shown
 
 
 def test_staging_and_cutover_never_meet(tmp_path):
