@@ -151,8 +151,11 @@ class FakeDocker:
         self.images = images
         self.layers = layers
         self.saved = []
+        self.info = {"DriverStatus": [["Backing Filesystem", "extfs"]]}
 
     def get(self, path, timeout=None, **query):
+        if path == "/info":
+            return self.info
         assert (path, query) == ("/system/df", {"type": "image"})
         return {"LayersSize": self.layers}
 

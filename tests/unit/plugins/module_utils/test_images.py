@@ -56,6 +56,7 @@ def podman(tmp_path, monkeypatch):
 @pytest.fixture
 def docker(podman, monkeypatch):
     monkeypatch.setattr(_content_store, "_HOSTS_OWN", "/nowhere")
+    monkeypatch.setattr(_content_store, "_CONFIG", "/nowhere/config.toml")
     return FakeDocker("/run/docker.sock", podman.docker_images)
 
 
@@ -191,6 +192,43 @@ def test_containerd_s_store_is_read_as_it_is_while_docker_is_stopped(podman, tra
     _folder, manifest = _content_store.find(str(tmp_path), index)
     kinds = [layer["mediaType"].partition("diff.")[2] for layer in manifest.document["layers"]]
     assert kinds == ["tar.gzip", "tar.gzip", "tar"]
+
+
+@pytest.mark.parametrize(
+    ("config", "is_found"),
+    [
+        ('version = 2\nroot = "{root}"\nstate = "/run/containerd"\n[grpc]\n', True),
+        ("#root = '/nowhere'\n  root='{root}' # moved\n", True),
+        ('[plugins."io.containerd.grpc.v1.cri"]\nroot = "{root}"\n', False),
+        ('root = "relative"\n', False),
+        ('rootless = "{root}"\n', False),
+        ("\udcff", False),
+    ],
+)
+def test_containerd_s_store_is_found_where_its_configuration_says(
+    store, docker, tmp_path, monkeypatch, config, is_found
+):
+    index, _config = store
+    (tmp_path / "containerd" / "daemon").rename(tmp_path / "moved")
+    path = tmp_path / "config.toml"
+    path.write_bytes(os.fsencode(config.replace("{root}", str(tmp_path / "moved"))))
+    monkeypatch.setattr(_content_store, "_CONFIG", str(path))
+    assert (_content_store.find(str(tmp_path / "docker"), index) is not None) is is_found
+
+
+def test_a_store_that_is_not_found_is_said_with_the_folders_where_it_was_looked_for(podman, transfer, docker, tmp_path):
+    docker.info = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+    with pytest.raises(ImageError) as refusal:
+        transfer([wanted(C)])
+    for words in (
+        REDIS,
+        "/nowhere",
+        str(tmp_path / "containerd" / "daemon"),
+        "name it in /nowhere/config.toml",
+        "assess",
+    ):
+        assert words in str(refusal.value)
+    assert docker.saved == []
 
 
 @pytest.mark.parametrize("image", ["sha256:" + "1" * 64, "../../etc/passwd", ""])
