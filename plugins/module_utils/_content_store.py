@@ -13,8 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 _CONTENT = "io.containerd.content.v1.content/blobs"
-# Where dockerd uses the host's containerd, and where it runs one of its own (moby cmd/dockerd, initContainerd).
+# Where the host's containerd keeps its data unless this file names another folder (containerd-config.toml(5), root).
 _HOSTS_OWN = "/var/lib/containerd"
+_CONFIG = "/etc/containerd/config.toml"
+# Before the first table: "root" of a plugin is another thing.
+_ROOT = re.compile(r"""^[ \t]*root[ \t]*=[ \t]*(["'])(/[^"'\n]*)\1""", re.MULTILINE)
+_TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
+# What Docker says of its storage driver then (moby daemon/containerd/service.go).
+_SNAPSHOTTER = "io.containerd.snapshotter.v1"
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})\Z")
 # Far above any manifest (containerd's own limit is 8 MiB): what is larger is not read.
 _MANIFEST_BYTES = 8 * 1024 * 1024
@@ -30,16 +36,34 @@ class Manifest(NamedTuple):
     document: dict[str, Any]
 
 
-def folders(data_root: str) -> list[str]:
-    """The folders of blobs on this host that may be Docker's, likeliest first."""
-    found = (os.path.join(root, _CONTENT) for root in (os.path.join(data_root, "containerd", "daemon"), _HOSTS_OWN))
-    return [folder for folder in found if os.path.isdir(folder)]
+def roots(data_root: str) -> list[str]:
+    """The folders of containerds that may be Docker's, likeliest first: of one that dockerd runs itself (moby cmd/dockerd,
+    initContainerd), and of the host's."""
+    try:
+        text = Path(_CONFIG).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    named = _ROOT.search(_TABLE.split(text)[0])
+    return [os.path.join(data_root, "containerd", "daemon"), named.group(2) if named else _HOSTS_OWN]
+
+
+def is_in_use(info: dict[str, Any]) -> bool:
+    """Whether Docker keeps its images there, by its GET /info."""
+    return any(_SNAPSHOTTER in (pair or []) for pair in info.get("DriverStatus") or [])
+
+
+def missing(data_root: str) -> str:
+    """What to say of an image that is not found."""
+    return (
+        "it is complete neither in {0} nor in {1}; if containerd's root is another folder, name it in {2} (root = "
+        '"/folder") and run the role assess again'
+    ).format(*roots(data_root), _CONFIG)
 
 
 def find(data_root: str, image: str) -> tuple[str, Manifest] | None:
     """The folder of blobs that holds an image (its ID is the digest of a manifest or index), and the manifest that
     this host runs: an index may name many platforms of which few are here. None when there is none."""
-    for folder in folders(data_root):
+    for folder in (os.path.join(root, _CONTENT) for root in roots(data_root)):
         manifest = _manifest(folder, image)
         if manifest:
             return folder, manifest

@@ -112,7 +112,7 @@ def flag_value(flags: list[str], name: str) -> str | None:
     return None
 
 
-def proxies(environment: list[str]) -> dict[str, str]:
+def proxies(environment: Iterable[str]) -> dict[str, str]:
     """The proxy variables among ``NAME=value`` strings."""
     pairs = (item.partition("=") for item in environment)
     return {name: value for name, _equals, value in pairs if name.upper() in _PROXIES}

@@ -20,6 +20,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import named
+
 STATE_DIR = "/var/lib/docker_to_podman"
 SCRATCH_DIR = "/run/docker_to_podman"
 FORMAT = 1
@@ -72,7 +74,7 @@ def write_file(path: str | Path, text: str, mode: int = 0o600) -> None:
     make_folder(target.parent)
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=str(target.parent))
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+        with named(target), os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             os.fchmod(stream.fileno(), mode)
             stream.write(text)
             stream.flush()
@@ -102,7 +104,8 @@ def sync_folder(folder: Path) -> None:
     """Make names in a folder durable."""
     handle = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(handle)
+        with named(folder):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
@@ -179,7 +182,7 @@ def append_journal(path: Path, event: dict[str, Any]) -> None:
     """Append one event, durable when this returns; a torn line before it is cut off first."""
     make_folder(path.parent)
     new = not path.exists()
-    with open(str(path), "ab+") as stream:
+    with named(path), open(str(path), "ab+") as stream:
         os.fchmod(stream.fileno(), 0o600)
         stream.seek(0)
         whole = stream.read().rfind(b"\n") + 1

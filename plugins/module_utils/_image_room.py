@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple, Sequence
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _image_source as sources
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
@@ -51,7 +52,10 @@ def require(missing: Sequence[Image], way: Way) -> None:
                 title(to_save[0])
             )
         )
-    layers = _layers(way.docker, to_save[0]) if to_save else None
+    layers = None
+    if to_save:
+        _require_archives(to_save[0], way)
+        layers = _layers(way.docker, to_save[0])
     complaint = room.short(
         "Copying the images",
         _places(missing, to_save, layers, way),
@@ -59,6 +63,20 @@ def require(missing: Sequence[Image], way: Way) -> None:
     )
     if complaint:
         raise ImageError(complaint)
+
+
+def _require_archives(image: Image, way: Way) -> None:
+    """ImageError when Docker has its images in containerd's store: its archives do not say which image is which there."""
+    try:
+        info = way.docker.get("/info", timeout=_PATIENCE)
+    except DockerError as error:
+        raise ImageError("The image {0} cannot be copied: {1}".format(title(image), error)) from None
+    if _content_store.is_in_use(info):
+        raise ImageError(
+            "The image {0} cannot be copied from containerd's store: {1}. Nothing was copied.".format(
+                title(image), _content_store.missing(way.data_root)
+            )
+        )
 
 
 def _layers(docker: Docker, image: Image) -> int | None:

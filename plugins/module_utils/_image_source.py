@@ -15,6 +15,7 @@ from typing import Iterable, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import named
 
 _ARCHIVE = "images.tar"
 _MANIFEST = "manifest.json"
@@ -37,7 +38,7 @@ def save(docker: Docker, images: Sequence[str], folder: Path) -> dict[str, Sourc
     Raises DockerError, SourceError, OSError.
     """
     archive = folder / _ARCHIVE
-    with archive.open("wb") as stream:
+    with named(archive), archive.open("wb") as stream:
         for chunk in docker.download("/images/get", names=images):
             stream.write(chunk)
     places = _places(archive)
@@ -73,8 +74,9 @@ def stored(data_root: str, images: Iterable[str], folder: Path) -> dict[str, Sou
             blobs, manifest = place
             layout = folder / image.split(":")[-1]
             layout.mkdir()
-            (layout / "version").write_text("Directory Transport Version: 1.1\n")
-            (layout / "manifest.json").write_text(json.dumps(manifest.document))
+            with named(layout):
+                (layout / "version").write_text("Directory Transport Version: 1.1\n")
+                (layout / "manifest.json").write_text(json.dumps(manifest.document))
             for digest in {manifest.config_digest, *(layer["digest"] for layer in manifest.document["layers"])}:
                 (layout / digest.split(":")[1]).symlink_to(_content_store.blob(blobs, digest))
             found[image] = Source((), "dir:{0}".format(layout))

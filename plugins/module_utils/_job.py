@@ -9,6 +9,8 @@ what it started (rsync, skopeo) together with it.
 from __future__ import annotations
 
 import fcntl
+import os
+import re
 import shutil
 import sys
 import time
@@ -18,9 +20,10 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transient as transient
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._helper import RECOVER
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import proxies
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     load_json,
     make_folder,
@@ -28,6 +31,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._service import PROGRESS, RESULT, TASK
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._work import WORK
 
 # What every module that follows a job can be given (doc_fragments/job.py).
@@ -37,8 +41,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 RUN_DIR = "/run/docker_to_podman"
 _PROGRAM = "program.pyz"
+_JOB = re.compile(r"[0-9a-f]{32}\Z")
 _STEP = 0.5
-_UNDER_WAY = ("active", "activating", "deactivating", "reloading")
 
 
 class _Kind(NamedTuple):
@@ -84,10 +88,13 @@ def call(work: str, given: Json, check: bool) -> Json:
         return Job(work).follow(given)
     except ERRORS as error:
         raise JobError(str(error)) from None
+    except OSError as error:
+        raise JobError(sentence(error)) from None
 
 
 class Job:
-    """One kind of work on this host, of which there is never more than one under way."""
+    """One kind of work on this host, of which there is never more than one under way. Each job has a folder of its
+    own."""
 
     def __init__(self, work: str, run_dir: str = RUN_DIR) -> None:
         self._work = work
@@ -98,13 +105,15 @@ class Job:
     def follow(self, given: Json) -> Json:
         """Wait for the job ``given["job"]``; without one begin a job, after whatever an earlier run left under way."""
         job, until = given["job"], time.monotonic() + (given["wait"] or float("inf"))
+        if job and not _JOB.match(job):
+            raise JobError("{0!r} cannot be the ID of a job; leave out the option job.".format(job))
         while True:
             with self._alone():
                 if not job and not self._is_under_way():
                     job = self._begin(given)
-            while self._is_under_way():
+            while not self._is_over(job):
                 if time.monotonic() >= until:
-                    return {"changed": False, "finished": False, "job": job, "progress": self._read(PROGRESS)}
+                    return {"changed": False, "finished": False, "job": job, "progress": self._progress(job)}
                 time.sleep(_STEP)
             if job:
                 return self._result(job)
@@ -117,35 +126,47 @@ class Job:
             yield
 
     def _begin(self, given: Json) -> str:
-        shutil.rmtree(str(self._folder))
-        make_folder(self._folder)
+        self._sweep()
         job = uuid.uuid4().hex
-        _program.write(self._folder / _PROGRAM)
-        write_json(self._folder / TASK, {"job": job, "work": self._work, "arguments": given})
-        run(["systemctl", "reset-failed", self._unit], check=False)
-        properties = ["--property=" + item for item in self._kind.properties]
-        command = [sys.executable, str(self._folder / _PROGRAM), str(self._folder)]
-        run(
-            [
-                "systemd-run",
-                "--quiet",
-                "--unit=" + self._unit,
-                "--setenv=HOME=/root",
-                "--service-type=exec",
-                *properties,
-                "--",
-                *command,
-            ]
-        )
+        folder = self._folder / job
+        make_folder(folder)
+        _program.write(folder / _PROGRAM)
+        # Proxies may hold passwords: in this file, which is for root alone, and in no list of processes.
+        environment = proxies("=".join(item) for item in os.environ.items())
+        write_json(folder / TASK, {"work": self._work, "arguments": given, "environment": environment})
+        transient.start(self._unit, [sys.executable, str(folder / _PROGRAM), str(folder)], self._kind.properties)
         return job
 
+    def _sweep(self) -> None:
+        """Remove earlier jobs, but for the last one that finished: another controller may still ask for its result."""
+        finished = sorted(self._folder.glob("*/" + RESULT), key=lambda path: path.stat().st_mtime_ns)
+        kept = [path.parent for path in finished[-1:]]
+        for folder in self._folder.iterdir():
+            if _JOB.match(folder.name) and folder not in kept:
+                shutil.rmtree(str(folder))
+
+    def _is_over(self, job: str) -> bool:
+        """Whether nothing more comes of this job; without one, of any."""
+        folder = self._folder / job
+        if job and (not folder.is_dir() or (folder / RESULT).exists()):
+            return True
+        return not self._is_under_way()
+
     def _result(self, job: str) -> Json:
-        answer = self._read(RESULT)
-        if answer.get("job") != job:
-            shown = run(["systemctl", "show", "--property=Result,ExecMainStatus", self._unit], check=False).stdout
+        folder = self._folder / job
+        with self._alone():
+            answer = load_json(folder / RESULT) if (folder / RESULT).exists() else None
+            is_gone = not folder.is_dir()
+        if is_gone:
+            raise JobError(
+                "The work on {0} that was followed here left no result, or later runs have removed it. {1}".format(
+                    self._work, self._kind.remedy
+                )
+            )
+        if answer is None:
             raise JobError(
                 "The work on {0} ended without a result ({1}); see journalctl -u {2}. {3}".format(
-                    self._work, ", ".join(shown.split()), self._unit, self._kind.remedy
+                    self._work, transient.ending(self._unit), self._unit, self._kind.remedy
                 )
             )
         if "error" in answer:
@@ -154,9 +175,12 @@ class Job:
 
     def _is_under_way(self) -> bool:
         units = [self._unit, self._kind.successor] if self._kind.successor else [self._unit]
-        shown = run(["systemctl", "show", "--property=ActiveState", "--value", *units], check=False).stdout
-        return any(state in _UNDER_WAY for state in shown.split())
+        return any(transient.is_under_way(unit) for unit in units)
 
-    def _read(self, name: str) -> Json:
-        path = self._folder / name
-        return dict(load_json(path)) if path.exists() else {}
+    def _progress(self, job: str) -> Json:
+        """What this job shows; without one, that which has no result yet."""
+        with self._alone():
+            for path in self._folder.glob((job or "*") + "/" + PROGRESS):
+                if job or not (path.parent / RESULT).exists():
+                    return dict(load_json(path))
+        return {}

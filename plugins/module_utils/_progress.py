@@ -12,34 +12,41 @@ _SECONDS = 1.0
 
 
 class Progress:
-    """Counts bytes, from several threads, and hands a picture of it to ``show``, at most once a second:
+    """Counts bytes, from several threads, and hands a picture of what moves to ``show``, at most once a second:
     ``{what, done, total, seconds}``."""
 
     def __init__(self, show: Callable[[dict[str, Any]], None] = lambda _picture: None) -> None:
         self._show = show
         self._lock = threading.Lock()
         self._shown = 0.0
-        self.begin("", 0)
 
-    def begin(self, what: str, total: int) -> None:
-        """Start counting towards ``total`` bytes."""
-        self._what, self._total, self._done, self._began = what, total, 0, time.monotonic()
+    def begin(self, what: str, total: int = 0) -> Callable[[int], None]:
+        """What to call with the bytes that are done of this; its time runs from the first call, which is always shown.
 
-    def add(self, count: int) -> None:
-        """So many bytes more are done; an estimate that turns out too low is raised."""
-        with self._lock:
-            self._done += count
-            self._total = max(self._total, self._done)
-            now = time.monotonic()
-            if now - self._shown >= _SECONDS:
-                self._shown = now
-                self._show({"what": self._what, "done": self._done, "total": self._total, "seconds": now - self._began})
+        ``total`` is in bytes: 0 when nobody knows, and raised when it turns out too low.
+        """
+        done, began = 0, 0.0
+
+        def count(more: int) -> None:
+            nonlocal done, began
+            with self._lock:
+                now = time.monotonic()
+                is_first, began = not began, began or now
+                done += more
+                if is_first or now - self._shown >= _SECONDS:
+                    self._shown = now
+                    whole = max(total, done) if total else 0
+                    self._show({"what": what, "done": done, "total": whole, "seconds": now - began})
+
+        return count
 
 
 def line(picture: dict[str, Any]) -> str:
-    """One line for a person: what, how much of how much, speed, and time left."""
+    """One line for a person: what, how much of how much, speed, and time left; the last only when the whole is known."""
     done, total, seconds = int(picture["done"]), int(picture["total"]), float(picture["seconds"])
     speed = done / seconds if seconds > 0 else 0.0
+    if not total:
+        return "{0}: {1}, {2}/s".format(picture["what"], size(done), size(speed))
     left = "{0} left".format(_duration((total - done) / speed)) if speed > 0 else "just begun"
     return "{0}: {1} of {2}, {3}/s, {4}".format(picture["what"], size(done), size(total), size(speed), left)
 

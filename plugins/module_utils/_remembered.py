@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import boot_id
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import named
 
 _FORMAT = b"1"
 
@@ -46,11 +47,16 @@ class Remembered:
 
     def __exit__(self, kind: object, _error: object, _trace: object) -> None:
         self._end()
-        self._new.close()
-        if kind is None:
-            os.replace(str(self._part()), str(self._path))
-        else:
-            self._part().unlink()
+        is_whole = False
+        try:
+            with named(self._path):
+                self._new.close()
+            is_whole = kind is None
+        finally:
+            if is_whole:
+                os.replace(str(self._part()), str(self._path))
+            else:
+                self._part().unlink()
 
     def has(self, path: bytes, keys: bytes) -> bool:
         """Whether this file was found equal in just this state; paths come in the order of the walk."""
@@ -66,7 +72,8 @@ class Remembered:
 
     def add(self, path: bytes, keys: bytes) -> None:
         """Remember a file in this state."""
-        self._new.write(keys + b" " + _escaped(path) + b"\n")
+        with named(self._path):
+            self._new.write(keys + b" " + _escaped(path) + b"\n")
 
     def _part(self) -> Path:
         return self._path.with_suffix(".part")

@@ -12,12 +12,20 @@ from typing import Callable, NamedTuple, Sequence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree, _verify
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 # Beside the copy while a warm round runs, and after one that failed or was killed: its time is when the round began.
 _STAMP = ".since"
 _TICK = 0.01
 # A round that takes more of the time of the one before than this is as short as it gets.
 _SHRINKS = 0.8
+
+
+Count = Callable[[int], None]
+
+
+def _uncounted(_bytes: int) -> None:
+    """Nobody watches."""
 
 
 class Trees(NamedTuple):
@@ -29,8 +37,9 @@ class Trees(NamedTuple):
     memory: Path | None
 
 
-def warm(trees: Trees, progress: Callable[[int], None] = lambda _count: None) -> TreeStats:
-    """One round while the application runs. Raises TreeError, CommandError."""
+def warm(trees: Trees, copied: Count = _uncounted, compared: Count = _uncounted) -> TreeStats:
+    """One round while the application runs; ``copied`` and ``compared`` get bytes. Raises TreeError, CommandError."""
+    copied(0)
     began, stamp = time.monotonic(), Path(trees.destination + _STAMP)
     if not stamp.exists():
         # What was written before, and in the same tick of the kernel's clock, shall not count as written meanwhile.
@@ -38,10 +47,11 @@ def warm(trees: Trees, progress: Callable[[int], None] = lambda _count: None) ->
         stamp.touch(mode=0o600)
     # Written-back pages are write-protected, so the next write to a mapped file gives it a new time.
     run(["sync", "--file-system", trees.source])
-    stats = _tree.copy(trees.source, trees.destination, live=True, progress=progress)
+    stats = _tree.copy(trees.source, trees.destination, live=True, progress=copied)
+    compared(0)
     # What is remembered as equal has to be on the disk.
     run(["sync", "--file-system", trees.destination])
-    _compare(trees, trees.memory, stamp.stat().st_mtime_ns)
+    _compare(trees, trees.memory, stamp.stat().st_mtime_ns, compared)
     stamp.unlink()
     return stats._replace(seconds=time.monotonic() - began)
 
@@ -65,13 +75,11 @@ def final(trees: Trees) -> TreeStats:
     return stats._replace(seconds=time.monotonic() - began)
 
 
-def _compare(trees: Trees, memory: Path | None, since: int | None) -> _verify.Verdict:
+def _compare(trees: Trees, memory: Path | None, since: int | None, compared: Count = _uncounted) -> _verify.Verdict:
     try:
-        return _verify.compare(trees.source, trees.destination, memory, since=since)
+        return _verify.compare(trees.source, trees.destination, memory, since=since, progress=compared)
     except OSError as error:
-        raise TreeError(
-            "Volume {0} cannot be compared: {1}: {2}.".format(trees.name, error.filename, error.strerror)
-        ) from None
+        raise TreeError("Volume {0} cannot be compared: {1}".format(trees.name, sentence(error))) from None
 
 
 def is_settled(seconds: Sequence[float], wanted: float) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +19,33 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import load_json, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
 
 
 def main() -> None:
-    """Do the task and leave ``{job, result}`` or ``{job, error}``, or be one of the helping services."""
+    """Do the task and leave ``{result}`` or ``{error}``, or be one of the helping services."""
     if sys.argv[1] in _helper.TASKS:
         sys.exit(_helper.main(sys.argv[1]))
     folder = Path(sys.argv[1])
     task = load_json(folder / TASK)
+    # A registry may be reached only through the proxies that the task was given.
+    os.environ.update(task["environment"])
     progress = Progress(lambda picture: _show(folder / PROGRESS, picture))
     try:
         answer: dict[str, Any] = {"result": _work.WORK[task["work"]](task["arguments"], False, progress)}
     except ERRORS as error:
         answer = {"error": str(error)}
-    write_json(folder / RESULT, {"job": task["job"], **answer})
+    except OSError as error:
+        answer = {"error": sentence(error)}
+    write_json(folder / RESULT, answer)
 
 
 def _show(path: Path, picture: dict[str, Any]) -> None:
     # Whole or not at all, but not durable: nobody reads it after a power cut.
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(picture))
-    os.replace(str(part), str(path))
+    # And no work fails for want of it.
+    with suppress(OSError):
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(picture))
+        os.replace(str(part), str(path))

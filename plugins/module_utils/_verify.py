@@ -11,15 +11,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import RawIOBase
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Callable, NamedTuple
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._metadata import difference
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._pairs import pairs
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._remembered import Remembered
 
 _CHUNK = 1024 * 1024
 _SHOWN = 5
-# It belongs to the target's policy.
-_FOREIGN = ("security.selinux",)
 # What opening or looking says of a path that became something else.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODATA)
 # Contents are never read through what became a link or a pipe meanwhile.
@@ -41,15 +42,17 @@ def compare(
     memory: Path | None,
     *,
     since: int | None = None,
+    progress: Callable[[int], None] = lambda _count: None,
 ) -> Verdict:
     """Compare the metadata of two trees, and their contents when there is a file to remember them in (``memory``).
 
     ``since`` (ns) is when a copy began that the source was written to meanwhile: a file written since then is never
     remembered, and its copy gets another mtime, so that the next copy takes it again whatever its own mtime says. It
     can be written, copied and written again with the same mtime: within one tick of the kernel's clock, or any time
-    later through a mapped page that stayed dirty. Its ctime says that it was written at all.
+    later through a mapped page that stayed dirty. Its ctime says that it was written at all. ``progress`` gets the
+    bytes of the source that the walk has behind it.
     """
-    walk = _Walk(os.fsencode(source), os.fsencode(destination), since)
+    walk = _Walk(os.fsencode(source), os.fsencode(destination), since, progress)
     if memory is None:
         return walk.run(None)
     with Remembered(memory, source, destination) as remembered:
@@ -59,9 +62,12 @@ def compare(
 class _Walk:
     """One walk over both trees."""
 
-    def __init__(self, source: bytes, destination: bytes, since: int | None) -> None:
+    def __init__(self, source: bytes, destination: bytes, since: int | None, progress: Callable[[int], None]) -> None:
         self._source, self._destination = source, destination
+        # Below a mount point inside of a tree nothing is synced for us, and inode numbers repeat: never remembered.
+        self._devices = (os.stat(source).st_dev, os.stat(destination).st_dev)
         self._since = since
+        self._progress = progress
         self._inodes: dict[tuple[int, int], tuple[int, int]] = {}
         self._originals: dict[tuple[int, int], tuple[int, int]] = {}
         self._entries = self._read = self._different = 0
@@ -70,12 +76,15 @@ class _Walk:
     def run(self, remembered: Remembered | None) -> Verdict:
         for path, ours, theirs in pairs(self._source, self._destination):
             self._entries += 1
+            before = self._read
             try:
                 wrong = self._look(path, ours, theirs, remembered)
             except OSError as error:
                 if error.errno not in _GONE:
                     raise
                 wrong = "it changed meanwhile"
+            if ours and stat.S_ISREG(ours.st_mode):
+                self._progress(max(0, ours.st_size - (self._read - before)))
             if wrong:
                 self._different += 1
                 if len(self._shown) < _SHOWN:
@@ -90,22 +99,23 @@ class _Walk:
         if ours is None or theirs is None:
             return "it is missing in the copy" if theirs is None else "it is only in the copy"
         if not (stat.S_ISREG(ours.st_mode) and stat.S_ISREG(theirs.st_mode)):
-            return _difference(ours, theirs, a, b) or self._link(ours, theirs)
+            return difference(ours, theirs, a, b) or self._link(ours, theirs)
         if self._since is not None and ours.st_ctime_ns >= self._since:
             _distrust(b, theirs)
             return ""
-        wrong = _difference(ours, theirs, a, b) or self._link(ours, theirs)
+        wrong = difference(ours, theirs, a, b) or self._link(ours, theirs)
         if wrong or remembered is None:
             return wrong
-        keys = _keys(ours, theirs)
-        if not remembered.has(path, keys):
+        keys, is_synced = _keys(ours, theirs), (ours.st_dev, theirs.st_dev) == self._devices
+        if not (is_synced and remembered.has(path, keys)):
             if not self._equal(a, b):
                 if self._since is not None:
                     _distrust(b, theirs)
                 return "its contents differ"
             if _keys(os.lstat(a), os.lstat(b)) != keys:
                 return "it changed meanwhile"
-        remembered.add(path, keys)
+        if is_synced:
+            remembered.add(path, keys)
         return ""
 
     def _link(self, ours: os.stat_result, theirs: os.stat_result) -> str:
@@ -120,81 +130,26 @@ class _Walk:
     def _equal(self, ours: bytes, theirs: bytes) -> bool:
         with open(os.open(ours, _READ), "rb", 0) as a, open(os.open(theirs, _READ), "rb", 0) as b:
             while True:
-                left, right = a.read(_CHUNK) or b"", b.read(_CHUNK) or b""
+                left, right = _chunk(a, ours), _chunk(b, theirs)
                 self._read += len(left)
+                self._progress(len(left))
                 if left != right:
                     return False
                 if not left:
                     return True
 
 
-def pairs(source: bytes, destination: bytes) -> Iterator[tuple[bytes, os.stat_result | None, os.stat_result | None]]:
-    """Every entry of either tree and what both have there, depth first, names in the order of their bytes."""
-    waiting = [iter([b""])]
-    while waiting:
-        path = next(waiting[-1], None)
-        if path is None:
-            waiting.pop()
-            continue
-        ours, theirs = _lstat(os.path.join(source, path)), _lstat(os.path.join(destination, path))
-        yield path, ours, theirs
-        folders = [
-            os.path.join(tree, path)
-            for tree, found in ((source, ours), (destination, theirs))
-            if found is not None and stat.S_ISDIR(found.st_mode)
-        ]
-        if len(folders) == 2:
-            waiting.append(iter([os.path.join(path, name) for name in _names(folders)]))
-
-
-def _names(folders: list[bytes]) -> list[bytes]:
-    found: set[bytes] = set()
-    for folder in folders:
-        try:
-            found.update(os.listdir(folder))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-    return sorted(found)
+def _chunk(stream: RawIOBase, path: bytes) -> bytes:
+    try:
+        return stream.read(_CHUNK) or b""
+    except OSError as error:
+        error.filename = path
+        raise
 
 
 def _distrust(copy: bytes, found: os.stat_result) -> None:
     """Give a copy another time than its original has."""
     os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns + 10**9), follow_symlinks=False)
-
-
-def _lstat(path: bytes) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _difference(ours: os.stat_result, theirs: os.stat_result, a: bytes, b: bytes) -> str:
-    """What of the metadata differs, in words; "" when nothing does."""
-    for what, left, right in (
-        ("type or mode", ours.st_mode, theirs.st_mode),
-        ("owner", ours.st_uid, theirs.st_uid),
-        ("group", ours.st_gid, theirs.st_gid),
-        ("device", ours.st_rdev, theirs.st_rdev),
-        ("time of change", ours.st_mtime_ns, theirs.st_mtime_ns),
-    ):
-        if left != right:
-            return "its {0} differs".format(what)
-    if stat.S_ISREG(ours.st_mode) and ours.st_size != theirs.st_size:
-        return "its size differs"
-    if stat.S_ISLNK(ours.st_mode) and os.readlink(a) != os.readlink(b):
-        return "it points elsewhere"
-    return "" if _attributes(a) == _attributes(b) else "its extended attributes or ACLs differ"
-
-
-def _attributes(path: bytes) -> dict[str, bytes]:
-    try:
-        names = [name for name in os.listxattr(path, follow_symlinks=False) if name not in _FOREIGN]
-    except OSError as error:
-        if error.errno != errno.ENOTSUP:
-            raise
-        return {}
-    return {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
 
 
 def _keys(ours: os.stat_result, theirs: os.stat_result) -> bytes:

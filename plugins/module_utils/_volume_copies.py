@@ -4,25 +4,23 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Sequence
+from functools import partial
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress, size
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_room import PARALLEL, Sizes, require
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
 
-# Disks serve two at once better than one; more only get in each other's way.
-PARALLEL = 2
 _PAUSE = 60.0
 
 
@@ -57,18 +55,17 @@ def transfer(
     for volume in todo:
         volumes.admit(plan, volume, held, root)
     volumes.require_unused([volume["name"] for volume in todo if volume["name"] in held])
-    sizes = _require_room(plan, todo, held, root)
+    sizes = require(plan, todo, held, root)
     skipped = [_result(volume, "skipped") for volume in moved]
     if check:
         return [_foresee(plan, volume, held, root) for volume in todo] + skipped
     for volume in todo:
         if volume["name"] not in held:
             volumes.create(volume)
-    progress.begin("volumes", sum(sizes.values()))
     done = [_result(volume, "unchanged" if volume["name"] in held else "created") for volume in todo]
     for workload in owners.docker:
         mine = {**workload, "volumes": [volume for volume in workload["volumes"] if volume["name"] not in kept]}
-        staged = _stage(plan, engine, mine, patience, progress)
+        staged = _stage(volumes.trees(plan, engine, mine), workload["name"], sizes, patience, progress)
         for result in done:
             if result["name"] in staged:
                 result["rounds"] = [_round(stats) for stats in staged[result["name"]]]
@@ -84,54 +81,22 @@ def _held(check: bool) -> tuple[dict[str, podman.Volume], str]:
     return podman.volumes(), podman.storage().volume_root
 
 
-def _require_room(
-    plan: dict[str, Any], todo: Sequence[dict[str, Any]], held: dict[str, podman.Volume], root: str
-) -> dict[str, int]:
-    """The bytes of each volume. Raises VolumeError when there is no room for their copies."""
-    sizes, need = {}, 0
-    for volume in todo:
-        if not volumes.only_defined(volume):
-            sizes[volume["name"]], blocks = _measure(volumes.source_of(plan, volume))
-            if volume["name"] in held:
-                blocks -= _measure(volumes.destination_of(volume, held, root))[1]
-            need += max(0, blocks)
-    place = room.place(root or podman.DEFAULT_GRAPH_ROOT, need)
-    complaint = room.short("Copying the volumes", [place], "make room, or move Podman's storage")
-    if complaint:
-        raise VolumeError(complaint)
-    return sizes
-
-
-def _measure(folder: str) -> tuple[int, int]:
-    """Bytes that a tree's files have, and bytes that they take on the disk; each inode once."""
-    total, blocks, seen = 0, 0, set()
-    for place, folders, files in os.walk(os.fsencode(folder)):
-        for name in [*files, *folders]:
-            try:
-                found = os.lstat(os.path.join(place, name))
-            except FileNotFoundError:
-                continue
-            if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
-                if found.st_ino in seen:
-                    continue
-                seen.add(found.st_ino)
-            total += found.st_size if stat.S_ISREG(found.st_mode) else 0
-            blocks += found.st_blocks * 512
-    return total, blocks
-
-
 def _stage(
-    plan: dict[str, Any], engine: EngineState, workload: dict[str, Any], patience: Patience, progress: Progress
+    found: Sequence[Trees], workload: str, sizes: Mapping[str, Sizes], patience: Patience, progress: Progress
 ) -> dict[str, list[_tree.TreeStats]]:
     """Copy a workload's volumes in rounds until one is short enough, and return the rounds of each."""
-    found = volumes.trees(plan, engine, workload)
     done: dict[str, list[_tree.TreeStats]] = {trees.name: [] for trees in found}
     seconds: list[float] = []
     until = 0.0
     while found:
         began = time.monotonic()
+        round_name = "volumes of {0}, round {1}".format(workload, len(seconds) + 1)
+        # What later rounds will copy is known by nobody.
+        missing = 0 if seconds else sum(sizes[trees.name].missing for trees in found)
+        copied = progress.begin(round_name + ", copied", missing)
+        compared = progress.begin(round_name + ", compared", sum(sizes[trees.name].whole for trees in found))
         with ThreadPoolExecutor(PARALLEL) as pool:
-            for trees, stats in zip(found, pool.map(lambda item: rounds.warm(item, progress.add), found)):
+            for trees, stats in zip(found, pool.map(partial(rounds.warm, copied=copied, compared=compared), found)):
                 done[trees.name].append(stats)
         seconds.append(time.monotonic() - began)
         if not rounds.is_settled(seconds, patience.max_downtime):
@@ -140,7 +105,7 @@ def _stage(
             break
         until = until or time.monotonic() + patience.wait_for
         if patience.when_longer == "stop" or time.monotonic() + _PAUSE > until:
-            raise VolumeError(_too_long(workload["name"], done, seconds, patience.max_downtime))
+            raise VolumeError(_too_long(workload, done, seconds, patience.max_downtime))
         time.sleep(_PAUSE)
     return done
 

@@ -64,7 +64,11 @@ def distinct(volumes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.Volume], root: str) -> None:
-    """Refuse what must not be copied from or onto, before anything is written."""
+    """Refuse what must not be copied from or onto, before anything is written.
+
+    A volume of Podman's that is not ours is never filled, empty or not: the next run could not tell it from one with
+    somebody's data.
+    """
     name = volume["name"]
     if not _NAME.match(name):
         raise VolumeError("{0!r} cannot be the name of a Podman volume; nothing was copied.".format(name))
@@ -77,12 +81,11 @@ def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.V
         return
     if only_defined(volume):
         raise VolumeError("Podman's volume {0} has other options than Docker's; remove it first.".format(name))
-    folder = destination_of(volume, held, root)
-    if found.labels.get(SOURCE_LABEL) != volume["source"] and os.listdir(folder):
+    destination_of(volume, held, root)
+    if found.labels.get(SOURCE_LABEL) != volume["source"]:
         raise VolumeError(
-            "Podman already has a volume {0} that was not made from {1}; remove or rename it first.".format(
-                name, volume["source"]
-            )
+            "Podman already has a volume {0} that was not made from {1}, so nothing was copied; remove it (podman volume "
+            "rm {0}), or keep its data under another name first.".format(name, volume["source"])
         )
 
 

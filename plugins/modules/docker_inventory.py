@@ -154,6 +154,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import collect
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import ProcessError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UnitError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import read as read_units
 
@@ -241,7 +242,7 @@ def main() -> None:
     except (CommandError, DockerError, HostError, ProcessError, StateError, UnitError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="{0} cannot be used: {1}.".format(error.filename or "The state", error.strerror))
+        module.fail_json(msg=sentence(error))
     for name in result.get("awake", []):
         module.warn("Docker runs {0} although it has moved to Podman; stop it there (docker stop).".format(name))
     module.exit_json(**result)

@@ -82,6 +82,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, read_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 
 def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def main() -> None:
     except (CommandError, StateError, residue.ResidueError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="{0} cannot be used: {1}.".format(error.filename or "The host", error.strerror))
+        module.fail_json(msg=sentence(error))
     module.exit_json(**result)
 
 

@@ -42,6 +42,7 @@ options:
       - V(docker) copies what Docker has.
       - V(registry) pulls an image by its digest where its registry still has that very image, and copies Docker's
         otherwise.
+      - A registry is reached through the proxies of the task's C(environment) (C(https_proxy), C(no_proxy), …).
     type: str
     choices: [docker, registry]
     default: docker

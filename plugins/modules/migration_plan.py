@@ -104,6 +104,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked_plan
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.report import obstacles, report
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 
 def units_text(plan):
@@ -151,7 +152,10 @@ def main():
         result["changed"] = before.get("hash") != plan["hash"]
         result["diff"] = {"before": units_text(before), "after": units_text(plan)}
         if result["changed"] and not module.check_mode:
-            write_json(given["plan_path"], plan)
+            try:
+                write_json(given["plan_path"], plan)
+            except OSError as error:
+                module.fail_json(msg=sentence(error))
     module.exit_json(**result)
 
 

@@ -12,7 +12,7 @@ description:
   - Creates the Podman volumes of a plan, with labels and driver options, and makes their content an exact copy of
     Docker's, to be repeated as often as wanted while the application runs; later rounds copy what changed.
   - Docker's volumes are only read. Volumes of committed workloads belong to Podman and are never touched. A Podman
-    volume that was not made from the same Docker volume is never overwritten.
+    volume that this module did not make from the same Docker volume is refused, also when it is empty.
   - Of a volume whose data lies elsewhere (nfs, tmpfs, bind) only the definition moves.
 author:
   - The podshift developers (@podshift)

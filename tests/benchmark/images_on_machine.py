@@ -67,7 +67,7 @@ def plan(folder: Path) -> None:
     (folder / "plan.json").write_text(json.dumps({"format": 1, "engine": engine, "workloads": [workload]}))
     given = {"plan_path": f"{folder}/plan.json", "state_dir": str(folder), "socket": "/run/docker.sock"}
     arguments = {**given, "tmpdir": "/var/tmp", "source": "docker"}
-    (folder / "task.json").write_text(json.dumps({"job": "bench", "work": "images", "arguments": arguments}))
+    (folder / "task.json").write_text(json.dumps({"work": "images", "arguments": arguments, "environment": {}}))
 
 
 def ours(folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _command,
-    _image_copies,
+    _image_queue,
     _image_record,
     _podman,
     _rounds,
@@ -37,7 +37,7 @@ class FakePodman:
         (root / "volumes").mkdir(parents=True)
 
     def install(self, monkeypatch, present=True):
-        for module in (_podman, _image_copies, _image_record, _rounds):
+        for module in (_podman, _image_queue, _image_record, _rounds):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(_podman, "installed", lambda: present)
         return self
@@ -151,8 +151,11 @@ class FakeDocker:
         self.images = images
         self.layers = layers
         self.saved = []
+        self.info = {"DriverStatus": [["Backing Filesystem", "extfs"]]}
 
     def get(self, path, timeout=None, **query):
+        if path == "/info":
+            return self.info
         assert (path, query) == ("/system/df", {"type": "image"})
         return {"LayersSize": self.layers}
 

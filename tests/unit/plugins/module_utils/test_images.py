@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 import pytest
 
@@ -55,6 +56,7 @@ def podman(tmp_path, monkeypatch):
 @pytest.fixture
 def docker(podman, monkeypatch):
     monkeypatch.setattr(_content_store, "_HOSTS_OWN", "/nowhere")
+    monkeypatch.setattr(_content_store, "_CONFIG", "/nowhere/config.toml")
     return FakeDocker("/run/docker.sock", podman.docker_images)
 
 
@@ -65,11 +67,12 @@ def transfer(tmp_path, docker):
     def call(images=(), committed=(), check=False, **changes):
         given = {"retired": False, "data_root": str(tmp_path), "tmpdir": str(tmp_path / "copies"), "source": "docker"}
         owners = Ownership([workload(*images)], [workload(*committed)])
+        before = set((tmp_path / "copies").iterdir())
         try:
             way, record = Way(docker, **{**given, **changes}), ImageRecord(tmp_path / "images.json")
             return _image_copies.transfer(owners, way, record, Progress(), check=check)
         finally:
-            assert list((tmp_path / "copies").iterdir()) == []
+            assert set((tmp_path / "copies").iterdir()) <= before
 
     return call
 
@@ -115,10 +118,32 @@ def test_docker_saves_images_that_share_layers_at_once_and_the_others_apart(podm
     assert sorted(docker.saved) == [[A, B], [C]]
 
 
-def test_what_a_killed_run_left_is_removed(podman, transfer, tmp_path):
-    (tmp_path / "copies" / "docker_to_podman-images-dead").mkdir()
-    (tmp_path / "copies" / "docker_to_podman-images-dead" / "images.tar").touch()
+def test_what_a_killed_run_left_is_removed_by_the_next_also_when_no_image_is_missing(podman, transfer, tmp_path):
+    left = tmp_path / "copies" / "docker_to_podman-images-dead"
+    for _time in range(2):
+        left.mkdir()
+        (left / "images.tar").touch()
+        transfer([wanted()])
+        assert not left.exists()
+
+
+def test_nothing_else_is_removed_and_nothing_in_check_mode(podman, transfer, tmp_path):
+    copies, precious = tmp_path / "copies", tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").touch()
+    (copies / "docker_to_podman-images-link").symlink_to(precious)
+    (copies / "docker_to_podman-images-file").touch()
+    (copies / "docker_to_podman-other").mkdir()
+    if os.geteuid() == 0:
+        (copies / "docker_to_podman-images-somebody-s").mkdir()
+        os.chown(copies / "docker_to_podman-images-somebody-s", 1234, 1234)
+    before = sorted(copies.iterdir())
     transfer([wanted()])
+    assert sorted(copies.iterdir()) == before
+    assert list(precious.iterdir()) == [precious / "file"]
+    (copies / "docker_to_podman-images-dead").mkdir()
+    transfer([wanted()], check=True)
+    assert (copies / "docker_to_podman-images-dead").exists()
 
 
 def test_an_image_that_a_registry_still_has_is_pulled_by_its_digest(podman, transfer, docker):
@@ -167,6 +192,43 @@ def test_containerd_s_store_is_read_as_it_is_while_docker_is_stopped(podman, tra
     _folder, manifest = _content_store.find(str(tmp_path), index)
     kinds = [layer["mediaType"].partition("diff.")[2] for layer in manifest.document["layers"]]
     assert kinds == ["tar.gzip", "tar.gzip", "tar"]
+
+
+@pytest.mark.parametrize(
+    ("config", "is_found"),
+    [
+        ('version = 2\nroot = "{root}"\nstate = "/run/containerd"\n[grpc]\n', True),
+        ("#root = '/nowhere'\n  root='{root}' # moved\n", True),
+        ('[plugins."io.containerd.grpc.v1.cri"]\nroot = "{root}"\n', False),
+        ('root = "relative"\n', False),
+        ('rootless = "{root}"\n', False),
+        ("\udcff", False),
+    ],
+)
+def test_containerd_s_store_is_found_where_its_configuration_says(
+    store, docker, tmp_path, monkeypatch, config, is_found
+):
+    index, _config = store
+    (tmp_path / "containerd" / "daemon").rename(tmp_path / "moved")
+    path = tmp_path / "config.toml"
+    path.write_bytes(os.fsencode(config.replace("{root}", str(tmp_path / "moved"))))
+    monkeypatch.setattr(_content_store, "_CONFIG", str(path))
+    assert (_content_store.find(str(tmp_path / "docker"), index) is not None) is is_found
+
+
+def test_a_store_that_is_not_found_is_said_with_the_folders_where_it_was_looked_for(podman, transfer, docker, tmp_path):
+    docker.info = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+    with pytest.raises(ImageError) as refusal:
+        transfer([wanted(C)])
+    for words in (
+        REDIS,
+        "/nowhere",
+        str(tmp_path / "containerd" / "daemon"),
+        "name it in /nowhere/config.toml",
+        "assess",
+    ):
+        assert words in str(refusal.value)
+    assert docker.saved == []
 
 
 @pytest.mark.parametrize("image", ["sha256:" + "1" * 64, "../../etc/passwd", ""])

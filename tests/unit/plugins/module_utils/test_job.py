@@ -4,14 +4,23 @@
 
 from __future__ import annotations
 
+import json
+import os
+import stat
 import subprocess
 import sys
 import zipfile
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _job, _program
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _job,
+    _program,
+    _service,
+    _transient,
+    _work,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import Job, JobError
 
 # Like the program, but its work is a file that appears.
@@ -26,7 +35,7 @@ while not gate.exists():
 said = gate.read_text()
 if said:
     answer = {"error": said} if said.startswith("No") else {"result": {"changed": True, "images": [said]}}
-    (folder / "result.json").write_text(json.dumps({"job": task["job"], **answer}))
+    (folder / "result.json").write_text(json.dumps(answer))
 """
 
 
@@ -36,12 +45,15 @@ class Systemd:
     def __init__(self):
         self.process = None
         self.started = []
+        self.refusals = []
 
     def run(self, argv, check=True):
         if argv[0] == "systemd-run":
             self.started.append(argv)
             self.process = subprocess.Popen(argv[argv.index("--") + 1 :])
         elif argv[:2] == ["systemctl", "show"]:
+            if self.refusals:
+                return self.refusals.pop(0)
             is_running = self.process is not None and self.process.poll() is None
             said = (
                 "Result=signal\nExecMainStatus=9\n" if "Result" in argv[2] else "active\n" * is_running or "inactive\n"
@@ -53,7 +65,8 @@ class Systemd:
 @pytest.fixture
 def systemd(monkeypatch):
     played = Systemd()
-    monkeypatch.setattr(_job, "run", played.run)
+    monkeypatch.setattr(_transient, "run", played.run)
+    monkeypatch.setattr(_transient, "_PAUSE", 0.0)
     monkeypatch.setattr(_job, "_STEP", 0.02)
     monkeypatch.setattr(_program, "write", lambda target: target.write_text(PROGRAM))
     yield played
@@ -112,8 +125,65 @@ def test_a_run_follows_what_an_earlier_one_left_under_way_and_then_does_its_own(
     gate.write_text("copied")
     assert follow(answer["job"]) == {"changed": True, "images": ["copied"], "finished": True}
     assert len(systemd.started) == 2
-    with pytest.raises(JobError):
-        follow(lost)
+    assert follow(lost)["images"] == ["copied"]
+
+
+def test_who_comes_late_gets_the_result_of_his_own_job_also_while_the_next_one_runs(systemd, follow, gate):
+    mine = follow(wait=0.1)["job"]
+    gate.write_text("mine")
+    systemd.process.wait()
+    gate.path.unlink()
+    theirs = follow(wait=0.1)["job"]
+    assert follow(mine)["images"] == ["mine"]
+    assert follow("", wait=0.1)["progress"]["done"] == follow(theirs, wait=0.1)["progress"]["done"] == 1
+    gate.write_text("theirs")
+    assert follow(theirs)["images"] == ["theirs"]
+    assert follow(mine)["images"] == ["mine"]
+    gate.path.unlink()
+    latest = follow(wait=0.1)["job"]
+    assert follow(theirs)["images"] == ["theirs"]
+    # The one before the last is gone, which is said at once although another one runs.
+    with pytest.raises(JobError, match="images that was followed here left no result.*run this again"):
+        follow(mine)
+    gate.write_text("latest")
+    assert follow(latest)["images"] == ["latest"]
+
+
+def test_a_job_that_was_killed_takes_no_result_with_it(systemd, follow, gate, tmp_path):
+    gate.write_text("first")
+    follow()
+    gate.path.unlink()
+    for _time in range(3):
+        follow(wait=0.1)
+        systemd.process.kill()
+        systemd.process.wait()
+    gate.write_text("last")
+    assert follow()["images"] == ["last"]
+    results = [path.read_text() for path in (tmp_path / "run" / "images").glob("*/result.json")]
+    assert len(results) == len(list((tmp_path / "run" / "images").iterdir())) == 2
+
+
+@pytest.mark.parametrize("job", ["../volumes", "/etc", "x", "A" * 32, "a" * 32 + "\n", "a" * 31])
+def test_the_id_of_a_job_is_nothing_else(systemd, follow, job):
+    with pytest.raises(JobError, match=r"cannot be the ID of a job; leave out the option job\.$"):
+        follow(job)
+
+
+BUSY = Completed(1, "", "Failed to get properties: Connection timed out")
+
+
+@pytest.mark.parametrize("refusal", [BUSY, Completed(0, "", ""), Completed(0, "maintenance\n", "")])
+def test_a_systemd_that_does_not_answer_never_means_that_nothing_runs(systemd, follow, gate, refusal):
+    job = follow(wait=0.1)["job"]
+    for asked in (job, ""):
+        systemd.refusals = [refusal] * 9
+        with pytest.raises(CommandError, match=r"does not say whether docker_to_podman-images\.service runs"):
+            follow(asked, wait=0.1)
+    systemd.refusals = [refusal] * 2
+    assert follow(wait=0.1)["finished"] is False
+    assert len(systemd.started) == 1
+    gate.write_text("copied")
+    assert follow(job)["images"] == ["copied"]
 
 
 def test_an_error_of_the_work_is_the_module_s(systemd, follow, gate):
@@ -132,6 +202,29 @@ def test_work_that_was_killed_is_no_success(systemd, follow, gate):
     assert follow()["images"] == ["copied"]
 
 
+PROXY = "http://user:secret@proxy.example:3128"
+
+
+def test_the_work_has_the_proxy_that_the_module_was_given_and_no_list_of_processes_shows_it(
+    systemd, follow, gate, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "environ", dict(os.environ, https_proxy=PROXY, NO_PROXY="example.org", OTHER="secret"))
+    gate.write_text("pulled")
+    follow()
+    assert "secret" not in str(systemd.started)
+    [task] = (tmp_path / "run" / "images").glob("*/task.json")
+    assert stat.S_IMODE(task.stat().st_mode) == 0o600
+    assert "OTHER" not in task.read_text()
+
+    # The service has another environment.
+    monkeypatch.setattr(os, "environ", {"HOME": "/root"})
+    monkeypatch.setattr(sys, "argv", ["program", str(task.parent)])
+    monkeypatch.setitem(_work.WORK, "images", lambda *_given: dict(os.environ))
+    _service.main()
+    seen = json.loads((task.parent / "result.json").read_text())["result"]
+    assert (seen["https_proxy"], seen["NO_PROXY"], seen["HOME"]) == (PROXY, "example.org", "/root")
+
+
 def test_the_program_runs_by_itself(tmp_path):
     program, folder = tmp_path / "program.pyz", tmp_path / "job"
     _program.write(program)
@@ -143,7 +236,7 @@ def test_the_program_runs_by_itself(tmp_path):
     assert zipfile.ZipFile(str(copy)).namelist() == zipfile.ZipFile(str(program)).namelist()
     folder.mkdir()
     (folder / "task.json").write_text(
-        '{"job": "1", "work": "images", "arguments": {"plan_path": "/nowhere/plan.json", "state_dir": "/nowhere"}}'
+        '{"work": "images", "environment": {}, "arguments": {"plan_path": "/nowhere/plan.json", "state_dir": "/nowhere"}}'
     )
     subprocess.run([sys.executable, "-I", str(program), str(folder)], check=True, timeout=60)
     assert "/nowhere/plan.json does not exist" in (folder / "result.json").read_text()

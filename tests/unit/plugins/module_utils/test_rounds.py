@@ -10,11 +10,13 @@ import shutil
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds, _tree
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds, _tree, _verify
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees, final, is_settled, warm
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_tree import picture
+
+PAST = 1_600_000_000_000_000_000
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 
@@ -220,3 +222,46 @@ def test_a_tree_that_vanishes_is_an_error(trees):
 )
 def test_when_another_round_is_of_no_use(seconds, wanted, settled):
     assert is_settled(seconds, wanted) is settled
+
+
+def made_again(trees, text):
+    """Docker's volume of this name is removed and made again, and a backup with the old times is put into it."""
+    path = trees.source + "/plain"
+    was = os.stat(path)
+    shutil.rmtree(trees.source)
+    os.makedirs(trees.source + "/sub")
+    for name in ("plain", "sub/other"):
+        with open(os.path.join(trees.source, name), "w") as stream:
+            stream.write(text)
+        os.utime(os.path.join(trees.source, name), ns=(was.st_mtime_ns, was.st_mtime_ns))
+
+
+def test_a_volume_that_was_made_again_under_docker_is_read_again_whatever_its_times_say(trees):
+    for name in ("plain", "sub/other"):
+        os.utime(os.path.join(trees.source, name), ns=(PAST, PAST))
+    warm(trees)
+    made_again(trees, "PLAIN")
+    with pytest.raises(TreeError, match="plain: its contents differ; sub/other: its contents differ"):
+        final(trees)
+    warm(trees)
+    final(trees)
+    assert content(trees.destination) == content(trees.source)
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_what_was_compared_with_another_tree_says_nothing_of_this_one(trees, side):
+    """Also when inodes and times are the same: nothing but their heading tells the two memories apart."""
+    warm(trees)
+    lines = trees.memory.read_bytes().split(b"\n", 1)
+    assert os.fsencode(getattr(trees, side)) in lines[0]
+    write_unseen(trees.destination + "/plain")
+    seen = {path: os.lstat(path) for path in (trees.source + "/plain", trees.destination + "/plain")}
+    keys = _verify._keys(*seen.values())
+    names = [line.partition(b" ") for line in lines[1].splitlines()]
+    body = b"".join((keys if name == b"plain" else old) + b" " + name + b"\n" for old, _blank, name in names)
+    trees.memory.write_bytes(lines[0] + b"\n" + body)
+    final(trees)
+    other = lines[0].replace(os.fsencode(getattr(trees, side)), os.fsencode(getattr(trees, side) + "-other"))
+    trees.memory.write_bytes(other + b"\n" + body)
+    with pytest.raises(TreeError, match="plain: its contents differ"):
+        final(trees)

@@ -10,7 +10,7 @@ import stat
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _remembered, _verify
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _pairs, _remembered, _verify
 
 NAMES = [b"a", b"a b", b"a-b", b"a/b", b"a/b/c", b"a0", b"a\nb", b"a\\", b"a\\nb", b"a\\\n", b"\xff", b"b/\\\\n", b"z"]
 PAST = 1_600_000_000_000_000_000
@@ -48,6 +48,17 @@ def test_the_same_is_read_once(trees):
     assert stat.S_IMODE(os.stat(trees / "memory").st_mode) == 0o600
 
 
+def test_a_walk_tells_how_far_it_is_whether_it_reads_or_remembers(trees):
+    for _time in range(2):
+        told = []
+        compare(trees, progress=told.append)
+        assert sum(told) == sum(len(name) * 1000 for name in NAMES) + 1000
+        assert len(told) > len(NAMES)
+    told = []
+    compare(trees, quick=True, progress=told.append)
+    assert sum(told) == sum(len(name) * 1000 for name in NAMES) + 1000
+
+
 def test_only_what_was_written_is_read_again(trees):
     compare(trees)
     with open(trees / "source" / "a.d" / "file", "r+b") as stream:
@@ -59,6 +70,16 @@ def test_only_what_was_written_is_read_again(trees):
     assert compare(trees).read == 1000
     assert compare(trees, quick=True)[1:3] == (0, 0)
     assert compare(trees).read == 1000
+
+
+class Mounted:
+    """What stat says of a file of another file system."""
+
+    def __init__(self, found):
+        self._found, self.st_dev = found, found.st_dev + 1
+
+    def __getattr__(self, name):
+        return getattr(self._found, name)
 
 
 def write(path, text=b"x"):
@@ -118,6 +139,25 @@ def test_what_is_written_during_a_copy_is_never_remembered(trees):
     # The copy has another time now, so that the next copy takes the file again.
     assert os.stat(trees / "destination" / "a.d" / "file").st_mtime_ns == PAST + 10**9
     assert compare(trees).different == len(NAMES) + 1
+
+
+@pytest.mark.parametrize("top", ["source", "destination"])
+def test_what_lies_on_another_file_system_is_read_every_time(trees, monkeypatch, top):
+    """As below a mount point inside of a volume: nobody synced it, and inode numbers repeat there."""
+    mounted, lstat = os.fsencode(trees / top / "z.d"), _pairs._lstat
+
+    def look(path):
+        found = lstat(path)
+        elsewhere = path == mounted or path.startswith(mounted + b"/")
+        return Mounted(found) if found and elsewhere else found
+
+    monkeypatch.setattr(_pairs, "_lstat", look)
+    assert compare(trees).different == 0
+    assert compare(trees).read == 2000
+    with open(trees / "source/z.d/file", "r+b") as stream:
+        stream.write(b"Z")
+    os.utime(trees / "source/z.d/file", ns=(PAST, PAST))
+    assert compare(trees).shown == ["z.d/file: its contents differ", "z.d/other name: its contents differ"]
 
 
 def test_after_a_boot_everything_is_read_again(trees, monkeypatch):

@@ -59,9 +59,9 @@ def docker(tmp_path):
 def transfer(tmp_path):
     plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
 
-    def call(volumes=(), committed=(), check=False, patience=PATIENCE, rounds=None):
+    def call(volumes=(), committed=(), check=False, patience=PATIENCE, rounds=None, show=lambda _picture: None):
         owners = Ownership([{"name": "blog", "volumes": list(volumes)}], [{"volumes": list(committed)}])
-        found = _volume_copies.transfer(plan, engine, owners, patience, Progress(), check=check)
+        found = _volume_copies.transfer(plan, engine, owners, patience, Progress(show), check=check)
         if rounds is not None:
             rounds.extend(found[0]["rounds"])
         return [(volume["name"], volume["action"]) for volume in found]
@@ -126,14 +126,15 @@ def test_check_mode_before_podman_is_there(podman, docker, transfer, monkeypatch
     assert podman.calls == []
 
 
-def test_an_empty_volume_that_someone_else_made_is_used(podman, docker, transfer):
-    podman.add_volume("v")
-    assert transfer([docker("v")]) == [("v", "copied")]
-
-
 def refusals():
     def foreign(podman, volume):
         (podman.add_volume("v") / "data").write_text("somebody's")
+
+    def foreign_and_empty(podman, volume):
+        podman.add_volume("v")
+
+    def of_another_volume(podman, volume):
+        podman.add_volume("v", {SOURCE_LABEL: volume["source"] + "-other"})
 
     def other_options(podman, volume):
         volume["driver_opts"] = NFS
@@ -152,6 +153,8 @@ def refusals():
 
     return [
         (foreign, VolumeError, "Podman already has a volume v that was not made from "),
+        (foreign_and_empty, VolumeError, "remove it (podman volume rm v)"),
+        (of_another_volume, VolumeError, "Podman already has a volume v that was not made from "),
         (other_options, VolumeError, "Podman's volume v has other options than Docker's"),
         (running, VolumeError, "Podman's container blog-db-1 runs on a volume"),
         (elsewhere, TreeError, "is not below"),
@@ -193,7 +196,7 @@ def pace(monkeypatch):
     def set_to(seconds):
         left, now = list(seconds), [0.0]
 
-        def warm(_trees, _progress):
+        def warm(_trees, copied, compared):
             now[0] += left.pop(0)
             return _volume_copies._tree.TreeStats(3, 5_000_000, 0.0, 3)
 
@@ -230,6 +233,26 @@ def test_a_downtime_that_is_too_long_is_said_with_the_figures(podman, docker, tr
         assert words in str(refusal.value)
 
 
+def test_each_round_shows_what_it_copies_and_what_it_compares(podman, docker, transfer):
+    def seen(*volumes):
+        pictures = []
+        patience = _volume_copies.Patience(0, "go", 0)
+        transfer(volumes, patience=patience, show=pictures.append, rounds=[])
+        return list(dict.fromkeys((picture["what"], picture["total"]) for picture in pictures))
+
+    first, second = docker("v", "x" * 7000), docker("w", "x" * 500)
+    assert seen(first)[:4] == [
+        ("volumes of blog, round 1, copied", 7000),
+        ("volumes of blog, round 1, compared", 7000),
+        ("volumes of blog, round 2, copied", 0),
+        ("volumes of blog, round 2, compared", 7000),
+    ]
+    # Only what is missing is to be copied, and all is compared.
+    shown = seen(first, second)
+    assert shown[0] == ("volumes of blog, round 1, copied", 500)
+    assert ("volumes of blog, round 1, compared", 7500) in shown
+
+
 def test_staging_and_cutover_never_meet(tmp_path):
     engine = open_engine(str(tmp_path / "state"), "e1", "/run/docker.sock")
     write_json(engine.plan_path, {"format": 1, "engine": {"id": "e1", "data_root": "/"}, "workloads": []})
@@ -244,3 +267,42 @@ def test_too_little_room_is_said_before_anything_is_made(podman, docker, transfe
         with pytest.raises(VolumeError, match=r"Copying the volumes needs 1 MB below .*, but only 0 MB are free there"):
             transfer([docker("v" + str(check), "x" * 10000)], check=check)
     assert podman.writes() == []
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """``free(megabytes)``: what every file system has left."""
+
+    def set_to(megabytes):
+        blocks = megabytes * 256
+        monkeypatch.setattr(
+            _room.os, "statvfs", lambda _folder: os.statvfs_result((4096, 4096, 0, 0, blocks, 0, 0, 0, 0, 255))
+        )
+
+    return set_to
+
+
+def test_a_changed_file_is_written_beside_its_old_copy_and_needs_room_for_both(podman, docker, transfer, free):
+    volume = docker("v", "x" * 3_000_000)
+    free(5)
+    with pytest.raises(VolumeError, match="needs 7 MB below"):
+        transfer([volume])
+    free(8)
+    transfer([volume])
+    free(2)
+    for check in (True, False):
+        with pytest.raises(VolumeError, match="needs 4 MB below"):
+            transfer([volume], check=check)
+    free(4)
+    assert transfer([volume]) == [("v", "unchanged")]
+
+
+def test_of_many_volumes_only_as_many_are_rewritten_at_once_as_are_copied_at_once(podman, docker, transfer, free):
+    volumes = [docker(name, "x" * 3_000_000) for name in ("a", "b", "c")]
+    free(16)
+    transfer(volumes)
+    free(7)
+    assert transfer(volumes) == [("a", "unchanged"), ("b", "unchanged"), ("c", "unchanged")]
+    free(5)
+    with pytest.raises(VolumeError, match="needs 7 MB below"):
+        transfer(volumes)

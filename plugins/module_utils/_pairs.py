@@ -1,0 +1,45 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The entries of two trees side by side (private to the collection)."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Iterator
+
+
+def pairs(source: bytes, destination: bytes) -> Iterator[tuple[bytes, os.stat_result | None, os.stat_result | None]]:
+    """Every entry of either tree and what both have there, depth first, names in the order of their bytes."""
+    waiting = [iter([b""])]
+    while waiting:
+        path = next(waiting[-1], None)
+        if path is None:
+            waiting.pop()
+            continue
+        ours, theirs = _lstat(os.path.join(source, path)), _lstat(os.path.join(destination, path))
+        yield path, ours, theirs
+        folders = [
+            os.path.join(tree, path)
+            for tree, found in ((source, ours), (destination, theirs))
+            if found is not None and stat.S_ISDIR(found.st_mode)
+        ]
+        if len(folders) == 2:
+            waiting.append(iter([os.path.join(path, name) for name in _names(folders)]))
+
+
+def _names(folders: list[bytes]) -> list[bytes]:
+    found: set[bytes] = set()
+    for folder in folders:
+        try:
+            found.update(os.listdir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    return sorted(found)
+
+
+def _lstat(path: bytes) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
