@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, Callable, NamedTuple, Sequence
 
@@ -19,7 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, Interrupted
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
     StateError,
@@ -28,6 +29,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._revival import revive
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import Interrupted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
     DOCKER,
     PODMAN,
@@ -74,7 +76,7 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
             helper.install(params["state_dir"])
         revived = bool(leaving) and params["engine"] == DOCKER and (engine.retired if check else revive(engine))
         with host.outside if leaving and not check else nullcontext():
-            results = [broken.get(item.name) or one(host, item, check) for item in moves]
+            results = _each(lambda item: broken.get(item.name) or one(host, item, check), moves, params["parallel"])
     if leaving and not check:
         helper.remove(params["state_dir"])
     return {
@@ -84,6 +86,14 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         "left_on_docker": outcome.left_on_docker(plan, engine, results),
         "diff": outcome.differences(plan, results, installed),
     }
+
+
+def _each(action: Callable[[Move], Data], moves: Sequence[Move], parallel: int) -> list[Data]:
+    """The results of all, so many at a time. Signals reach the main thread, where one after the other is done."""
+    if parallel <= 1:
+        return [action(item) for item in moves]
+    with ThreadPoolExecutor(parallel) as pool:
+        return [result.result() for result in [pool.submit(action, item) for item in moves]]
 
 
 def _cutovers(plan: Data, host: Host, params: Data) -> list[Move]:

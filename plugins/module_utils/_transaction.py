@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import append_journal, read_journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
 
 Data = Dict[str, Any]
 Notes = Dict[str, Data]
@@ -168,7 +169,9 @@ class Transaction:
         self._write("begin", "begin", {"goal": self._aim})
         try:
             for step in self._before:
+                require_undisturbed()
                 self._do(step, found)
+            require_undisturbed()
             self._write("commit", "commit", {"goal": self._aim, **commit(found)})
         # Whatever happened, an application stands still until it is undone.
         except Exception as error:

@@ -11,6 +11,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 _POLL_SECONDS = 0.3
@@ -21,6 +22,7 @@ def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None
     deadline = time.monotonic() + timeout
     missing = lacks(record, outside, docker)
     while missing:
+        require_undisturbed()
         if time.monotonic() > deadline:
             raise MoveError("It was not ready within {0:g} s on Docker: {1}.".format(timeout, "; ".join(missing)))
         time.sleep(_POLL_SECONDS)

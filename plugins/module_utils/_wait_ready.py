@@ -14,6 +14,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 _POLL_SECONDS = 0.3
@@ -29,6 +30,7 @@ def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None
     deadline = time.monotonic() + timeout
     missing = ready.lacks(wanted, outside)
     while missing:
+        require_undisturbed()
         if any(lack.hopeless for lack in missing):
             raise _not_ready(record, docker, missing, "will not come up", began)
         if time.monotonic() > deadline:

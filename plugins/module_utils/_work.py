@@ -7,9 +7,13 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any, Callable, Dict
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _moves, _staging, _volume_copies
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _moves,
+    _signals,
+    _staging,
+    _volume_copies,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import heed_signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_copies import transfer
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_record import ImageRecord
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import Way
@@ -43,7 +47,7 @@ def volumes(given: Json, check: bool, progress: Progress) -> Json:
 def workloads(given: Json, check: bool, _progress: Progress) -> Json:
     """``workload``."""
     if not check:
-        heed_signals()
+        _signals.heed()
     return _moves.move(given, check)
 
 

@@ -66,6 +66,10 @@ options:
     type: list
     elements: str
     default: []
+  parallel:
+    description: How many workloads are moved at a time.
+    type: int
+    default: 1
   ready_timeout:
     description: How long a workload may take from its start in Podman until it is ready, in seconds.
     type: int
@@ -156,6 +160,7 @@ def main() -> None:
             "plan_path": {"type": "path", "required": True},
             "socket": {"type": "path", "default": "/run/docker.sock"},
             "workloads": {"type": "list", "elements": "str", "default": []},
+            "parallel": {"type": "int", "default": 1},
             "ready_timeout": {"type": "int", "default": 120},
             "state_dir": {"type": "path", "default": STATE_DIR},
             **ARGUMENTS,

@@ -16,9 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _host_state, _moves, _recovery
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _host_state, _moves, _recovery, _signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import heed_signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 
 WORKLOAD, CONTAINERS = "shop", ("ledger", "aside")
@@ -75,8 +74,14 @@ def _step(step: transaction.Step, cut: Cut, fails: bool) -> transaction.Step:
 def move(case: dict[str, Any]) -> None:
     """Move the workload, as the service would."""
     cut_off(Cut(case["end"], case["point"]), case["fails"])
-    heed_signals()
-    given = {"state_dir": "/var/lib/docker_to_podman", "socket": "/run/docker.sock", "workloads": [], "data": "current"}
+    _signals.heed()
+    given = {
+        "state_dir": "/var/lib/docker_to_podman",
+        "socket": "/run/docker.sock",
+        "workloads": [],
+        "data": "current",
+        "parallel": 1,
+    }
     plan = glob.glob("/var/lib/docker_to_podman/*/plan.json")[0]
     print(json.dumps(_moves.move({**given, "plan_path": plan, "engine": case["goal"], "ready_timeout": 300}, False)))
 

@@ -135,6 +135,8 @@ def test_who_comes_late_gets_the_result_of_his_own_job_also_while_the_next_one_r
     gate.path.unlink()
     theirs = follow(wait=0.1)["job"]
     assert follow(mine)["images"] == ["mine"]
+    while not follow(theirs, wait=0.1)["progress"]:
+        pass
     assert follow("", wait=0.1)["progress"]["done"] == follow(theirs, wait=0.1)["progress"]["done"] == 1
     gate.write_text("theirs")
     assert follow(theirs)["images"] == ["theirs"]

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _errors, _moves, _ready
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _moves, _ready, _signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
     StateError,
@@ -50,7 +50,7 @@ def host(monkeypatch, tmp_path):
 
 @pytest.fixture
 def move(engine):
-    def run(check=False, workloads=(), to="podman", data="current"):
+    def run(check=False, workloads=(), to="podman", data="current", parallel=1):
         params = {
             "plan_path": str(engine.plan_path),
             "state_dir": str(engine.root.parent),
@@ -59,6 +59,7 @@ def move(engine):
             "ready_timeout": 0.01,
             "engine": to,
             "data": data,
+            "parallel": parallel,
         }
         return _moves.move(params, check)
 
@@ -213,11 +214,12 @@ def test_a_run_that_is_told_to_end_brings_docker_back_first(host, engine, move, 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
 
     def told(*_expected):
-        _errors.interrupt(signal.SIGTERM, None)
+        _signals.interrupt(signal.SIGTERM, None)
 
     monkeypatch.setattr(_ready, "lacks", told)
+    monkeypatch.setattr(_signals, "_told", [])
     try:
-        with pytest.raises(_errors.Interrupted, match="SIGTERM"):
+        with pytest.raises(_signals.Interrupted, match="SIGTERM"):
             move()
     finally:
         for number, handler in handlers.items():
@@ -250,3 +252,16 @@ def test_one_workload_goes_back_by_its_name(host, engine, move):
         move(to="docker", workloads=["shop"])
     assert move(to="docker", workloads=["blog"])["changed"]
     assert not move(to="docker", workloads=["blog"])["changed"]
+
+
+def test_several_move_at_a_time_and_one_that_is_told_to_end_brings_docker_back(host, engine, move, monkeypatch):
+    before = host.state(host.unit_dir)
+    monkeypatch.setattr(_signals, "_told", [])
+    # The signal reaches the main thread; the one that moves a workload has to notice.
+    monkeypatch.setattr(_ready, "lacks", lambda *_expected: _signals._told.append("SIGTERM") or [])
+    with pytest.raises(_signals.Interrupted, match="SIGTERM"):
+        move(parallel=2)
+    assert host.state(host.unit_dir) == before
+    _signals._told.clear()
+    monkeypatch.setattr(_ready, "lacks", lambda *_expected: [])
+    assert move(parallel=2)["workloads"][0]["state"] == "committed"
