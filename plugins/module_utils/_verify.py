@@ -41,18 +41,20 @@ def compare(
     memory: Path | None,
     *,
     since: int | None = None,
+    known_as: str = "",
 ) -> Verdict:
     """Compare the metadata of two trees, and their contents when there is a file to remember them in (``memory``).
 
     ``since`` (ns) is when a copy began that the source was written to meanwhile: a file written since then is never
     remembered, and its copy gets another mtime, so that the next copy takes it again whatever its own mtime says. It
     can be written, copied and written again with the same mtime: within one tick of the kernel's clock, or any time
-    later through a mapped page that stayed dirty. Its ctime says that it was written at all.
+    later through a mapped page that stayed dirty. Its ctime says that it was written at all. ``known_as`` is what the
+    source is remembered by when its path is another one each time.
     """
     walk = _Walk(os.fsencode(source), os.fsencode(destination), since)
     if memory is None:
         return walk.run(None)
-    with Remembered(memory, source, destination) as remembered:
+    with Remembered(memory, known_as or source, destination) as remembered:
         return walk.run(remembered)
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon, image_names
@@ -37,6 +37,7 @@ class Context:
     ``containers`` have what the daemon gives them. ``names``: the name of each container by ID, short ID and name.
     ``limits``: of the first process of each container, by ID; under the empty ID what those without a process get.
     ``ambiguous``: names of networks that several have. ``missing``: the parts that the inventory does not have.
+    ``persisted``: what the plan says of volumes that are folders of a container yet, by their name to be.
     """
 
     version: Version
@@ -54,6 +55,7 @@ class Context:
     limits: Mapping[str, Mapping[str, list[int]]]
     missing: tuple[str, ...]
     ambiguous: frozenset[str]
+    persisted: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def data_root(self) -> str:

@@ -10,6 +10,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
     logs,
     mounts,
     networking,
+    persist,
     policy,
     ports,
     secrets,
@@ -62,6 +63,7 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *logs.findings(container, driver),
         *secrets.findings(container, known.image_config(container), policy.secret_rules(rules)),
         *writable_layer.findings(container, known, rules),
+        *persist.findings(container, known, rules),
         *_notes(container, known),
     ]
 

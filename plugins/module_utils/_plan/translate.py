@@ -14,6 +14,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
     engine,
     fields,
     network_options,
+    persist,
     registries,
     resource_fields,
     secrets,
@@ -57,7 +58,7 @@ def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) ->
     Raises PlanError when inventory, policy or version are not what they should be; everything else is a finding.
     """
     rules = policies.checked(policy)
-    known = context(inventory, _version(inventory, podman_version))
+    known = persist.applied(context(inventory, _version(inventory, podman_version)), rules)
     if known.version == _UNSAID:
         raise PlanError("The inventory does not say which Podman the host will have; say podman_version, as in 5.4.2.")
     covered = {name_of(item): _coverage(item, known) for item in known.containers}
@@ -91,8 +92,9 @@ def _version(inventory: Any, wanted: str | None) -> Version:
 
 def drafts(inventory: Any, policy: Any, podman_version: str) -> list[Unit]:
     """The units of the plan before they are written: settings of the option table, for tests against real generators."""
-    known = context(inventory, parse_version(podman_version))
-    return [unit for made in _workloads(known, policies.checked(policy), {})[0] for unit in made.units]
+    rules = policies.checked(policy)
+    known = persist.applied(context(inventory, parse_version(podman_version)), rules)
+    return [unit for made in _workloads(known, rules, {})[0] for unit in made.units]
 
 
 def _workloads(
