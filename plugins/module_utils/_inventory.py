@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bind_sources, _content_store
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
     Docker,
     DockerNotFound,
@@ -65,6 +65,8 @@ def collect(
     host = host_facts(processes, docker.socket_path, str(info["DockerRootDir"]), proc)
     images = _images(docker, fresh + old)
     host["socket_readers"] += _socket_mounts(fresh, docker.socket_path)
+    recorded_binds = _only(before.get("host", {}), "binds", _bind_sources.paths(old))
+    host["binds"] = {**recorded_binds, **_bind_sources.look(_bind_sources.paths(fresh))}
 
     def documents(kind: str, key: str, now: list[Json]) -> list[Json]:
         known, needed = {item[key] for item in now}, _references(old)

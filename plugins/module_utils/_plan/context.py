@@ -99,8 +99,8 @@ def context(inventory: Any, version: Version) -> Context:
     images = _documents(document, "images") or _made_up(document, "images", _images_of(containers))
     volumes = _documents(document, "volumes") or _made_up(document, "volumes", _volumes_of(containers))
     processes, engine, host = (mapping(document.get(key)) for key in ("processes", "engine", "host"))
-    is_enforcing, settings = host.get("selinux") == "enforcing", daemon.settings(engine)
-    effective = [daemon.effective(container, settings, is_enforcing) for container in containers]
+    settings, selinux = daemon.settings(engine), text(host.get("selinux"))
+    effective = [daemon.effective(container, settings, selinux) for container in containers]
     return Context(
         version=version,
         containers=effective,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    binds,
     image_names,
     limits,
     logs,
@@ -55,7 +56,8 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *_image(container, known),
         *_state(container),
         *networking.findings(container, known),
-        *mounts.findings(container, known.data_root),
+        *mounts.findings(container),
+        *binds.findings(container, known),
         *security.findings(container),
         *security.device_findings(container),
         *security.runtime_findings(container),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from typing import Any
 
 import pytest
@@ -199,6 +200,19 @@ def test_without_a_folder_of_the_writable_layer_only_paths_are_known():
 def test_who_sees_dockers_socket(kind, source, reads):
     mounted = {**DB, "Mounts": [{"Type": kind, "Source": source}]}
     assert inventory._socket_mounts([mounted], "/run/docker.sock") == ([DB["Id"]] if reads else [])
+
+
+def test_sources_of_bind_mounts_are_looked_at_and_those_of_moved_containers_remembered(tmp_path):
+    (tmp_path / "now").mkdir()
+    fresh = {**WEB, "Mounts": [{"Type": "bind", "Source": str(tmp_path / "now")}]}
+    moved = {**DB, "Mounts": [{"Type": "bind", "Source": "/srv/then"}]}
+    then = {"/srv/then": {"type": "folder", "real": "/srv/then"}, "/srv/other": {"type": "file", "real": "/srv/other"}}
+    recorded = {"containers": [moved], "host": {"binds": then}}
+    document, _requests = collect(tmp_path / "s", answers(fresh), recorded=recorded, moved=[DB["Id"]])
+    assert document["host"]["binds"] == {
+        "/srv/then": then["/srv/then"],
+        str(tmp_path / "now"): {"type": "folder", "real": os.path.realpath(str(tmp_path / "now"))},
+    }
 
 
 def test_what_has_moved_keeps_its_record(tmp_path):
