@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterable, Sequence
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _commits as commits
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready as ready
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
@@ -156,6 +157,7 @@ class Cutover:
                 raise CutoverError(
                     "Podman has a secret {0} that is not Docker's; rename it. Nothing was changed.".format(name)
                 )
+        commits.require(self._plan, self._workload)
         # Looked up here, because nothing that can be known before costs time inside the window.
         self._trees = trees(self._plan, self._engine, self._workload)
 
@@ -289,6 +291,7 @@ class Cutover:
 
     def _sync_volumes(self, _notes: Notes) -> Data:
         stats = each(rounds.final, self._trees)
+        commits.make(self._workload)
         return {trees.name: {"files": done.files, "bytes": done.bytes} for trees, done in zip(self._trees, stats)}
 
     # free_addresses

@@ -20,6 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     container_ids,
     read_json,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import ImageError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, ReachError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
@@ -32,7 +33,17 @@ class Interrupted(Exception):
     """The run was told to end; the message names the signal."""
 
 
-FORESEEN = (CommandError, CutoverError, DockerError, ReachError, StateError, TreeError, units.UnitError, VolumeError)
+FORESEEN = (
+    CommandError,
+    CutoverError,
+    DockerError,
+    ImageError,
+    ReachError,
+    StateError,
+    TreeError,
+    units.UnitError,
+    VolumeError,
+)
 
 
 def move(params: dict[str, Any], check: bool) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def host() -> Any:
 
 
 HOST = host()
-POLICY = {"containers": {"cache": {"persist": ["/srv/a b:%"]}, "blog-web-1": {"persist": ["/x"]}}}
+POLICY = {"containers": {"cache": {"persist": ["/srv/a b:%"]}, "blog-web-1": {"persist": ["/x"], "commit": True}}}
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -38,6 +38,7 @@ class Context:
     ``limits``: of the first process of each container, by ID; under the empty ID what those without a process get.
     ``ambiguous``: names of networks that several have. ``missing``: the parts that the inventory does not have.
     ``persisted``: what the plan says of volumes that are folders of a container yet, by their name to be.
+    ``committed``: the names of images to be made of containers, by container.
     """
 
     version: Version
@@ -56,6 +57,7 @@ class Context:
     missing: tuple[str, ...]
     ambiguous: frozenset[str]
     persisted: Mapping[str, Json] = field(default_factory=dict)
+    committed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def data_root(self) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
     binds,
+    commits,
     image_names,
     limits,
     logs,
@@ -66,6 +67,7 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *secrets.findings(container, known.image_config(container), policy.secret_rules(rules)),
         *writable_layer.findings(container, known, rules),
         *persist.findings(container, known, rules),
+        *commits.findings(container, known, rules),
         *_notes(container, known),
     ]
 

@@ -19,6 +19,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.co
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
     INFO,
+    WARNING,
     Finding,
     Json,
     dig,
@@ -30,6 +31,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.]+")
 _SLUG = 40
+UNKNOWN = "only the storage driver overlay2 says where the data lies, or containerd's while the container runs"
+"""Why the files of a container cannot be read."""
 _OF_EVERY_CONTAINER = ("/dev", "/proc", "/sys")
 
 
@@ -99,14 +102,21 @@ def findings(container: Json, known: Context, rules: Json) -> Iterator[Finding]:
         yield Finding(BLOCKER, "persist", name, "SizeRw", message, remedy)
 
 
+def strangers(known: Context, rules: Json) -> Iterator[Finding]:
+    """Containers whose data the policy wants to keep, and that are not there: a typing error would lose it."""
+    for name in sorted(mapping(rules.get("containers"))):
+        if name not in known.by_name and (policy.persist(rules, name) or policy.commits(rules, name)):
+            message = f"The policy keeps data of a container {name}, which is not there."
+            remedy = f"Correct the name in policy.containers, or accept it with policy.accept: ['no-container:{name}']."
+            yield Finding(WARNING, "no-container", name, f"policy.containers.{name}", message, remedy)
+
+
 def _obstacle(container: Json, path: str, known: Context) -> str:
     """Why a folder cannot become a volume; "" when it can."""
     for target in _targets(container):
         if _is_below(path, target) or _is_below(target, path):
             return f"something is mounted at {target}"
-    if not layers_of(container, known):
-        return "only the storage driver overlay2 says where the data lies, or containerd's while the container runs"
-    return ""
+    return "" if layers_of(container, known) else UNKNOWN
 
 
 def _targets(container: Json) -> list[str]:

@@ -26,7 +26,7 @@ _CHOICES = {
 }
 """What can be chosen, the default first."""
 _OWN: dict[str, Any] = dict.fromkeys(_CHOICES, str)
-_KINDS = {"projects": _OWN, "containers": {**_OWN, "persist": list}}
+_KINDS = {"projects": _OWN, "containers": {**_OWN, "persist": list, "commit": bool}}
 """What can be said of one project or container."""
 _KEYS = {**_OWN, "accept": list, "exclude": list, "secrets": list, "noise": list, "projects": dict, "containers": dict}
 _FOLDER = re.compile(r"/[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*\Z")
@@ -111,6 +111,11 @@ def noise(policy: Json) -> list[str]:
 def persist(policy: Json, container: str) -> list[str]:
     """The folders of a container's own file system that become volumes."""
     return strings(mapping(mapping(policy.get("containers")).get(container)).get("persist"))
+
+
+def commits(policy: Json, container: str) -> bool:
+    """Whether an image is made of what was written into a container."""
+    return mapping(mapping(policy.get("containers")).get(container)).get("commit") is True
 
 
 def is_accepted(finding: Finding, policy: Json) -> bool:

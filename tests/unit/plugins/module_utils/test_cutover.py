@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _commits, _ready
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE, Cutover, CutoverError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, read_journal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
@@ -125,6 +125,22 @@ def test_the_second_time_nothing_is_left_to_do(host, begin):
     assert run.pending() == []
     run.run(cutover.commit)
     assert host.log == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_images_of_containers_are_made_when_nobody_writes_any_more(host, begin, monkeypatch, fails):
+    monkeypatch.setattr(_commits, "make", lambda _workload: host.event("make images"))
+    host.broken = {"make images"} if fails else set()
+    run, cutover = begin()
+    if fails:
+        with pytest.raises(RolledBack, match="make images failed"):
+            run.run(cutover.commit)
+        assert all(item["State"]["Running"] for name, item in host.docker.items() if name != "job-id")
+        return
+    run.run(cutover.commit)
+    at = host.log.index("make images")
+    assert {"stop db", "stop web", "sync"} <= set(host.log[:at])
+    assert "start" in host.log[at:]
 
 
 POLICIES = ["policy db always", "policy web always", "policy job always", "daemon-reload", "secret rm"]
