@@ -51,7 +51,10 @@ class _Bind(NamedTuple):
         return any((path.rstrip("/") + "/").startswith(folder + "/") for path in (self.source, self.real))
 
     def holds(self, path: str) -> bool:
-        return any(path.startswith(folder.rstrip("/") + "/") for folder in (self.source, self.real))
+        return any(
+            _VAR_RUN.sub("/run", path).startswith(folder.rstrip("/") + "/")
+            for folder in (_VAR_RUN.sub("/run", self.source), self.real)
+        )
 
 
 def findings(container: Json, known: Context) -> Iterator[Finding]:

@@ -52,6 +52,9 @@ def there(kind, real=None):
             {("warning", "docker-socket"), ("info", "bind-link")},
         ),
         ("/var/run", there("folder", "/run"), {("warning", "docker-socket-folder")}),
+        ("/var/run", None, {("warning", "docker-socket-folder")}),
+        # Its run is a link that leads to nothing in there.
+        ("/var", there("folder"), set()),
         ("/run/", there("folder", "/run"), {("warning", "docker-socket-folder")}),
         ("/", there("folder"), {("info", "docker-socket-folder")}),
         ("/run/dbus/system_bus_socket", there("socket"), {("info", "bind-socket")}),
