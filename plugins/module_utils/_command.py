@@ -32,8 +32,9 @@ def run(
     check: bool = True,
     timeout: float | None = None,
     env: dict[str, str] | None = None,
+    cwd: str | None = None,
 ) -> Completed:
-    """Run ``argv`` without a shell; ``env`` is added to the environment, ``timeout`` is in seconds.
+    """Run ``argv`` without a shell, in the folder ``cwd``; ``env`` is added to the environment, ``timeout`` is in seconds.
 
     Raises CommandError when the program is missing, takes too long, or (with ``check``) exits with another code than 0.
     """
@@ -46,6 +47,7 @@ def run(
             capture_output=True,
             timeout=timeout,
             env={**os.environ, "LC_ALL": "C", **(env or {})},
+            cwd=cwd,
             check=False,
         )
     except FileNotFoundError:

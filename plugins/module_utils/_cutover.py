@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Callable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _commits as commits
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate as gate
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
@@ -49,8 +50,8 @@ def if_(function: Callable[[Data], bool]) -> Callable[[Notes], bool]:
 def trees(record: Data) -> list[Trees]:
     """The volumes of a record."""
     return [
-        Trees(**{**volume, "memory": Path(volume["memory"]) if volume["memory"] else None})
-        for volume in record["volumes"]
+        item._replace(memory=Path(item.memory) if item.memory else None, layers=tuple(item.layers))
+        for item in (Trees(**volume) for volume in record["volumes"])
     ]
 
 
@@ -124,4 +125,5 @@ def _warm(record: Data) -> None:
 def _sync(record: Data) -> Data:
     found = trees(record)
     stats = each(rounds.final, found)
+    commits.make(record)
     return {item.name: {"files": done.files, "bytes": done.bytes} for item, done in zip(found, stats)}

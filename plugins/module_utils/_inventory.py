@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bind_sources, _content_store
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
     Docker,
     DockerNotFound,
@@ -65,6 +65,8 @@ def collect(
     host = host_facts(processes, docker.socket_path, str(info["DockerRootDir"]), proc)
     images = _images(docker, fresh + old)
     host["socket_readers"] += _socket_mounts(fresh, docker.socket_path)
+    recorded_binds = _only(before.get("host", {}), "binds", _bind_sources.paths(old))
+    host["binds"] = {**recorded_binds, **_bind_sources.look(_bind_sources.paths(fresh))}
 
     def documents(kind: str, key: str, now: list[Json]) -> list[Json]:
         known, needed = {item[key] for item in now}, _references(old)
@@ -143,6 +145,7 @@ def _changes(docker: Docker, containers: list[Json]) -> Json:
     """The writable layers: ``{container ID: {size, largest}}``, size in bytes.
 
     ``made_workdir`` is there, and true, where the working directory is in that layer and perhaps nowhere else.
+    ``layers`` are all folders of the container's file system, the upper one first, where only its mount says them.
     """
     large = {item["Id"]: item for item in containers if (item.get("SizeRw") or 0) > _WRITABLE_BYTES}
 
@@ -157,6 +160,7 @@ def _changes(docker: Docker, containers: list[Json]) -> Json:
             "size": item.get("SizeRw") or 0,
             "largest": biggest.get(item["Id"], []),
             **({"made_workdir": True} if _has_workdir(item) else {}),
+            **({"layers": _mounted(item)} if _mounted(item) and not _told_upper_dir(item) else {}),
         }
         for item in containers
     }
@@ -170,32 +174,50 @@ def _has_workdir(container: Json) -> bool:
 def _upper_dir(container: Json) -> str:
     """Where overlayfs keeps the writable layer; "" with other drivers, and with the containerd image store while the
     container does not run: then only its mount says so."""
-    told = ((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir")
+    return _told_upper_dir(container) or next(iter(_mounted(container)), "")
+
+
+def _told_upper_dir(container: Json) -> str:
+    return str(((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
+
+
+def _mounted(container: Json) -> list[str]:
     pid = container["State"].get("Pid")
-    return str(told or "") or (mounted_upper_dir(Path("/proc", str(pid), "mountinfo")) if pid else "")
+    return mounted_layers(Path("/proc", str(pid), "mountinfo")) if pid else []
 
 
-def mounted_upper_dir(mounts: Path) -> str:
-    """The upper folder of the overlay that is a process' root; "" when it is none."""
+def mounted_layers(mounts: Path) -> list[str]:
+    """The folders of the overlay that is a process' root, the upper one first; none when it is no writable overlay."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
-        return ""
+        return []
     for line in lines:
         fields, _dash, rest = line.partition(" - ")
         if fields.split()[4] == "/" and rest.startswith("overlay "):
-            options = dict(option.partition("=")[::2] for option in rest.split()[2].split(","))
-            return options.get("upperdir", "")
-    return ""
+            options = [option.partition("=") for option in rest.split()[2].split(",")]
+            upper = [value for key, _equals, value in options if key == "upperdir"]
+            # One by one (lowerdir+) with the system calls of Linux 6.5.
+            lower = [value for key, _equals, value in options if key in ("lowerdir", "lowerdir+")]
+            return upper and [*upper, *":".join(lower).split(":")]
+    return []
 
 
 def largest(changed: list[Json], folder: str) -> list[Json]:
-    """The largest files of a writable layer: ``[{path, bytes}]``; without ``bytes`` where ``folder`` is not known."""
+    """The largest files of a writable layer: ``[{path, bytes}]``; without ``bytes`` where ``folder`` is not known.
+
+    Of what is not among them there is the sum for each folder, whose path ends in a slash.
+    """
     paths = [str(item["Path"]) for item in changed if item["Kind"] != _DELETED]
     if not folder:
         return [{"path": path} for path in paths[:_LARGEST]]
-    sizes = ((_file_size(folder + path), path) for path in paths if ".." not in path.split("/"))
-    return [{"path": path, "bytes": size} for size, path in heapq.nlargest(_LARGEST, sizes) if size]
+    sizes = sorted(((_file_size(folder + path), path) for path in paths if ".." not in path.split("/")), reverse=True)
+    rest: dict[str, int] = {}
+    for size, path in sizes[_LARGEST:]:
+        place = os.path.join(os.path.dirname(path), "")
+        rest[place] = rest.get(place, 0) + size
+    sums = heapq.nlargest(_LARGEST, ((size, place) for place, size in rest.items()))
+    return [{"path": path, "bytes": size} for size, path in [*sizes[:_LARGEST], *sums] if size]
 
 
 def _file_size(path: str) -> int:

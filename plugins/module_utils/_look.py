@@ -12,6 +12,7 @@ from typing import Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _commits as commits
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerNotFound, part
@@ -35,6 +36,7 @@ def planned(workload: Data) -> Data:
         "secrets": [{**secret, "owner": ids[secret["container"]]} for secret in workload["secrets"]],
         "networks": workload["networks"],
         "ports": workload["ports"],
+        "commits": workload.get("commits", []),
         "bridges": bridges(workload),
         "volumes": [],
     }
@@ -89,7 +91,7 @@ def _outdated(what: str) -> MoveError:
     return MoveError("The plan is outdated: {0}; run the role assess again. Nothing was changed.".format(what))
 
 
-def require_staged(workload: Data) -> None:
+def require_staged(plan: Data, workload: Data) -> None:
     """MoveError unless Podman has all that the units need, and the place of the units is free. Reads only."""
     podman_side.require_own_units(workload["units"])
     wanted = [("image", image["unit_ref"]) for image in workload["images"]]
@@ -98,6 +100,7 @@ def require_staged(workload: Data) -> None:
         if run(["podman", kind, "exists", name], check=False).rc != 0:
             raise MoveError("Podman has no {0} {1}; run the role stage first. Nothing was changed.".format(kind, name))
     podman_side.require_own_secrets(planned(workload))
+    commits.require(plan, workload)
 
 
 def _docker_view(docker: Docker, container: Data) -> Data:

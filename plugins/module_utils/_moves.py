@@ -108,7 +108,7 @@ def _cutover(plan: Data, host: Host, workload: Data) -> Move:
     def require(check: bool) -> None:
         look.require_as_planned(workload, host.docker)
         if not check:
-            look.require_staged(workload)
+            look.require_staged(plan, workload)
             # Looked up here, because nothing that can be known before costs time inside the window.
             found.extend(volumes.trees(plan, host.engine, workload))
 

@@ -54,10 +54,24 @@ def images() -> list[Image]:
     ids = sorted(set(run(["podman", "images", "--all", "--quiet", "--no-trunc"]).stdout.split()))
     if not ids:
         return []
-    return [
-        Image(str(found["Id"]), list(found.get("RepoTags") or []), list(found.get("RootFS", {}).get("Layers") or []))
-        for found in _json(["podman", "image", "inspect", *ids])
-    ]
+    return [_image(found) for found in _json(["podman", "image", "inspect", *ids])]
+
+
+def _image(found: Any) -> Image:
+    layers = found.get("RootFS", {}).get("Layers") or []
+    return Image(str(found["Id"]), list(found.get("RepoTags") or []), list(layers))
+
+
+def image(reference: str) -> Image | None:
+    """The image of that name or ID, None when there is none."""
+    if run(["podman", "image", "exists", reference], check=False).rc != 0:
+        return None
+    return _image(_json(["podman", "image", "inspect", reference])[0])
+
+
+def image_config(image: str) -> Any:
+    """The config of an image (ID), as it lies in the storage."""
+    return _json(["skopeo", "inspect", "--config", "--raw", "containers-storage:@{0}".format(image)])
 
 
 def is_whole(image: str) -> bool:

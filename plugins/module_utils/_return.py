@@ -9,7 +9,7 @@ kept aside first: whatever fails, both are there.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate as gate
@@ -114,42 +114,54 @@ def _among_dockers(record: Data) -> Data:
     return {**record, "bridges": [*bridges, "docker0"]}
 
 
-def _kept(record: Data, kind: str, folder: Callable[[Trees], str]) -> list[Trees]:
+def _carried(record: Data) -> list[Trees]:
+    """The volumes that Docker has too."""
+    return [item for item in trees(record) if not item.layers]
+
+
+def _persisted(record: Data) -> list[Trees]:
+    """Those that were made of a container's own file system: they go nowhere in Docker."""
+    return [item for item in trees(record) if item.layers]
+
+
+def _kept(record: Data, kind: str, volumes: Sequence[Trees], folder: Callable[[Trees], str]) -> list[Trees]:
     found = []
-    for item in trees(record):
+    for item in volumes:
         kept = Path(record["kept"], kind, item.name)
         make_folder(kept)
         found.append(Trees(item.name, folder(item), str(kept), None))
     return found
 
 
+def _podmans(record: Data, volumes: Sequence[Trees]) -> list[Trees]:
+    return _kept(record, "podman", volumes, lambda item: item.destination)
+
+
 def _keep_dockers(record: Data) -> None:
-    each(rounds.final, _kept(record, "docker", lambda item: item.source))
+    each(rounds.final, _kept(record, "docker", _carried(record), lambda item: item.source))
+    each(rounds.warm, _podmans(record, _persisted(record)))
 
 
-def _podmans(record: Data) -> list[Trees]:
-    return _kept(record, "podman", lambda item: item.destination)
+def _carry_back(record: Data) -> None:
+    each(rounds.final, _back(record))
+    each(rounds.final, _podmans(record, _persisted(record)))
 
 
 def _warm_keep_podmans(record: Data) -> None:
-    each(rounds.warm, _podmans(record))
+    each(rounds.warm, _podmans(record, trees(record)))
 
 
 def _keep_podmans(record: Data) -> None:
-    each(rounds.final, _podmans(record))
-
-
-def _back(record: Data) -> list[Trees]:
-    """The same volumes in the other direction, with a memory of their own."""
-    return [
-        Trees(item.name, item.destination, item.source, item.memory and item.memory.with_suffix(".back"))
-        for item in trees(record)
-    ]
+    each(rounds.final, _podmans(record, trees(record)))
 
 
 def _warm_back(record: Data) -> None:
     each(rounds.warm, _back(record))
 
 
-def _carry_back(record: Data) -> None:
-    each(rounds.final, _back(record))
+def _back(record: Data) -> list[Trees]:
+    """The same volumes in the other direction, with a memory of their own."""
+    return [
+        Trees(item.name, item.destination, item.source, item.memory and item.memory.with_suffix(".back"))
+        for item in _carried(record)
+    ]

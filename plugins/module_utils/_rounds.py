@@ -6,10 +6,11 @@ collection)."""
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, NamedTuple, Sequence
+from typing import Callable, Iterator, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree, _verify
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layers, _tree, _verify
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
@@ -29,25 +30,53 @@ def _uncounted(_bytes: int) -> None:
 
 
 class Trees(NamedTuple):
-    """The two folders of a volume, and the file that remembers what was compared (None: metadata is enough)."""
+    """The two folders of a volume, and the file that remembers what was compared (None: metadata is enough).
+
+    With ``layers`` the source is a folder of a container, ``ID:/path``, and ``opened`` is where it can be read.
+    """
 
     name: str
     source: str
     destination: str
     memory: Path | None
+    layers: tuple[str, ...] = ()
+    opened: str = ""
+
+    @property
+    def folder(self) -> str:
+        return self.opened or self.source
+
+    @property
+    def disk(self) -> str:
+        """A folder on the file system that is written to: to an overlay that is read-only, sync does nothing."""
+        return self.layers[0] if self.layers else self.source
+
+
+@contextmanager
+def _reading(trees: Trees) -> Iterator[Trees]:
+    if not trees.layers:
+        yield trees
+        return
+    with _layers.opened(trees.name, trees.layers, trees.source.partition(":")[2]) as folder:
+        yield trees._replace(opened=folder)
 
 
 def warm(trees: Trees, copied: Count = _uncounted, compared: Count = _uncounted) -> TreeStats:
     """One round while the application runs; ``copied`` and ``compared`` get bytes. Raises TreeError, CommandError."""
     copied(0)
+    with _reading(trees) as found:
+        return _warm(found, copied, compared)
+
+
+def _warm(trees: Trees, copied: Count, compared: Count) -> TreeStats:
     began, stamp = time.monotonic(), Path(trees.destination + _STAMP)
     if not stamp.exists():
         # What was written before, and in the same tick of the kernel's clock, shall not count as written meanwhile.
         time.sleep(2 * _TICK)
         stamp.touch(mode=0o600)
     # Written-back pages are write-protected, so the next write to a mapped file gives it a new time.
-    run(["sync", "--file-system", trees.source])
-    stats = _tree.copy(trees.source, trees.destination, live=True, progress=copied)
+    run(["sync", "--file-system", trees.disk])
+    stats = _tree.copy(trees.folder, trees.destination, live=True, progress=copied)
     compared(0)
     # What is remembered as equal has to be on the disk.
     run(["sync", "--file-system", trees.destination])
@@ -58,10 +87,15 @@ def warm(trees: Trees, copied: Count = _uncounted, compared: Count = _uncounted)
 
 def final(trees: Trees) -> TreeStats:
     """The last round, when nobody writes any more. Raises TreeError when the trees are not the same afterwards."""
+    with _reading(trees) as found:
+        return _final(found)
+
+
+def _final(trees: Trees) -> TreeStats:
     began, stamp = time.monotonic(), Path(trees.destination + _STAMP)
     if stamp.exists():
         _compare(trees, None, stamp.stat().st_mtime_ns)
-    stats = _tree.copy(trees.source, trees.destination)
+    stats = _tree.copy(trees.folder, trees.destination)
     run(["sync", "--file-system", trees.destination])
     verdict = _compare(trees, trees.memory, None)
     if verdict.different:
@@ -77,7 +111,9 @@ def final(trees: Trees) -> TreeStats:
 
 def _compare(trees: Trees, memory: Path | None, since: int | None, compared: Count = _uncounted) -> _verify.Verdict:
     try:
-        return _verify.compare(trees.source, trees.destination, memory, since=since, progress=compared)
+        return _verify.compare(
+            trees.folder, trees.destination, memory, since=since, progress=compared, known_as=trees.source
+        )
     except OSError as error:
         raise TreeError("Volume {0} cannot be compared: {1}".format(trees.name, sentence(error))) from None
 

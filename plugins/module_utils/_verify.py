@@ -43,6 +43,7 @@ def compare(
     *,
     since: int | None = None,
     progress: Callable[[int], None] = lambda _count: None,
+    known_as: str = "",
 ) -> Verdict:
     """Compare the metadata of two trees, and their contents when there is a file to remember them in (``memory``).
 
@@ -50,12 +51,13 @@ def compare(
     remembered, and its copy gets another mtime, so that the next copy takes it again whatever its own mtime says. It
     can be written, copied and written again with the same mtime: within one tick of the kernel's clock, or any time
     later through a mapped page that stayed dirty. Its ctime says that it was written at all. ``progress`` gets the
-    bytes of the source that the walk has behind it.
+    bytes of the source that the walk has behind it. ``known_as`` is what the source is remembered by when its path is
+    another one each time.
     """
     walk = _Walk(os.fsencode(source), os.fsencode(destination), since, progress)
     if memory is None:
         return walk.run(None)
-    with Remembered(memory, source, destination) as remembered:
+    with Remembered(memory, known_as or source, destination) as remembered:
         return walk.run(remembered)
 
 

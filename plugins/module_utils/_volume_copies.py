@@ -126,8 +126,9 @@ def _foresee(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podma
         return _result(volume, "unchanged" if volume["name"] in held else "would-create")
     if volume["name"] not in held or not shutil.which("rsync"):
         return _result(volume, "would-copy")
-    source, destination = volumes.source_of(plan, volume), volumes.destination_of(volume, held, root)
-    stats = _tree.copy(source, destination, live=True, dry_run=True)
+    destination = volumes.destination_of(volume, held, root)
+    with volumes.reading(plan, volume) as source:
+        stats = _tree.copy(source, destination, live=True, dry_run=True)
     return _result(volume, "would-copy" if stats.changes else "unchanged")
 
 

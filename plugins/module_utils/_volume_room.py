@@ -43,7 +43,8 @@ def require(
     sizes, need, largest = {}, 0, [0]
     for volume in todo:
         if not volumes.only_defined(volume):
-            ours, theirs = measure(volumes.source_of(plan, volume)), Extent(0, 0, 0)
+            with volumes.reading(plan, volume) as source:
+                ours, theirs = measure(source), Extent(0, 0, 0)
             if volume["name"] in held:
                 theirs = measure(volumes.destination_of(volume, held, root))
             sizes[volume["name"]] = Sizes(ours.size, max(0, ours.size - theirs.size))

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Iterable
+from contextlib import nullcontext
+from typing import Any, ContextManager, Iterable
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layers as layers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree as tree
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
@@ -54,7 +56,11 @@ def _trees(
     make_folder(memory.parent)
     is_quick = volume.get("verify") == "quick"
     return Trees(
-        volume["name"], source_of(plan, volume), destination_of(volume, held, root), None if is_quick else memory
+        volume["name"],
+        source_of(plan, volume),
+        destination_of(volume, held, root),
+        None if is_quick else memory,
+        tuple(volume.get("layers", ())),
     )
 
 
@@ -73,7 +79,7 @@ def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.V
     if not _NAME.match(name):
         raise VolumeError("{0!r} cannot be the name of a Podman volume; nothing was copied.".format(name))
     if not only_defined(volume):
-        if volume["strategy"] != "copy":
+        if volume["strategy"] not in ("copy", "persist"):
             raise VolumeError("Volume {0} has the unknown strategy {1!r}.".format(name, volume["strategy"]))
         source_of(plan, volume)
     found = held.get(name)
@@ -105,9 +111,23 @@ def create(volume: dict[str, Any]) -> None:
 
 
 def source_of(plan: dict[str, Any], volume: dict[str, Any]) -> str:
-    """Docker's folder of a volume; VolumeError or TreeError when it is not below Docker's volumes."""
+    """Docker's folder of a volume, ``ID:/path`` where it is one of a container's own file system.
+
+    Raises TreeError when it is not where Docker keeps such data.
+    """
+    if volume["strategy"] == "persist":
+        layers.require("The data of volume " + volume["name"], volume["layers"], plan["engine"]["data_root"])
+        return str(volume["source"])
     folder = os.path.join(plan["engine"]["data_root"], "volumes")
     return tree.require_inside(volume["source"], folder, "The data of volume {0} in".format(volume["name"]))
+
+
+def reading(plan: dict[str, Any], volume: dict[str, Any]) -> ContextManager[str]:
+    """Docker's folder of a volume, while it is read. Raises TreeError, CommandError."""
+    source = source_of(plan, volume)
+    if volume["strategy"] != "persist":
+        return nullcontext(source)
+    return layers.opened(volume["name"], volume["layers"], volume["path"])
 
 
 def destination_of(volume: dict[str, Any], held: dict[str, podman.Volume], root: str) -> str:

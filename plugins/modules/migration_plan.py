@@ -34,6 +34,9 @@ options:
       - C(grouping) (V(auto), V(pod), V(network)), C(hardening) (V(docker), V(podman)), C(logs) (V(journald), V(k8s-file))
         and C(verify) (V(contents), V(quick), how copies of volumes are compared; V(quick) looks at metadata only) are for
         all, or for one below C(projects) or C(containers).
+      - C(persist) below C(containers) lists folders of a container's own file system that become named volumes, with
+        their data. C(commit) there makes one more layer of its image of all that was written into it. Both need Docker's
+        storage driver C(overlay2), or the containerd image store and a container that runs.
       - C(accept) lists findings that may stand, by C(code), C(code:subject), or the path of a field.
       - C(exclude) lists workloads that stay in Docker. C(secrets) lists regular expressions for names of secret variables.
       - C(noise) lists paths in containers, with all that is below them, that hold nothing worth keeping.
@@ -71,6 +74,10 @@ EXAMPLES = r"""
     policy:
       accept:
         - writable-layer:cache
+      containers:
+        wiki:
+          persist:
+            - /var/lib/wiki
 """
 
 RETURN = r"""

@@ -56,17 +56,19 @@ def host() -> Any:
     )
     vpn = container("vpn", HostConfig__Links=["/cache:/vpn/db"])
     inside = container("inside", HostConfig__NetworkMode="container:" + vpn["Id"])
-    known = inventory([web, service("blog", "db"), vpn, inside, container("cache")])
+    cache = container("cache", GraphDriver={"Name": "overlay2", "Data": {"UpperDir": "/up", "LowerDir": "/a:/b"}})
+    known = inventory([web, service("blog", "db"), vpn, inside, cache])
     known["engine"]["config"] = {"daemon_json": {"dns": ["192.0.2.1"]}, "flags": ["--init"]}
     known["host"] = {"units": ["ssh.service"], "systemd": 257, "podman": {"containers": ["x"]}}
     known["processes"] = {
         web["Id"]: {"listening": [{"proto": "tcp", "address": "0.0.0.0", "port": 80}], "limits": {"nofile": [1, 2]}}
     }
-    known["changes"] = {web["Id"]: {"size": 5 << 20, "largest": [{"path": "/x", "size": 5}]}}
+    known["changes"] = {web["Id"]: {"size": 5 << 20, "largest": [{"path": "/x", "bytes": 5}], "layers": ["/up", "/a"]}}
     return known
 
 
 HOST = host()
+POLICY = {"containers": {"cache": {"persist": ["/srv/a b:%"]}, "blog-web-1": {"persist": ["/x"], "commit": True}}}
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -103,7 +105,7 @@ def planned(document: Any, policy: Any = None, version: str = "5.4.2") -> Any:
 @given(st.sampled_from(PLACES), JSON, st.sampled_from(VERSIONS))
 def test_any_value_at_any_place_gives_a_whole_plan_or_a_sentence(place, value, version):
     document = damaged(place, value)
-    made = planned(document, version=version)
+    made = planned(document, POLICY, version)
     if made is None:
         return
     assert json.loads(json.dumps(made)) == made
@@ -136,4 +138,4 @@ def test_what_is_missing_is_no_traceback(place):
     for key in place[:-1]:
         node = node[key]
     del node[place[-1]]
-    planned(document)
+    planned(document, POLICY)

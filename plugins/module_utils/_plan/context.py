@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon, image_names
@@ -37,6 +37,8 @@ class Context:
     ``containers`` have what the daemon gives them. ``names``: the name of each container by ID, short ID and name.
     ``limits``: of the first process of each container, by ID; under the empty ID what those without a process get.
     ``ambiguous``: names of networks that several have. ``missing``: the parts that the inventory does not have.
+    ``persisted``: what the plan says of volumes that are folders of a container yet, by their name to be.
+    ``committed``: the names of images to be made of containers, by container.
     """
 
     version: Version
@@ -54,6 +56,8 @@ class Context:
     limits: Mapping[str, Mapping[str, list[int]]]
     missing: tuple[str, ...]
     ambiguous: frozenset[str]
+    persisted: Mapping[str, Json] = field(default_factory=dict)
+    committed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def data_root(self) -> str:
@@ -97,8 +101,8 @@ def context(inventory: Any, version: Version) -> Context:
     images = _documents(document, "images") or _made_up(document, "images", _images_of(containers))
     volumes = _documents(document, "volumes") or _made_up(document, "volumes", _volumes_of(containers))
     processes, engine, host = (mapping(document.get(key)) for key in ("processes", "engine", "host"))
-    is_enforcing, settings = host.get("selinux") == "enforcing", daemon.settings(engine)
-    effective = [daemon.effective(container, settings, is_enforcing) for container in containers]
+    settings, selinux = daemon.settings(engine), text(host.get("selinux"))
+    effective = [daemon.effective(container, settings, selinux) for container in containers]
     return Context(
         version=version,
         containers=effective,

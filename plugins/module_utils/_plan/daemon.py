@@ -203,8 +203,8 @@ def _says_something(key: str, value: Any) -> bool:
     return value is False if key in ON_BY_DEFAULT else value not in (None, "", [], {}, False, 0)
 
 
-def effective(container: Json, daemon: Json, is_enforcing: bool) -> Json:
-    """A copy of a container's document with what the daemon gives it; ``is_enforcing``: SELinux on the host."""
+def effective(container: Json, daemon: Json, selinux: str) -> Json:
+    """A copy of a container's document with what the daemon gives it; ``selinux``: its mode on the host."""
     document = copy.deepcopy(container)
     host = document.get("HostConfig")
     if not isinstance(host, dict) or not isinstance(document.get("Config"), dict):
@@ -212,10 +212,25 @@ def effective(container: Json, daemon: Json, is_enforcing: bool) -> Json:
     for merge in _MERGES:
         merge(document, daemon)
     options = strings(host.get("SecurityOpt"))
-    if is_enforcing and daemon.get("selinux-enabled") is not True and not _names(options, "label"):
-        # Docker ran it unconfined, Podman would confine it.
-        host["SecurityOpt"] = [*options, "label=disable"]
+    if ignores_labels(daemon, selinux):
+        _forget_labels(document)
+        if selinux == "enforcing" and not _names(options, "label"):
+            # Docker ran it unconfined, Podman would confine it.
+            host["SecurityOpt"] = [*options, "label=disable"]
     return document
+
+
+def ignores_labels(daemon: Json, selinux: str) -> bool:
+    """True for a dockerd that does not care for SELinux, as by default, on a host that does."""
+    return selinux in ("enforcing", "permissive") and daemon.get("selinux-enabled") is not True
+
+
+def _forget_labels(document: Json) -> None:
+    """Podman labels the files of a mount with z or Z whatever the label of the container is."""
+    for mount in map(mapping, items(document.get("Mounts"))):
+        modes = text(mount.get("Mode")).split(",")
+        if "z" in modes or "Z" in modes:
+            mount["Mode"] = ",".join(mode for mode in modes if mode not in ("z", "Z"))
 
 
 def _names(options: list[str], key: str) -> bool:

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    binds,
+    commits,
     image_names,
     limits,
     logs,
     mounts,
     networking,
+    persist,
     policy,
     ports,
     secrets,
@@ -54,7 +57,8 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *_image(container, known),
         *_state(container),
         *networking.findings(container, known),
-        *mounts.findings(container, known.data_root),
+        *mounts.findings(container),
+        *binds.findings(container, known),
         *security.findings(container),
         *security.device_findings(container),
         *security.runtime_findings(container),
@@ -62,6 +66,8 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *logs.findings(container, driver),
         *secrets.findings(container, known.image_config(container), policy.secret_rules(rules)),
         *writable_layer.findings(container, known, rules),
+        *persist.findings(container, known, rules),
+        *commits.findings(container, known, rules),
         *_notes(container, known),
     ]
 

@@ -16,7 +16,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.co
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.image_names import fully_qualified
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
-    INFO,
     WARNING,
     Finding,
     Json,
@@ -36,7 +35,8 @@ PARITY_OPTIONS = ("suid", "dev")
 """Podman mounts named volumes nosuid and nodev, Docker does not (facts, section 4)."""
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./@:+=,~-]*\Z")
-_BIND_MODES = ("z", "Z")
+BIND_MODES = ("z", "Z")
+"""The files get a label of SELinux for one container (Z) or all (z)."""
 _VOLUME_MODES = (*PARITY_OPTIONS, "nocopy")
 _KNOWN_MODES = {"", "z", "Z", "ro", "rw", "nocopy", "rprivate", "private", "rshared", "shared", "rslave", "slave"}
 _TMPFS_OPTIONS = {"rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "noatime", "nodiratime", "relatime"}
@@ -86,7 +86,7 @@ def _mount(mount: Json, details: Json, volume_files: Mapping[str, str]) -> Setti
         no_copy = "nocopy" in given or dig(details, "VolumeOptions.NoCopy") is True
         modes += [*PARITY_OPTIONS, *(["nocopy"] if no_copy else [])]
     else:
-        modes += [mode for mode in given if mode in _BIND_MODES]
+        modes += [mode for mode in given if mode in BIND_MODES]
         propagation = text(mount.get("Propagation"))
         modes += [propagation] if propagation not in ("", "rprivate") else []
     by_flag = "" if is_volume or is_plain_path(source) else "_flag"
@@ -177,25 +177,9 @@ def uses_docker_socket(container: Json) -> bool:
     return any(text(mount.get("Source")) in DOCKER_SOCKETS for mount in mounts_of(container, "bind"))
 
 
-def findings(container: Json, data_root: str) -> list[Finding]:
-    """Mounts that Podman has no word for, those that are not among Mounts, and folders of Docker's own."""
-    return [
-        *_unknown_types(container),
-        *_unknown_options(container),
-        *_missing(container),
-        *_socket(container),
-        *_docker_folders(container, data_root),
-    ]
-
-
-def _docker_folders(container: Json, data_root: str) -> Iterator[Finding]:
-    for mount in mounts_of(container, "bind"):
-        source = posixpath.normpath(text(mount.get("Source")))
-        if source == data_root or source.startswith(data_root + "/"):
-            path = "Mounts[{}].Source".format(text(mount.get("Destination")))
-            message = "It mounts a folder of Docker itself, which goes when Docker is removed."
-            remedy = "Mount the volume by its name, or accept this."
-            yield Finding(WARNING, "docker-folder", name_of(container), path, message, remedy)
+def findings(container: Json) -> list[Finding]:
+    """Mounts that Podman has no word for, and those that are not among Mounts."""
+    return [*_unknown_types(container), *_unknown_options(container), *_missing(container)]
 
 
 def _unknown_types(container: Json) -> Iterator[Finding]:
@@ -254,16 +238,3 @@ def _missing(container: Json) -> Iterator[Finding]:
         if posixpath.normpath(target) not in places and path.count(":") < 3:
             message = f"Nothing is mounted at {target}, which was asked for."
             yield Finding(BLOCKER, "mount-missing", name_of(container), path, message, _REINSPECT)
-
-
-def _socket(container: Json) -> Iterator[Finding]:
-    name = name_of(container)
-    for mount in mounts_of(container, "bind"):
-        path = "Mounts[{}].Source".format(text(mount.get("Destination")))
-        if text(mount.get("Source")) in DOCKER_SOCKETS:
-            message = "It reads the Docker socket; under Podman it gets Podman's, which speaks Docker's API in part."
-            remedy = "Try it, watch out for what it does with containers of systemd, and accept this."
-            yield Finding(WARNING, "docker-socket", name, path, message, remedy)
-        elif mount.get("Mode") and set(text(mount.get("Mode")).split(",")) & set(_BIND_MODES):
-            message = "On hosts with SELinux the folder gets a label for containers, as it did under Docker."
-            yield Finding(INFO, "selinux-label", name, path, message, "None needed.")

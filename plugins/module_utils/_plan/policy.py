@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import itertools
+import posixpath
 import re
 from typing import Any
 
@@ -11,6 +13,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     Finding,
     Json,
     PlanError,
+    is_carried,
     mapping,
     strings,
 )
@@ -22,8 +25,11 @@ _CHOICES = {
     "verify": ("contents", "quick"),
 }
 """What can be chosen, the default first."""
-_OWN = dict.fromkeys(_CHOICES, str)
+_OWN: dict[str, Any] = dict.fromkeys(_CHOICES, str)
+_KINDS = {"projects": _OWN, "containers": {**_OWN, "persist": list, "commit": bool}}
+"""What can be said of one project or container."""
 _KEYS = {**_OWN, "accept": list, "exclude": list, "secrets": list, "noise": list, "projects": dict, "containers": dict}
+_FOLDER = re.compile(r"/[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*\Z")
 _ACCEPTED_BY_PATH = ("untranslated-option", "unknown-field", "daemon-option")
 """Blockers that can be lifted: the plan is complete without what they name."""
 
@@ -34,10 +40,11 @@ def checked(policy: Any) -> Json:
         return {}
     _check_keys("policy", policy, _KEYS)
     places = {"policy": policy}
-    for kind in ("projects", "containers"):
+    for kind, keys in _KINDS.items():
         for name, own in mapping(policy.get(kind)).items():
             places[f"policy.{kind}.{name}"] = own
-            _check_keys(f"policy.{kind}.{name}", own, _OWN)
+            _check_keys(f"policy.{kind}.{name}", own, keys)
+            _check_persist(f"policy.{kind}.{name}.persist", own.get("persist", []))
     for place, own in places.items():
         for key, choices in _CHOICES.items():
             if own.get(key, choices[0]) not in choices:
@@ -57,6 +64,19 @@ def _check_rules(policy: Json) -> None:
             raise PlanError(
                 "policy.noise: {!r} is not an absolute path, nor a pattern that begins with *.".format(path)
             )
+
+
+def _check_persist(place: str, paths: list[Any]) -> None:
+    for path in paths:
+        if not isinstance(path, str) or not _FOLDER.match(path) or posixpath.normpath(path) != path:
+            raise PlanError(
+                f"{place}: {path!r} is not the whole path of a folder in the container, as in /var/lib/app."
+            )
+        if not is_carried(path):
+            raise PlanError(f"{place}: no unit can carry the path {path!r}.")
+    for one, other in itertools.permutations(paths, 2):
+        if (one + "/").startswith(other + "/"):
+            raise PlanError(f"{place}: {one} lies in {other}, or is the same; name only one of them.")
 
 
 def _check_keys(place: str, value: Any, keys: dict[str, Any]) -> None:
@@ -86,6 +106,16 @@ def secret_rules(policy: Json) -> list[str]:
 def noise(policy: Json) -> list[str]:
     """The user's paths that hold nothing worth keeping, beside the built-in ones."""
     return strings(policy.get("noise"))
+
+
+def persist(policy: Json, container: str) -> list[str]:
+    """The folders of a container's own file system that become volumes."""
+    return strings(mapping(mapping(policy.get("containers")).get(container)).get("persist"))
+
+
+def commits(policy: Json, container: str) -> bool:
+    """Whether an image is made of what was written into a container."""
+    return mapping(mapping(policy.get("containers")).get(container)).get("commit") is True
 
 
 def is_accepted(finding: Finding, policy: Json) -> bool:

@@ -120,6 +120,7 @@ def _volume(
         "labels": dict(value.split("=", 1) for _option, value in own),
         "driver_opts": {"o" if option == "options" else option: value for option, value in driver},
     }
+    entry.update(context.persisted.get(docker_name, {}))
     return Resource(docker_name, _unit("Volume", base + ".volume", entry["name"], [*driver, *own], context), entry)
 
 

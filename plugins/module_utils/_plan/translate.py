@@ -9,11 +9,13 @@ import json
 from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    commits,
     container_fields,
     coverage,
     engine,
     fields,
     network_options,
+    persist,
     registries,
     resource_fields,
     secrets,
@@ -57,7 +59,7 @@ def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) ->
     Raises PlanError when inventory, policy or version are not what they should be; everything else is a finding.
     """
     rules = policies.checked(policy)
-    known = context(inventory, _version(inventory, podman_version))
+    known = _decided(context(inventory, _version(inventory, podman_version)), rules)
     if known.version == _UNSAID:
         raise PlanError("The inventory does not say which Podman the host will have; say podman_version, as in 5.4.2.")
     covered = {name_of(item): _coverage(item, known) for item in known.containers}
@@ -82,6 +84,11 @@ def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) ->
     )
 
 
+def _decided(known: Context, rules: Json) -> Context:
+    """The inventory with what the policy makes of writable layers."""
+    return commits.applied(persist.applied(known, rules), rules)
+
+
 def _version(inventory: Any, wanted: str | None) -> Version:
     for found in (wanted, dig(inventory, "host.podman.installed"), dig(inventory, "host.podman.candidate")):
         if isinstance(found, str) and found:
@@ -91,8 +98,9 @@ def _version(inventory: Any, wanted: str | None) -> Version:
 
 def drafts(inventory: Any, policy: Any, podman_version: str) -> list[Unit]:
     """The units of the plan before they are written: settings of the option table, for tests against real generators."""
-    known = context(inventory, parse_version(podman_version))
-    return [unit for made in _workloads(known, policies.checked(policy), {})[0] for unit in made.units]
+    rules = policies.checked(policy)
+    known = _decided(context(inventory, parse_version(podman_version)), rules)
+    return [unit for made in _workloads(known, rules, {})[0] for unit in made.units]
 
 
 def _workloads(
@@ -102,6 +110,7 @@ def _workloads(
     services = Services(known.host)
     excluded = set(rules.get("exclude", []))
     found = engine.findings(known) + registries.findings(known) + _document_findings(known, rules)
+    found += persist.strangers(known, rules)
     stuck = {item.subject for item in found if item.severity == BLOCKER and not policies.is_accepted(item, rules)}
     planned: list[workload.Made] = []
     left: list[str] = []

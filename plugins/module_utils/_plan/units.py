@@ -63,7 +63,8 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
     name, config = name_of(container), mapping(container.get("Config"))
     awaited = _is_awaited_healthy(name, layout) and process.has_health_check(config)
     notifies = awaited and known.version >= options.NOTIFY_HEALTHY
-    settings: list[Setting] = [("image", image_reference(container, known)), ("name", name), ("pull", "never")]
+    image = known.committed.get(name) or image_reference(container, known)
+    settings: list[Setting] = [("image", image), ("name", name), ("pull", "never")]
     settings += _member(container, layout, known) if layout.pod_file else _alone(container, layout, known)
     settings += [("notify", "healthy")] if notifies else []
     base = layout.services[name][: -len(".service")]

@@ -8,6 +8,7 @@ import itertools
 from typing import NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    commits,
     image_names,
     options,
     order,
@@ -88,6 +89,11 @@ def make(name: str, group: Sequence[Json], known: Context, services: Services, p
         "services": _services(members, layout),
         "units": {name: text for draft in drafts for name, text in draft.files(known.version).items()},
         "images": _images(members, known),
+        "commits": [
+            commits.entry(member, units.image_reference(member, known), known)
+            for member in members
+            if name_of(member) in known.committed
+        ],
         "volumes": [volume.entry for volume in volumes],
         "networks": [network.entry for network in networks],
         "ports": [{"container": owner, **port} for owner, found in published for port in found],

@@ -30,21 +30,25 @@ def findings(container: Json, known: Context, rules: Json) -> list[Finding]:
     """A warning with size and largest paths when more than a little was written, noise aside."""
     change = known.changes.get(text(container.get("Id")), {})
     size = container.get("SizeRw") or change.get("size")
-    if not isinstance(size, int) or size <= LIMIT:
+    if not isinstance(size, int) or size <= LIMIT or name_of(container) in known.committed:
         return []
     noise = [*NOISE, *policy.noise(rules)]
     files = [mapping(item) for item in items(change.get("largest"))]
-    data = [item for item in files if not is_noise(text(item.get("path")), noise)]
-    size -= sum(_bytes(item) for item in files if item not in data)
+    kept = policy.persist(rules, name_of(container))
+    data = [item for item in files if not is_noise(text(item.get("path")), noise) and not _is_kept(item, kept)]
+    # Names of one file are listed each.
+    size = max(size - sum(_bytes(item) for item in files if item not in data), sum(map(_bytes, data)))
     if size <= LIMIT:
         return []
     largest = ", ".join(text(item.get("path")) for item in data[:3])
     message = "{} MiB were written into the container itself{}; they stay in Docker and are gone under Podman.".format(
         size >> 20, largest and ", among them " + largest
     )
-    remedy = "Put them on a volume, name them in policy.noise, or accept it with policy.accept: ['writable-layer:{}'].".format(
-        name_of(container)
-    )
+    remedy = (
+        "Name their folders in policy.containers.{0}.persist, which makes volumes of them; or set policy.containers.{0}."
+        "commit, which makes an image; or name them in policy.noise, or accept it with policy.accept: "
+        "['writable-layer:{0}']."
+    ).format(name_of(container))
     return [Finding(WARNING, "writable-layer", name_of(container), "SizeRw", message, remedy)]
 
 
@@ -53,6 +57,10 @@ def is_noise(path: str, noise: Sequence[str]) -> bool:
     return any(
         fnmatch.fnmatchcase(path, rule) if "*" in rule else (path + "/").startswith(rule + "/") for rule in noise
     )
+
+
+def _is_kept(item: Json, kept: Sequence[str]) -> bool:
+    return any((text(item.get("path")) + "/").startswith(folder + "/") for folder in kept)
 
 
 def _bytes(item: Json) -> int:

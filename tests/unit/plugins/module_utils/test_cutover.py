@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _commits,
     _cutover,
     _look,
     _outcome,
@@ -70,7 +71,7 @@ def asleep():
 
 def test_everything_happens_in_the_order_of_the_design(host, begin):
     _look.require_as_planned(workload(), host)
-    _look.require_staged(workload())
+    _look.require_staged(plan(), workload())
     run = begin()
     run.run(_cutover.commit)
     assert host.log == [
@@ -106,7 +107,7 @@ def test_a_secret_gets_its_value_from_docker_and_stands_in_no_journal(host, begi
 def test_a_secret_of_somebody_else_is_neither_replaced_nor_removed(host, begin):
     host.secrets["db-PASSWORD"] = ("--label=other=1", "theirs")
     with pytest.raises(MoveError, match="a secret db-PASSWORD that is not Docker's"):
-        _look.require_staged(workload())
+        _look.require_staged(plan(), workload())
     _podman_side.remove_secrets(_look.planned(workload()))
     assert host.secrets == {"db-PASSWORD": ("--label=other=1", "theirs")}
 
@@ -136,6 +137,21 @@ def test_the_second_time_nothing_is_left_to_do(host, begin):
     assert run.pending({}) == []
     run.run(_cutover.commit)
     assert host.log == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_images_of_containers_are_made_when_nobody_writes_any_more(host, begin, monkeypatch, fails):
+    monkeypatch.setattr(_commits, "make", lambda _record: host.event("make images"))
+    host.broken = {"make images"} if fails else set()
+    if fails:
+        with pytest.raises(RolledBack, match="make images failed"):
+            begin().run(_cutover.commit)
+        assert all(item["State"]["Running"] for name, item in host.docker.items() if name != "job-id")
+        return
+    begin().run(_cutover.commit)
+    at = host.log.index("make images")
+    assert {"stop db", "stop web", "sync"} <= set(host.log[:at])
+    assert "start" in host.log[at:]
 
 
 POLICIES = ["policy db always", "policy web always", "policy job always", "daemon-reload", "secret rm"]
@@ -291,7 +307,7 @@ def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
     host.unit_dir.mkdir()
     (host.unit_dir / "web.container").write_text("[Container]\nImage=theirs\n")
     with pytest.raises(MoveError, match=r"web\.container exists and is not of this plan"):
-        _look.require_staged(workload())
+        _look.require_staged(plan(), workload())
     assert installed(host) == {"web.container": "[Container]\nImage=theirs\n"}
     assert host.log == []
 
@@ -300,7 +316,7 @@ def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
 def test_what_was_not_staged_stops_before_anything_is_touched(host, begin, kind):
     host.missing = kind
     with pytest.raises(MoveError, match="Podman has no {0} .*; run the role stage first".format(kind)):
-        _look.require_staged(workload())
+        _look.require_staged(plan(), workload())
     assert host.log == []
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from typing import Any
 
 import pytest
@@ -108,13 +109,29 @@ def test_an_image_that_lost_its_name_is_found_by_its_id(tmp_path):
     assert document["images"] == [IMAGE]
 
 
-def test_the_mount_of_a_running_container_says_where_its_writable_layer_is(tmp_path):
+@pytest.mark.parametrize(
+    ("mount", "layers"),
+    [
+        ("overlay overlay rw,lowerdir=/l1:/l2,upperdir=/up/fs,workdir=/w", ["/up/fs", "/l1", "/l2"]),
+        ("overlay overlay rw,lowerdir+=/l1,lowerdir+=/l2,upperdir=/up/fs,workdir=/w", ["/up/fs", "/l1", "/l2"]),
+        ("overlay overlay ro,lowerdir=/l1:/l2", []),
+        ("ext4 /dev/vda rw", []),
+    ],
+)
+def test_the_mount_of_a_running_container_says_where_its_layers_are(tmp_path, mount, layers):
     mounts = tmp_path / "mountinfo"
-    overlay = "9 8 0:70 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/l1:/l2,upperdir=/up/fs,workdir=/w\n"
-    mounts.write_text("10 9 0:75 / /proc rw - proc proc rw\n" + overlay)
-    assert inventory.mounted_upper_dir(mounts) == "/up/fs"
-    mounts.write_text("9 8 8:1 / / rw - ext4 /dev/vda rw\n")
-    assert inventory.mounted_upper_dir(mounts) == inventory.mounted_upper_dir(tmp_path / "none") == ""
+    mounts.write_text("10 9 0:75 / /proc rw - proc proc rw\n9 8 0:70 / / rw,relatime master:1 - " + mount + "\n")
+    assert inventory.mounted_layers(mounts) == layers
+    assert inventory.mounted_layers(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize("graph", [None, {"Name": "overlay2", "Data": {"UpperDir": "/up/fs"}}])
+def test_layers_are_recorded_where_nobody_else_says_them(tmp_path, monkeypatch, graph):
+    """The containerd image store shows no GraphDriver, and the mount is gone when the container stops."""
+    monkeypatch.setattr(inventory, "mounted_layers", lambda _mounts: ["/up/fs", "/l1"])
+    running = {**WEB, "GraphDriver": graph, "State": {**WEB["State"], "Pid": 1}}
+    document, _requests = collect(tmp_path / "s", answers(running))
+    assert document["changes"][WEB["Id"]].get("layers") == (None if graph else ["/up/fs", "/l1"])
 
 
 def test_a_large_writable_layer_names_its_largest_files(tmp_path):
@@ -139,6 +156,19 @@ def test_a_large_writable_layer_names_its_largest_files(tmp_path):
         "size": 2 << 20,
         "largest": [{"path": "/var/lib/big", "bytes": 3000}, {"path": "/var/small", "bytes": 20}],
     }
+
+
+def test_many_small_files_are_summed_up_by_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(inventory, "_LARGEST", 2)
+    (tmp_path / "srv").mkdir()
+    for number, name in enumerate(["srv/a", "srv/b", "srv/c", "d", "srv/e"], 1):
+        (tmp_path / name).write_bytes(b"x" * number)
+    changed = [{"Path": path, "Kind": 1} for path in ("/srv", "/srv/a", "/srv/b", "/srv/c", "/d", "/srv/e")]
+    assert inventory.largest(changed, str(tmp_path)) == [
+        {"path": "/srv/e", "bytes": 5},
+        {"path": "/d", "bytes": 4},
+        {"path": "/srv/", "bytes": 6},
+    ]
 
 
 def test_a_working_directory_in_the_writable_layer_is_seen(tmp_path):
@@ -170,6 +200,19 @@ def test_without_a_folder_of_the_writable_layer_only_paths_are_known():
 def test_who_sees_dockers_socket(kind, source, reads):
     mounted = {**DB, "Mounts": [{"Type": kind, "Source": source}]}
     assert inventory._socket_mounts([mounted], "/run/docker.sock") == ([DB["Id"]] if reads else [])
+
+
+def test_sources_of_bind_mounts_are_looked_at_and_those_of_moved_containers_remembered(tmp_path):
+    (tmp_path / "now").mkdir()
+    fresh = {**WEB, "Mounts": [{"Type": "bind", "Source": str(tmp_path / "now")}]}
+    moved = {**DB, "Mounts": [{"Type": "bind", "Source": "/srv/then"}]}
+    then = {"/srv/then": {"type": "folder", "real": "/srv/then"}, "/srv/other": {"type": "file", "real": "/srv/other"}}
+    recorded = {"containers": [moved], "host": {"binds": then}}
+    document, _requests = collect(tmp_path / "s", answers(fresh), recorded=recorded, moved=[DB["Id"]])
+    assert document["host"]["binds"] == {
+        "/srv/then": then["/srv/then"],
+        str(tmp_path / "now"): {"type": "folder", "real": os.path.realpath(str(tmp_path / "now"))},
+    }
 
 
 def test_what_has_moved_keeps_its_record(tmp_path):

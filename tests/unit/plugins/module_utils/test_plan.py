@@ -442,6 +442,8 @@ def test_an_excluded_workload_stays_on_docker_and_blocks_nothing():
         ([("/srv/cache/a", 9)], {"noise": ["/srv/cache"]}, ""),
         ([("/srv/a.log", 9)], {"noise": ["*.log"]}, ""),
         ([], {}, "9 MiB were written"),
+        # Names of one file are listed each, and Docker counts it once.
+        ([("/tmp/a", 9), ("/tmp/b", 9), ("/srv/data", 3)], {}, "3 MiB were written"),
     ],
 )
 def test_noise_in_the_writable_layer_is_no_data(files, rules, said):

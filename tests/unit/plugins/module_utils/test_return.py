@@ -118,6 +118,19 @@ def test_there_and_back_and_there_again(host, begin, engine):
         assert host.state(host.unit_dir) == on_podman
 
 
+def test_what_was_made_of_a_containers_own_files_is_kept_and_goes_nowhere_in_docker(host, begin, copies, monkeypatch):
+    made = Trees("web_srv", "web-id:/srv", "/podman/web_srv", None, layers=("/docker/upper",))
+    monkeypatch.setattr(_return, "trees", lambda _record: [Trees("data", "/docker/data", "/podman/data", None), made])
+    begin().run(_return.commit)
+    assert copies == [
+        ("final", "/docker/data", "kept/docker/data"),
+        ("warm", "/podman/web_srv", "kept/podman/web_srv"),
+        ("warm", "/podman/data", "/docker/data"),
+        ("final", "/podman/data", "/docker/data"),
+        ("final", "/podman/web_srv", "kept/podman/web_srv"),
+    ]
+
+
 FAILING = ["daemon-reload", "stop", "sync", "firewall", "address replace", "gate closed", "start db"]
 
 

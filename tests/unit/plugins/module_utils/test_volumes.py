@@ -10,6 +10,7 @@ import shutil
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _layers,
     _room,
     _rounds,
     _staging,
@@ -24,6 +25,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     write_json,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import SOURCE_LABEL, VolumeError
@@ -176,6 +178,47 @@ def test_what_must_not_be_copied_is_refused_before_anything_is(podman, docker, t
     assert podman.writes() == []
 
 
+@pytest.fixture
+def persisted(tmp_path, monkeypatch):
+    """A folder of a container that becomes a volume, and its entry in the plan."""
+    layer = tmp_path / "docker" / "overlay2" / "top" / "diff"
+    (layer / "srv/app").mkdir(parents=True)
+    (layer / "srv/app/data").write_text("from the container")
+    monkeypatch.setattr(_layers, "_mounted", lambda layers: os.open(layers[0], os.O_PATH))
+    entry = {"source": "c0ffee:/srv/app", "name": "web_srv-app", "path": "/srv/app", "strategy": "persist"}
+    return {**entry, "layers": [str(layer)], "labels": {}, "driver_opts": {}}
+
+
+def test_a_folder_of_a_container_is_copied_like_a_volume(podman, persisted, transfer, tmp_path):
+    assert transfer([persisted], check=True) == [("web_srv-app", "would-copy")]
+    assert podman.writes() == []
+    assert transfer([persisted]) == [("web_srv-app", "copied")]
+    assert held(podman, "web_srv-app") == "from the container"
+    assert podman.volumes["web_srv-app"]["Labels"] == {SOURCE_LABEL: "c0ffee:/srv/app"}
+    assert transfer([persisted], check=True) == transfer([persisted]) == [("web_srv-app", "unchanged")]
+    (tmp_path / "docker/overlay2/top/diff/srv/app/data").write_text("changed")
+    assert transfer([persisted], check=True) == [("web_srv-app", "would-copy")]
+    plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
+    (trees,) = _volumes.trees(plan, engine, {"volumes": [persisted]})
+    assert _rounds.final(trees).files == 1
+    assert held(podman, "web_srv-app") == "changed"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"layers": ["/etc"]}, "The data of volume web_srv-app: its layer /etc is not below"),
+        ({"path": "/srv/gone"}, "web_srv-app: /srv/gone does not exist in the container"),
+    ],
+)
+def test_a_folder_of_a_container_that_is_none_is_refused_before_anything_is_written(
+    podman, persisted, transfer, change, said
+):
+    with pytest.raises(TreeError, match=said):
+        transfer([{**persisted, **change}])
+    assert podman.writes() == []
+
+
 def test_the_final_sync_is_told_both_folders(podman, docker, transfer, tmp_path):
     volume, elsewhere = docker("v"), docker("w", driver_opts=NFS)
     plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
@@ -183,7 +226,7 @@ def test_the_final_sync_is_told_both_folders(podman, docker, transfer, tmp_path)
         _volumes.trees(plan, engine, {"volumes": [volume, elsewhere]})
     transfer([volume, elsewhere])
     assert _volumes.trees(plan, engine, {"volumes": [volume, elsewhere, volume]}) == [
-        ("v", volume["source"], podman.volumes["v"]["Mountpoint"], tmp_path / "state" / "volumes" / "v.seen")
+        Trees("v", volume["source"], podman.volumes["v"]["Mountpoint"], tmp_path / "state" / "volumes" / "v.seen")
     ]
     quick = {**volume, "verify": "quick"}
     assert _volumes.trees(plan, engine, {"volumes": [quick]})[0].memory is None
