@@ -45,7 +45,7 @@ build: setup ## The collection's archive, into .cache/build
 bench: setup ## Benchmarks, side by side in one run; ratios go to .cache/bench.json
 	@PYTHONPATH=.cache/collections:molecule/lab:tests/crash python tests/benchmark/bench.py
 
-crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman"
+crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman", KEEP=1
 	@PYTHONPATH=.cache/collections python tests/crash/matrix.py $(CRASH)
 
 docs: setup ## docs/field-coverage.md from the tables
