@@ -127,7 +127,7 @@ class Container:
         # A colon ends a path in Binds; the others take turns, since Docker describes both ways differently.
         binds = [target for target in list(self.mounts)[::2] if ":" not in target]
         mounts = [target for target in self.mounts if target not in binds]
-        health = {"Test": list(self.health), "Interval": 10**10, "Timeout": 6 * 10**10}
+        health = {"Test": list(self.health), "Interval": 6 * 10**10, "Timeout": 6 * 10**10}
         return {
             "Image": IMAGE,
             "Entrypoint": list(self.entrypoint) or None,
