@@ -20,7 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 
-WORKLOAD, CONTAINERS = "shop", ("ledger", "aside")
+CONTAINERS, RECOVER = ("aside", "ledger"), "docker_to_podman-recover.service"
 
 
 class Cut:
@@ -90,7 +90,8 @@ def move(case: dict[str, Any]) -> None:
 def look() -> None:
     """Print what is so."""
     engine = _host_state.EngineState(Path(glob.glob("/var/lib/docker_to_podman/*/engine.json")[0]).parent)
-    events = engine.journal(WORKLOAD)
+    (workload,) = engine.journals()
+    events = engine.journal(workload)
     addresses = json.loads(said("ip", "-json", "-4", "address"))
     subnet = "172.30.0."
     holders = [
@@ -116,7 +117,7 @@ def look() -> None:
                 "secrets": said("podman", "secret", "ls", "--noheading").count("\n"),
                 "bridges": ["docker" if name.startswith("br-") else "podman" for name in holders],
                 "passages": said("iptables-save").count("docker_to_podman:"),
-                "failed": said("systemctl", "--failed", "--no-legend", "--plain", "docker_to_podman-*"),
+                "recovery": said("systemctl", "show", "--property=Result", "--value", RECOVER).strip(),
             }
         )
     )

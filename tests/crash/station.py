@@ -49,11 +49,11 @@ def expected(owner: str) -> dict[str, Any]:
         "finished": True,
         "docker": [] if on_podman else both,
         "podman": both if on_podman else [],
-        "policies": ["no", "no"] if on_podman else ["always", "unless-stopped"],
+        "policies": ["no", "no"] if on_podman else ["unless-stopped", "always"],
         "gates": 0,
         "bridges": [owner],
         "secrets": 1 if on_podman else 0,
-        "failed": "",
+        "recovery": "success",
     }
 
 
