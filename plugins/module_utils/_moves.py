@@ -144,6 +144,11 @@ def _return(host: Host, name: str, data: str) -> Move:
     moved = transaction.notes(transaction.settled(events))[cutover.RECORD]
     kept = host.engine.root / "kept" / "{0}-{1}".format(name, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
 
+    def require(check: bool) -> None:
+        if not (check and host.engine.retired):
+            way_back.require_there(moved, host.docker)
+        way_back.require_room(moved, kept, data)
+
     def record() -> Data:
         return way_back.look(moved, kept)
 
@@ -153,7 +158,7 @@ def _return(host: Host, name: str, data: str) -> Move:
         way_back.steps(record, host.docker, host.outside, host.ready_timeout, data),
         [] if is_back else way_back.steps_after(host.docker),
         way_back.commit,
-        lambda check: None if check and host.engine.retired else way_back.require_there(moved, host.docker),
+        require,
         moved,
     )
 

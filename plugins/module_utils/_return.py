@@ -14,6 +14,7 @@ from typing import Callable, Sequence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate as gate
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
@@ -33,6 +34,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_er
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_room import Extent, measure
 
 # What becomes of the data: what Podman wrote is carried back, or Docker's own is taken again.
 CURRENT, ORIGINAL = "current", "original"
@@ -99,6 +101,20 @@ def require_there(record: Data, docker: Docker) -> None:
                     container["name"]
                 )
             ) from None
+
+
+def require_room(record: Data, kept: Path, data: str) -> None:
+    """MoveError unless there is room for what is kept aside and for what has grown under Podman. Reads only."""
+    places = []
+    for item in trees(record):
+        ours, theirs = measure(item.destination), Extent(0, 0, 0) if item.layers else measure(item.source)
+        is_carried = data == CURRENT and not item.layers
+        places.append(room.place(str(kept), theirs.taken if is_carried else ours.taken))
+        if is_carried:
+            places.append(room.place(item.source, max(0, ours.taken - theirs.taken) + ours.largest))
+    complaint = room.short("The way back", places, "make room, or take the data kept there away")
+    if complaint:
+        raise MoveError(complaint + " Nothing was changed.")
 
 
 def _sleep(record: Data) -> None:

@@ -36,6 +36,10 @@ def short(what: str, places: Sequence[Place], remedy: str) -> str:
         need = sum(item.need for item in here)
         if here and need > here[0].free:
             return "{0} needs {1} MB below {2}, but only {3} MB are free there; {4}.".format(
-                what, -(-need // _MB), " and ".join(item.folder for item in here), here[0].free // _MB, remedy
+                what,
+                -(-need // _MB),
+                " and ".join(dict.fromkeys(item.folder for item in here)),
+                here[0].free // _MB,
+                remedy,
             )
     return ""

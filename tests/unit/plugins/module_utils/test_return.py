@@ -15,6 +15,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _outcome,
     _recovery,
     _return,
+    _room,
     _rounds,
     _transaction,
     _wait_docker,
@@ -195,6 +196,33 @@ def test_without_its_containers_there_is_no_way_back_and_nothing_is_touched(host
     result = _moves.one(_moves.Host(engine, host, host, 0.01, "plan-hash"), item, False)
     assert (result["state"], host.log) == ("refused", [])
     assert "Docker has the container web no more" in result["reason"]
+
+
+def extent(taken):
+    return _return.Extent(taken, taken, 10)
+
+
+@pytest.mark.parametrize(
+    ("data", "free", "said"),
+    [
+        ("current", 2_000_000, ""),
+        ("current", 800_000, "needs 1 MB"),
+        ("original", 2_000_000, "needs 3 MB"),
+        ("original", 4_000_000, ""),
+    ],
+)
+def test_without_room_for_what_is_kept_nothing_is_touched(host, engine, monkeypatch, tmp_path, data, free, said):
+    monkeypatch.setattr(_return, "measure", lambda folder: extent(3_000_000 if "podman" in folder else 1_000_000))
+    # Docker's volumes have a disk of their own, with room for what has grown.
+    monkeypatch.setattr(
+        _return.room,
+        "place",
+        lambda folder, need: _room.Place(folder, need, free if "kept" in folder else 10**9, int("kept" in folder)),
+    )
+    run = _moves.Host(engine, host, host, 0.01, "plan-hash")
+    result = _moves.one(run, _moves._return(run, "blog", data), False)
+    assert (result["state"], host.log == []) == (("committed", False) if not said else ("refused", True))
+    assert said in result["reason"]
 
 
 def test_a_workload_that_never_moved_is_named(host, engine):
