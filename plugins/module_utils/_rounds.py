@@ -5,11 +5,12 @@ collection)."""
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Callable, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree, _verify
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _clones, _tree, _verify
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
 
@@ -38,12 +39,21 @@ def warm(trees: Trees, progress: Callable[[int], None] = lambda _count: None) ->
         stamp.touch(mode=0o600)
     # Written-back pages are write-protected, so the next write to a mapped file gives it a new time.
     run(["sync", "--file-system", trees.source])
+    cloned = _clones.Cloned(0, 0)
+    if not os.listdir(trees.destination):
+        cloned = _clones.fill(trees.source, trees.destination, progress)
     stats = _tree.copy(trees.source, trees.destination, live=True, progress=progress)
     # What is remembered as equal has to be on the disk.
     run(["sync", "--file-system", trees.destination])
     _compare(trees, trees.memory, stamp.stat().st_mtime_ns)
     stamp.unlink()
-    return stats._replace(seconds=time.monotonic() - began)
+    return TreeStats(
+        stats.files + cloned.files,
+        stats.bytes + cloned.bytes,
+        time.monotonic() - began,
+        max(stats.changes, cloned.files),
+        cloned.bytes,
+    )
 
 
 def final(trees: Trees) -> TreeStats:
