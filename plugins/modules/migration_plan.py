@@ -32,8 +32,12 @@ options:
     description:
       - What the user decides.
       - C(grouping) (V(auto), V(pod), V(network)), C(hardening) (V(docker), V(podman)), C(logs) (V(journald), V(k8s-file))
-        and C(verify) (V(contents), V(quick), how copies of volumes are compared; V(quick) looks at metadata only) are for
-        all, or for one below C(projects) or C(containers).
+        C(verify) (V(contents), V(quick), how copies of volumes are compared; V(quick) looks at metadata only) and
+        C(strategy) (V(copy), V(adopt)) are for all, or for one below C(projects) or C(containers).
+      - The strategy V(adopt) makes Podman use a volume's folder where Docker has it, without a copy and without a volume of
+        Podman's. Docker's data is then written under Podman, so that a workload that goes back to Docker finds what was
+        written meanwhile, also by a start that failed; removing the volume in Docker removes the data. All containers that
+        use the volume need the same strategy. Volumes whose data lies elsewhere (nfs, tmpfs, bind) have none.
       - C(accept) lists findings that may stand, by C(code), C(code:subject), or the path of a field.
       - C(exclude) lists workloads that stay in Docker. C(secrets) lists regular expressions for names of secret variables.
       - C(noise) lists paths in containers, with all that is below them, that hold nothing worth keeping.
