@@ -23,7 +23,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.qu
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import is_adopted, trees
 
 ENABLE = "enable_units"
 _OWNER_LABEL = "podshift.docker_to_podman.container"
@@ -145,7 +145,7 @@ class Cutover:
         """CutoverError unless Podman has all that the units need, and the place of the units is free. Reads only."""
         self._require_own_units()
         wanted = [("image", image["unit_ref"]) for image in self._workload["images"]]
-        wanted += [("volume", volume["name"]) for volume in self._workload["volumes"]]
+        wanted += [("volume", volume["name"]) for volume in self._workload["volumes"] if not is_adopted(volume)]
         for kind, name in wanted:
             if run(["podman", kind, "exists", name], check=False).rc != 0:
                 raise CutoverError(

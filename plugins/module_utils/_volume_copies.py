@@ -11,10 +11,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Sequence
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _clones, _tree
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress, size
@@ -24,6 +25,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes
 # Disks serve two at once better than one; more only get in each other's way.
 PARALLEL = 2
 _PAUSE = 60.0
+# A clone takes no room until its original changes: then the whole file is copied. Seconds.
+_RECENT = 24 * 3600
 
 
 class Patience(NamedTuple):
@@ -46,8 +49,8 @@ def transfer(
 ) -> list[dict[str, Any]]:
     """Create and fill the Podman volumes of Docker's workloads; those of committed workloads are never touched.
 
-    Returns, for each volume: name, action (copied, unchanged, created, would-copy, would-create, skipped), rounds (each
-    files, bytes, seconds). Raises VolumeError, TreeError, CommandError.
+    Returns, for each volume: name, action (copied, unchanged, created, adopted, would-copy, would-create, would-adopt,
+    skipped), rounds (each files, bytes, cloned, seconds). Raises VolumeError, TreeError, CommandError.
     """
     moved = volumes.distinct(volume for workload in owners.podman for volume in workload["volumes"])
     kept = {volume["name"] for volume in moved}
@@ -56,16 +59,13 @@ def transfer(
     held, root = _held(check)
     for volume in todo:
         volumes.admit(plan, volume, held, root)
-    volumes.require_unused([volume["name"] for volume in todo if volume["name"] in held])
+    volumes.require_unused([volume["name"] for volume in todo if volume["name"] in held and volumes.is_copied(volume)])
     sizes = _require_room(plan, todo, held, root)
     skipped = [_result(volume, "skipped") for volume in moved]
     if check:
         return [_foresee(plan, volume, held, root) for volume in todo] + skipped
-    for volume in todo:
-        if volume["name"] not in held:
-            volumes.create(volume)
+    done = [_result(volume, _prepare(plan, volume, held)) for volume in todo]
     progress.begin("volumes", sum(sizes.values()))
-    done = [_result(volume, "unchanged" if volume["name"] in held else "created") for volume in todo]
     for workload in owners.docker:
         mine = {**workload, "volumes": [volume for volume in workload["volumes"] if volume["name"] not in kept]}
         staged = _stage(plan, engine, mine, patience, progress)
@@ -75,6 +75,19 @@ def transfer(
                 if result["action"] == "created" or any(stats.changes for stats in staged[result["name"]]):
                     result["action"] = "copied"
     return done + skipped
+
+
+def _prepare(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.Volume]) -> str:
+    """Make the volume, or the name of Docker's; returns what was done."""
+    if volumes.is_adopted(volume):
+        if adopted.is_linked(volume):
+            return "unchanged"
+        adopted.link(volume, plan["engine"]["data_root"])
+        return "adopted"
+    if volume["name"] in held:
+        return "unchanged"
+    volumes.create(volume)
+    return "created"
 
 
 def _held(check: bool) -> tuple[dict[str, podman.Volume], str]:
@@ -90,11 +103,12 @@ def _require_room(
     """The bytes of each volume. Raises VolumeError when there is no room for their copies."""
     sizes, need = {}, 0
     for volume in todo:
-        if not volumes.only_defined(volume):
-            sizes[volume["name"]], blocks = _measure(volumes.source_of(plan, volume))
-            if volume["name"] in held:
-                blocks -= _measure(volumes.destination_of(volume, held, root))[1]
-            need += max(0, blocks)
+        if volumes.is_copied(volume):
+            measured = _measure(volumes.source_of(plan, volume))
+            there = _measure(volumes.destination_of(volume, held, root)).blocks if volume["name"] in held else 0
+            is_clone = not there and _clones.can(measured.largest, root or podman.DEFAULT_GRAPH_ROOT)
+            need += measured.recent if is_clone else max(0, measured.blocks - there)
+            sizes[volume["name"]] = measured.size
     place = room.place(root or podman.DEFAULT_GRAPH_ROOT, need)
     complaint = room.short("Copying the volumes", [place], "make room, or move Podman's storage")
     if complaint:
@@ -102,22 +116,36 @@ def _require_room(
     return sizes
 
 
-def _measure(folder: str) -> tuple[int, int]:
-    """Bytes that a tree's files have, and bytes that they take on the disk; each inode once."""
-    total, blocks, seen = 0, 0, set()
+class _Measured(NamedTuple):
+    """Bytes that a tree's files have, bytes that they take on the disk, how many of these belong to files that changed
+    within the last day, and the largest file."""
+
+    size: int
+    blocks: int
+    recent: int
+    largest: bytes
+
+
+def _measure(folder: str) -> _Measured:
+    """Measure a tree; each inode once."""
+    total, blocks, recent, largest, seen = 0, 0, 0, (0, b""), set()
     for place, folders, files in os.walk(os.fsencode(folder)):
         for name in [*files, *folders]:
+            path = os.path.join(place, name)
             try:
-                found = os.lstat(os.path.join(place, name))
+                found = os.lstat(path)
             except FileNotFoundError:
                 continue
             if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
                 if found.st_ino in seen:
                     continue
                 seen.add(found.st_ino)
-            total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+            if stat.S_ISREG(found.st_mode):
+                total += found.st_size
+                largest = max(largest, (found.st_size, path))
             blocks += found.st_blocks * 512
-    return total, blocks
+            recent += found.st_blocks * 512 if found.st_ctime > time.time() - _RECENT else 0
+    return _Measured(total, blocks, recent, largest[1] if largest[0] else b"")
 
 
 def _stage(
@@ -134,7 +162,9 @@ def _stage(
             for trees, stats in zip(found, pool.map(lambda item: rounds.warm(item, progress.add), found)):
                 done[trees.name].append(stats)
         seconds.append(time.monotonic() - began)
-        if not rounds.is_settled(seconds, patience.max_downtime):
+        # A round that clones says nothing of how long one takes that copies.
+        telling = seconds[1:] if any(stats[0].cloned for stats in done.values()) else seconds
+        if not telling or not rounds.is_settled(telling, patience.max_downtime):
             continue
         if seconds[-1] <= patience.max_downtime or patience.when_longer == "go":
             break
@@ -157,6 +187,8 @@ def _too_long(
 
 
 def _foresee(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.Volume], root: str) -> dict[str, Any]:
+    if volumes.is_adopted(volume):
+        return _result(volume, "unchanged" if adopted.is_linked(volume) else "would-adopt")
     if volumes.only_defined(volume):
         return _result(volume, "unchanged" if volume["name"] in held else "would-create")
     if volume["name"] not in held or not shutil.which("rsync"):
@@ -167,7 +199,12 @@ def _foresee(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podma
 
 
 def _round(stats: _tree.TreeStats) -> dict[str, Any]:
-    return {"files": stats.files, "bytes": stats.bytes, "seconds": round(stats.seconds, 2)}
+    return {
+        "files": stats.files,
+        "bytes": stats.bytes,
+        "cloned": stats.cloned,
+        "seconds": round(stats.seconds, 2),
+    }
 
 
 def _result(volume: dict[str, Any], action: str) -> dict[str, Any]:

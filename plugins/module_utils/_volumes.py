@@ -8,6 +8,7 @@ import os
 import re
 from typing import Any, Iterable
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree as tree
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
@@ -34,15 +35,28 @@ def only_defined(volume: dict[str, Any]) -> bool:
     return bool(options.get("type") or options.get("device"))
 
 
+def is_adopted(volume: dict[str, Any]) -> bool:
+    """Whether Podman uses Docker's folder, so that there is neither a copy nor a volume of Podman's."""
+    return volume.get("strategy") == "adopt"
+
+
+def is_copied(volume: dict[str, Any]) -> bool:
+    """Whether Podman has a copy of the data."""
+    return not only_defined(volume) and not is_adopted(volume)
+
+
 def trees(plan: dict[str, Any], engine: EngineState, workload: dict[str, Any]) -> list[Trees]:
-    """The folders of a workload's volumes whose data is copied. The volumes must exist.
+    """The folders of a workload's volumes whose data is copied. All its volumes must have been staged.
 
     Raises VolumeError, TreeError, CommandError.
     """
     held, root = podman.volumes(), podman.storage().volume_root
-    copied = [volume for volume in distinct(workload["volumes"]) if not only_defined(volume)]
-    for volume in copied:
+    found = distinct(workload["volumes"])
+    copied = [volume for volume in found if is_copied(volume)]
+    for volume in found:
         admit(plan, volume, held, root)
+        if is_adopted(volume) and not adopted.is_linked(volume):
+            raise VolumeError("Volume {0} is not staged; run the role stage first.".format(volume["name"]))
     require_unused([volume["name"] for volume in copied])
     return [_trees(plan, engine, volume, held, root) for volume in copied]
 
@@ -69,9 +83,12 @@ def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.V
     if not _NAME.match(name):
         raise VolumeError("{0!r} cannot be the name of a Podman volume; nothing was copied.".format(name))
     if not only_defined(volume):
-        if volume["strategy"] != "copy":
+        if volume["strategy"] not in ("copy", "adopt"):
             raise VolumeError("Volume {0} has the unknown strategy {1!r}.".format(name, volume["strategy"]))
         source_of(plan, volume)
+    if is_adopted(volume):
+        adopted.is_linked(volume)
+        return
     found = held.get(name)
     if found is None or (only_defined(volume) and found.options == volume["driver_opts"]):
         return

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _clones,
     _room,
     _rounds,
     _staging,
@@ -126,6 +128,33 @@ def test_check_mode_before_podman_is_there(podman, docker, transfer, monkeypatch
     assert podman.calls == []
 
 
+def adopted(volume, tmp_path):
+    return {**volume, "strategy": "adopt", "place": str(tmp_path / "docker_adopted" / volume["name"])}
+
+
+def test_an_adopted_volume_is_neither_copied_nor_a_volume_of_podman(podman, docker, transfer, tmp_path, monkeypatch):
+    monkeypatch.setattr(_room.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
+    volume, before = adopted(docker("v"), tmp_path), os.stat(str(tmp_path / "docker" / "volumes" / "v" / "_data"))
+    assert transfer([volume], check=True) == [("v", "would-adopt")]
+    assert not os.path.lexists(volume["place"])
+    assert transfer([volume]) == [("v", "adopted")]
+    assert os.readlink(volume["place"]) == volume["source"]
+    assert os.stat(str(tmp_path / "docker_adopted")).st_mode & 0o7777 == 0o710
+    assert transfer([volume], check=True) == transfer([volume]) == [("v", "unchanged")]
+    assert os.stat(volume["source"]) == before
+    assert podman.writes() == []
+
+
+def test_the_cutover_syncs_no_adopted_volume_but_wants_it_staged(podman, docker, transfer, tmp_path):
+    volume, other = adopted(docker("v"), tmp_path), docker("w")
+    transfer([other])
+    plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
+    with pytest.raises(VolumeError, match="Volume v is not staged; run the role stage first"):
+        _volumes.trees(plan, engine, {"volumes": [volume, other]})
+    transfer([volume])
+    assert [trees.name for trees in _volumes.trees(plan, engine, {"volumes": [volume, other]})] == ["w"]
+
+
 def test_an_empty_volume_that_someone_else_made_is_used(podman, docker, transfer):
     podman.add_volume("v")
     assert transfer([docker("v")]) == [("v", "copied")]
@@ -147,6 +176,10 @@ def refusals():
         podman.add_volume("v")
         podman.volumes["v"]["Mountpoint"] = os.path.dirname(volume["source"])
 
+    def taken(podman, volume):
+        volume.update(strategy="adopt", place=os.path.dirname(volume["source"]) + "/place")
+        os.symlink("/etc", volume["place"])
+
     def change(**values):
         return lambda podman, volume: volume.update(values)
 
@@ -158,7 +191,13 @@ def refusals():
         (change(source="/etc"), TreeError, "The data of volume v in /etc is not below"),
         (change(name="../v"), VolumeError, "'../v' cannot be the name"),
         (change(name="--all"), VolumeError, "'--all' cannot be the name"),
-        (change(strategy="adopt"), VolumeError, "unknown strategy 'adopt'"),
+        (change(strategy="move"), VolumeError, "unknown strategy 'move'"),
+        (taken, TreeError, "is no link to"),
+        (
+            change(strategy="adopt", place="/none", source="/etc"),
+            TreeError,
+            "The data of volume v in /etc is not below",
+        ),
         (lambda podman, volume: shutil.rmtree(volume["source"]), TreeError, "does not exist"),
     ]
 
@@ -221,6 +260,14 @@ def test_rounds_are_made_until_one_is_short_enough(podman, docker, transfer, pac
     assert len(found) == rounds
 
 
+def test_a_round_that_cloned_does_not_say_how_long_the_final_one_takes(podman, docker, transfer, pace, monkeypatch):
+    pace([1, 70, 50])
+    warm, cloned, found = _rounds.warm, [10, 0, 0], []
+    monkeypatch.setattr(_rounds, "warm", lambda *given: warm(*given)._replace(cloned=cloned.pop(0)))
+    transfer([docker("v")], rounds=found)
+    assert [item["cloned"] for item in found] == [10, 0, 0]
+
+
 @pytest.mark.parametrize(("when_longer", "wait_for"), [("stop", 0), ("wait", 100)])
 def test_a_downtime_that_is_too_long_is_said_with_the_figures(podman, docker, transfer, pace, when_longer, wait_for):
     pace([500, 80, 79, 79, 79])
@@ -244,3 +291,24 @@ def test_too_little_room_is_said_before_anything_is_made(podman, docker, transfe
         with pytest.raises(VolumeError, match=r"Copying the volumes needs 1 MB below .*, but only 0 MB are free there"):
             transfer([docker("v" + str(check), "x" * 10000)], check=check)
     assert podman.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("can_clone", "age", "is_there", "fits"),
+    [(True, 2, False, True), (True, 0, False, False), (False, 2, False, False), (True, 2, True, False)],
+)
+def test_a_clone_needs_room_only_for_what_will_be_copied_again(
+    podman, docker, transfer, monkeypatch, can_clone, age, is_there, fits
+):
+    volume = docker("v", "x" * 10000)
+    if is_there:
+        podman.add_volume("v", {SOURCE_LABEL: volume["source"]}).joinpath("other").write_text("data")
+    later = time.time() + age * 24 * 3600
+    monkeypatch.setattr(_volume_copies.time, "time", lambda: later)
+    monkeypatch.setattr(_clones, "can", lambda path, _folder: can_clone and path.endswith(b"/data"))
+    monkeypatch.setattr(_room.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
+    if fits:
+        assert transfer([volume]) == [("v", "copied")]
+    else:
+        with pytest.raises(VolumeError, match="but only 0 MB are free"):
+            transfer([volume])
