@@ -34,7 +34,7 @@ _USERS = re.compile(r"/\d+\.\d+\Z")
 def folder(data_root: str) -> str:
     """Where adopted volumes have the names that Podman knows: beside Docker's data root, so that the data can take
     them when the data root goes."""
-    return _USERS.sub("", posixpath.normpath(data_root)) + "_adopted"
+    return _USERS.sub("", posixpath.normpath(posixpath.join("/", data_root))) + "_adopted"
 
 
 def names(containers: Sequence[Json], known: Context, rules: Json) -> set[str]:

@@ -344,7 +344,7 @@ def test_an_adopted_volume_is_a_folder_under_a_name_of_its_own():
 @pytest.mark.parametrize(
     ("data_root", "place"),
     [("/srv/docker", "/srv/docker_adopted"), ("/var/lib/docker/1000.1000", "/var/lib/docker_adopted"),
-     ("/srv/a b/", "/srv/a b_adopted")],
+     ("/srv/a b/", "/srv/a b_adopted"), ("odd", "/odd_adopted")],
 )  # fmt: skip
 def test_adopted_volumes_lie_beside_the_data_root(data_root, place):
     known = inventory([container(Mounts=[volume_mount("a" * 64)])])
