@@ -14,6 +14,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _commits as commits
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerNotFound, part
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import NO_RESTART, running
@@ -92,13 +93,17 @@ def _outdated(what: str) -> MoveError:
 
 
 def require_staged(plan: Data, workload: Data) -> None:
-    """MoveError unless Podman has all that the units need, and the place of the units is free. Reads only."""
+    """MoveError unless Podman has all that the units need, and the place of the units is free. Reads only.
+
+    Raises VolumeError, TreeError, too.
+    """
     podman_side.require_own_units(workload["units"])
     wanted = [("image", image["unit_ref"]) for image in workload["images"]]
-    wanted += [("volume", volume["name"]) for volume in workload["volumes"]]
+    wanted += [("volume", volume["name"]) for volume in workload["volumes"] if not volumes.is_adopted(volume)]
     for kind, name in wanted:
         if run(["podman", kind, "exists", name], check=False).rc != 0:
             raise MoveError("Podman has no {0} {1}; run the role stage first. Nothing was changed.".format(kind, name))
+    volumes.require_adopted(plan, workload)
     podman_side.require_own_secrets(planned(workload))
     commits.require(plan, workload)
 

@@ -13,13 +13,16 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.adopted import folder
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UNIT_DIR
 
 # What dockerd makes in its data root (moby, daemon/daemon.go); a folder with fewer than three of them is something else.
 _MARKS = frozenset(["buildkit", "containers", "engine-id", "image", "network", "plugins", "swarm", "tmp", "volumes"])
+_FAR = "Podman uses it in place, and it is on another file system than the folder that would take it"
 _BRIDGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
 
 
@@ -87,19 +90,39 @@ def remove_services(check: bool) -> Found:
     return result
 
 
+def move_adopted(inventory: dict[str, Any], check: bool) -> Found:
+    """The volumes that Podman uses in place, out of Docker's data root; the containers that use them run on."""
+    root = _data_root(inventory)
+    if not os.path.lexists(root):
+        return Found([], [])
+    moved = adopted.move(root, UNIT_DIR, check)
+    return Found(moved.moved, ["{0}: {1}".format(source, _FAR) for source in moved.stuck])
+
+
 def remove_data_root(inventory: dict[str, Any], check: bool) -> Found:
     """Docker's data, in the folder that the inventory names. There is no way back from this."""
-    root = str(inventory["engine"].get("info", {}).get("DockerRootDir") or "")
-    if not root.startswith("/"):
-        raise ResidueError("The inventory does not say where Docker's data is; nothing was removed.")
+    root = _data_root(inventory)
     if not os.path.lexists(root):
         return Found([], [])
     require_removable(root)
+    left = move_adopted(inventory, check).left
+    if left:
+        raise ResidueError(
+            "{0} is not removed. {1}. Stop its services, replace its link in {2} by a copy made with cp --archive, start "
+            "them, and run this again.".format(root, ". ".join(left), folder(root))
+        )
     if not check:
         for mount in mounts_below(root, Path("/proc/self/mountinfo").read_text()):
             run(["umount", "--", mount])
         _remove_tree(root)
     return Found([root], [])
+
+
+def _data_root(inventory: dict[str, Any]) -> str:
+    root = str(inventory["engine"].get("info", {}).get("DockerRootDir") or "")
+    if not root.startswith("/"):
+        raise ResidueError("The inventory does not say where Docker's data is; nothing was removed.")
+    return root
 
 
 def require_removable(root: str, unit_dir: str = UNIT_DIR) -> None:

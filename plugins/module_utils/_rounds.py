@@ -5,12 +5,13 @@ collection)."""
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layers, _tree, _verify
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _clones, _layers, _tree, _verify
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
@@ -76,13 +77,27 @@ def _warm(trees: Trees, copied: Count, compared: Count) -> TreeStats:
         stamp.touch(mode=0o600)
     # Written-back pages are write-protected, so the next write to a mapped file gives it a new time.
     run(["sync", "--file-system", trees.disk])
+    cloned = _clone(trees, copied)
     stats = _tree.copy(trees.folder, trees.destination, live=True, progress=copied)
     compared(0)
     # What is remembered as equal has to be on the disk.
     run(["sync", "--file-system", trees.destination])
     _compare(trees, trees.memory, stamp.stat().st_mtime_ns, compared)
     stamp.unlink()
-    return stats._replace(seconds=time.monotonic() - began)
+    return TreeStats(
+        stats.files + cloned.files,
+        stats.bytes + cloned.bytes,
+        time.monotonic() - began,
+        max(stats.changes, cloned.files),
+        cloned.bytes,
+    )
+
+
+def _clone(trees: Trees, copied: Count) -> _clones.Cloned:
+    """Fill a copy that has nothing yet. An overlay has no files that could be cloned into another file system."""
+    if trees.layers or os.listdir(trees.destination):
+        return _clones.Cloned(0, 0)
+    return _clones.fill(trees.source, trees.destination, copied)
 
 
 def final(trees: Trees) -> TreeStats:

@@ -47,13 +47,14 @@ class TreeError(Exception):
 
 
 class TreeStats(NamedTuple):
-    """What a round did: regular files transferred, their size in bytes, the time it took in seconds, and how many
-    entries of any kind were created, changed or deleted."""
+    """What a round did: regular files transferred, their size in bytes, the time it took in seconds, how many entries of
+    any kind were created, changed or deleted, and how many of the bytes were cloned and not copied."""
 
     files: int
     bytes: int
     seconds: float
     changes: int
+    cloned: int = 0
 
 
 def require_inside(path: str, folder: str, what: str) -> str:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Mapping, NamedTuple, Sequence
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree
@@ -44,8 +45,8 @@ def transfer(
 ) -> list[dict[str, Any]]:
     """Create and fill the Podman volumes of Docker's workloads; those of committed workloads are never touched.
 
-    Returns, for each volume: name, action (copied, unchanged, created, would-copy, would-create, skipped), rounds (each
-    files, bytes, seconds). Raises VolumeError, TreeError, CommandError.
+    Returns, for each volume: name, action (copied, unchanged, created, adopted, would-copy, would-create, would-adopt,
+    skipped), rounds (each files, bytes, cloned, seconds). Raises VolumeError, TreeError, CommandError.
     """
     moved = volumes.distinct(volume for workload in owners.podman for volume in workload["volumes"])
     kept = {volume["name"] for volume in moved}
@@ -54,15 +55,12 @@ def transfer(
     held, root = _held(check)
     for volume in todo:
         volumes.admit(plan, volume, held, root)
-    volumes.require_unused([volume["name"] for volume in todo if volume["name"] in held])
+    volumes.require_unused([volume["name"] for volume in todo if volume["name"] in held and volumes.is_copied(volume)])
     sizes = require(plan, todo, held, root)
     skipped = [_result(volume, "skipped") for volume in moved]
     if check:
         return [_foresee(plan, volume, held, root) for volume in todo] + skipped
-    for volume in todo:
-        if volume["name"] not in held:
-            volumes.create(volume)
-    done = [_result(volume, "unchanged" if volume["name"] in held else "created") for volume in todo]
+    done = [_result(volume, _prepare(plan, volume, held)) for volume in todo]
     for workload in owners.docker:
         mine = {**workload, "volumes": [volume for volume in workload["volumes"] if volume["name"] not in kept]}
         staged = _stage(volumes.trees(plan, engine, mine), workload["name"], sizes, patience, progress)
@@ -72,6 +70,19 @@ def transfer(
                 if result["action"] == "created" or any(stats.changes for stats in staged[result["name"]]):
                     result["action"] = "copied"
     return done + skipped
+
+
+def _prepare(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.Volume]) -> str:
+    """Make the volume, or the name of Docker's; returns what was done."""
+    if volumes.is_adopted(volume):
+        if adopted.is_linked(volume):
+            return "unchanged"
+        adopted.link(volume, plan["engine"]["data_root"])
+        return "adopted"
+    if volume["name"] in held:
+        return "unchanged"
+    volumes.create(volume)
+    return "created"
 
 
 def _held(check: bool) -> tuple[dict[str, podman.Volume], str]:
@@ -99,7 +110,9 @@ def _stage(
             for trees, stats in zip(found, pool.map(partial(rounds.warm, copied=copied, compared=compared), found)):
                 done[trees.name].append(stats)
         seconds.append(time.monotonic() - began)
-        if not rounds.is_settled(seconds, patience.max_downtime):
+        # A round that clones says nothing of how long one takes that copies.
+        telling = seconds[1:] if any(stats[0].cloned for stats in done.values()) else seconds
+        if not telling or not rounds.is_settled(telling, patience.max_downtime):
             continue
         if seconds[-1] <= patience.max_downtime or patience.when_longer == "go":
             break
@@ -122,6 +135,8 @@ def _too_long(
 
 
 def _foresee(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.Volume], root: str) -> dict[str, Any]:
+    if volumes.is_adopted(volume):
+        return _result(volume, "unchanged" if adopted.is_linked(volume) else "would-adopt")
     if volumes.only_defined(volume):
         return _result(volume, "unchanged" if volume["name"] in held else "would-create")
     if volume["name"] not in held or not shutil.which("rsync"):
@@ -133,7 +148,12 @@ def _foresee(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podma
 
 
 def _round(stats: _tree.TreeStats) -> dict[str, Any]:
-    return {"files": stats.files, "bytes": stats.bytes, "seconds": round(stats.seconds, 2)}
+    return {
+        "files": stats.files,
+        "bytes": stats.bytes,
+        "cloned": stats.cloned,
+        "seconds": round(stats.seconds, 2),
+    }
 
 
 def _result(volume: dict[str, Any], action: str) -> dict[str, Any]:

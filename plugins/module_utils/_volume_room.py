@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from typing import Any, NamedTuple, Sequence
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _clones
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
@@ -15,6 +17,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes
 
 # Disks serve two at once better than one; more only get in each other's way.
 PARALLEL = 2
+# A clone takes no room until its original changes: then the whole file is copied. Seconds.
+_RECENT = 24 * 3600
 
 
 class Sizes(NamedTuple):
@@ -25,11 +29,13 @@ class Sizes(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """Bytes that a tree's files have, bytes that they take on the disk, and those of the largest one."""
+    """Bytes that a tree's files have, bytes that they take on the disk, those of the one that takes most, and the path of
+    the longest regular file."""
 
-    size: int
-    taken: int
-    largest: int
+    size: int = 0
+    taken: int = 0
+    largest: int = 0
+    longest: bytes = b""
 
 
 def require(
@@ -41,15 +47,16 @@ def require(
     once, and a disk that Docker's containers write to as well must not fill up in the middle of one.
     """
     sizes, need, largest = {}, 0, [0]
-    for volume in todo:
-        if not volumes.only_defined(volume):
-            with volumes.reading(plan, volume) as source:
-                ours, theirs = measure(source), Extent(0, 0, 0)
-            if volume["name"] in held:
-                theirs = measure(volumes.destination_of(volume, held, root))
-            sizes[volume["name"]] = Sizes(ours.size, max(0, ours.size - theirs.size))
-            need += max(0, ours.taken - theirs.taken)
-            largest.append(max(ours.largest, theirs.largest))
+    for volume in filter(volumes.is_copied, todo):
+        copy = volumes.destination_of(volume, held, root) if volume["name"] in held else ""
+        theirs = measure(copy) if copy else Extent()
+        with volumes.reading(plan, volume) as source:
+            ours = measure(source)
+            is_cloned = _is_cloned(volume, ours, copy, root)
+            written = measure(source, time.time() - _RECENT) if is_cloned else ours
+        sizes[volume["name"]] = Sizes(ours.size, max(0, ours.size - theirs.size))
+        need += max(0, written.taken - theirs.taken)
+        largest.append(max(written.largest, theirs.largest))
     need += sum(sorted(largest)[-PARALLEL:])
     place = room.place(root or podman.DEFAULT_GRAPH_ROOT, need)
     complaint = room.short(
@@ -62,20 +69,32 @@ def require(
     return sizes
 
 
-def measure(folder: str) -> Extent:
-    """What a tree takes; each inode once."""
-    size, taken, largest, seen = 0, 0, 0, set()
+def _is_cloned(volume: dict[str, Any], ours: Extent, copy: str, root: str) -> bool:
+    """Whether the first round will clone, as far as one file can tell. ``copy`` is "" when there is none."""
+    if volume["strategy"] == "persist" or (copy and os.listdir(copy)):
+        return False
+    return _clones.can(ours.longest, root or podman.DEFAULT_GRAPH_ROOT)
+
+
+def measure(folder: str, since: float = 0) -> Extent:
+    """What a tree takes, or what of it changed later than ``since`` (Unix time); each inode once."""
+    size, taken, largest, longest, seen = 0, 0, 0, (0, b""), set()
     for place, folders, files in os.walk(os.fsencode(folder)):
         for name in [*files, *folders]:
+            path = os.path.join(place, name)
             try:
-                found = os.lstat(os.path.join(place, name))
+                found = os.lstat(path)
             except FileNotFoundError:
+                continue
+            if found.st_ctime < since:
                 continue
             if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
                 if (found.st_dev, found.st_ino) in seen:
                     continue
                 seen.add((found.st_dev, found.st_ino))
-            size += found.st_size if stat.S_ISREG(found.st_mode) else 0
+            if stat.S_ISREG(found.st_mode):
+                size += found.st_size
+                longest = max(longest, (found.st_size, path))
             taken += found.st_blocks * 512
             largest = max(largest, found.st_blocks * 512)
-    return Extent(size, taken, largest)
+    return Extent(size, taken, largest, longest[1])

@@ -9,6 +9,7 @@ import re
 from contextlib import nullcontext
 from typing import Any, ContextManager, Iterable
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layers as layers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree as tree
@@ -36,13 +37,23 @@ def only_defined(volume: dict[str, Any]) -> bool:
     return bool(options.get("type") or options.get("device"))
 
 
+def is_adopted(volume: dict[str, Any]) -> bool:
+    """Whether Podman uses Docker's folder, so that there is neither a copy nor a volume of Podman's."""
+    return volume.get("strategy") == "adopt"
+
+
+def is_copied(volume: dict[str, Any]) -> bool:
+    """Whether Podman has a copy of the data."""
+    return not only_defined(volume) and not is_adopted(volume)
+
+
 def trees(plan: dict[str, Any], engine: EngineState, workload: dict[str, Any]) -> list[Trees]:
     """The folders of a workload's volumes whose data is copied. The volumes must exist.
 
     Raises VolumeError, TreeError, CommandError.
     """
     held, root = podman.volumes(), podman.storage().volume_root
-    copied = [volume for volume in distinct(workload["volumes"]) if not only_defined(volume)]
+    copied = [volume for volume in distinct(workload["volumes"]) if is_copied(volume)]
     for volume in copied:
         admit(plan, volume, held, root)
     require_unused([volume["name"] for volume in copied])
@@ -79,9 +90,12 @@ def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.V
     if not _NAME.match(name):
         raise VolumeError("{0!r} cannot be the name of a Podman volume; nothing was copied.".format(name))
     if not only_defined(volume):
-        if volume["strategy"] not in ("copy", "persist"):
+        if volume["strategy"] not in ("copy", "adopt", "persist"):
             raise VolumeError("Volume {0} has the unknown strategy {1!r}.".format(name, volume["strategy"]))
         source_of(plan, volume)
+    if is_adopted(volume):
+        adopted.is_linked(volume)
+        return
     found = held.get(name)
     if found is None or (only_defined(volume) and found.options == volume["driver_opts"]):
         return
@@ -93,6 +107,16 @@ def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.V
             "Podman already has a volume {0} that was not made from {1}, so nothing was copied; remove it (podman volume "
             "rm {0}), or keep its data under another name first.".format(name, volume["source"])
         )
+
+
+def require_adopted(plan: dict[str, Any], workload: dict[str, Any]) -> None:
+    """Refuse when an adopted volume of a workload has no name yet. Reads only."""
+    for volume in filter(is_adopted, workload["volumes"]):
+        source_of(plan, volume)
+        if not adopted.is_linked(volume):
+            raise VolumeError(
+                "Volume {0} is not staged; run the role stage first. Nothing was changed.".format(volume["name"])
+            )
 
 
 def require_unused(names: list[str]) -> None:

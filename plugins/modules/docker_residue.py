@@ -39,11 +39,13 @@ options:
         Rules that a user put into C(DOCKER-USER) are moved to C(FORWARD). No other chain is touched.
       - V(bridges) are those of the inventory's networks and C(docker0), when nothing is attached to them.
       - V(services) are those of this collection that help the host while workloads move.
+      - V(adopted) are volumes that Podman uses in place (strategy V(adopt)). They are moved out of the data root while
+        their containers run, never removed. Those on another file system are left.
       - V(data_root) are all images, volumes and containers of Docker, in the folder that the inventory names.
-        There is no way back from this.
+        There is no way back from this. It moves the adopted volumes first, and refuses when one of them is left.
     type: list
     elements: str
-    choices: [firewall, bridges, services, data_root]
+    choices: [firewall, bridges, services, adopted, data_root]
     default: [firewall, bridges]
 seealso:
   - module: podshift.docker_to_podman.docker_inventory
@@ -62,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 found:
-  description: What was found and removed (in check mode, would be), by part.
+  description: What was found and removed or moved (in check mode, would be), by part.
   returned: success
   type: dict
   sample:
@@ -82,6 +84,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, read_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 
@@ -95,6 +98,7 @@ def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
         "firewall": lambda: residue.remove_firewall(inventory, check),
         "bridges": lambda: residue.remove_bridges(inventory, check),
         "services": lambda: residue.remove_services(check),
+        "adopted": lambda: residue.move_adopted(inventory, check),
         "data_root": lambda: residue.remove_data_root(inventory, check),
     }
     results = {part: remove() for part, remove in removers.items() if part in params["parts"]}
@@ -115,7 +119,7 @@ def main() -> None:
             "parts": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["firewall", "bridges", "services", "data_root"],
+                "choices": ["firewall", "bridges", "services", "adopted", "data_root"],
                 "default": ["firewall", "bridges"],
             },
         },
@@ -123,7 +127,7 @@ def main() -> None:
     )
     try:
         result = clean(module.params, module.check_mode)
-    except (CommandError, StateError, residue.ResidueError) as error:
+    except (CommandError, StateError, TreeError, residue.ResidueError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=sentence(error))

@@ -31,9 +31,13 @@ options:
   policy:
     description:
       - What the user decides.
-      - C(grouping) (V(auto), V(pod), V(network)), C(hardening) (V(docker), V(podman)), C(logs) (V(journald), V(k8s-file))
-        and C(verify) (V(contents), V(quick), how copies of volumes are compared; V(quick) looks at metadata only) are for
-        all, or for one below C(projects) or C(containers).
+      - C(grouping) (V(auto), V(pod), V(network)), C(hardening) (V(docker), V(podman)), C(logs) (V(journald), V(k8s-file)),
+        C(verify) (V(contents), V(quick), how copies of volumes are compared; V(quick) looks at metadata only) and
+        C(strategy) (V(copy), V(adopt)) are for all, or for one below C(projects) or C(containers).
+      - The strategy V(adopt) makes Podman use a volume's folder where Docker has it, without a copy and without a volume of
+        Podman's. Docker's data is then written under Podman, so that a workload that goes back to Docker finds what was
+        written meanwhile, also by a start that failed; removing the volume in Docker removes the data. All containers that
+        use the volume need the same strategy. Volumes whose data lies elsewhere (nfs, tmpfs, bind) have none.
       - C(persist) below C(containers) lists folders of a container's own file system that become named volumes, with
         their data. C(commit) there makes one more layer of its image of all that was written into it. Both need Docker's
         storage driver C(overlay2), or the containerd image store and a container that runs.

@@ -13,6 +13,10 @@ description:
     Docker's, to be repeated as often as wanted while the application runs; later rounds copy what changed.
   - Docker's volumes are only read. Volumes of committed workloads belong to Podman and are never touched. A Podman
     volume that this module did not make from the same Docker volume is refused, also when it is empty.
+  - Where the file system can (XFS with reflink, Btrfs) and both engines keep their data on it, the first round clones the
+    files, which takes no room until one of both changes. It is compared as every other.
+  - A volume of the strategy V(adopt) (see M(podshift.docker_to_podman.migration_plan)) is used where Docker has it, and
+    gets a link beside Docker's data root. Nothing is copied, then or at the cutover.
   - Of a volume whose data lies elsewhere (nfs, tmpfs, bind) only the definition moves.
 author:
   - The podshift developers (@podshift)
@@ -89,14 +93,18 @@ volumes:
       sample: blog_dbdata
     action:
       description: >-
-        V(copied), V(unchanged), V(created) (only its definition), V(would-copy) and V(would-create) in check mode, or
-        V(skipped) (its workload is committed).
+        V(copied), V(unchanged), V(created) (only its definition), V(adopted), V(would-copy), V(would-create) and
+        V(would-adopt) in check mode, or V(skipped) (its workload is committed).
       type: str
     rounds:
-      description: Each round with its V(files), V(bytes) and V(seconds). The next one takes about as long as the last.
+      description:
+        - Each round with its V(files), V(bytes), how many of the bytes were V(cloned), and V(seconds).
+        - The next one takes about as long as the last, unless that one cloned.
       type: list
       elements: dict
-      sample: [{files: 1893, bytes: 47185920, seconds: 2.31}, {files: 4, bytes: 1048576, seconds: 0.35}]
+      sample:
+        - {files: 1893, bytes: 47185920, cloned: 0, seconds: 2.31}
+        - {files: 4, bytes: 1048576, cloned: 0, seconds: 0.35}
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -50,6 +50,7 @@ options:
       - The data that a workload has when it is back in Docker.
       - With V(current) what Podman has. Docker's own as it was when the workload left is kept aside.
       - With V(original) Docker's own as it was when the workload left. What Podman has is kept aside.
+      - Volumes of the strategy V(adopt) are the same for both engines; nothing of them is carried or kept aside.
     type: str
     choices: [current, original]
     default: current

@@ -102,10 +102,10 @@ def planned(document: Any, policy: Any = None, version: str = "5.4.2") -> Any:
 
 
 @PROFILE
-@given(st.sampled_from(PLACES), JSON, st.sampled_from(VERSIONS))
-def test_any_value_at_any_place_gives_a_whole_plan_or_a_sentence(place, value, version):
+@given(st.sampled_from(PLACES), JSON, st.sampled_from(VERSIONS), st.sampled_from(["copy", "adopt"]))
+def test_any_value_at_any_place_gives_a_whole_plan_or_a_sentence(place, value, version, strategy):
     document = damaged(place, value)
-    made = planned(document, POLICY, version)
+    made = planned(document, {**POLICY, "strategy": strategy}, version)
     if made is None:
         return
     assert json.loads(json.dumps(made)) == made

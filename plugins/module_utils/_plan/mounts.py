@@ -43,7 +43,7 @@ _TMPFS_OPTIONS = {"rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev"
 
 
 def settings(container: Json, volume_files: Mapping[str, str]) -> list[Setting]:
-    """All mounts; ``volume_files`` maps Docker's volume name to the file of its unit."""
+    """All mounts; ``volume_files`` maps Docker's volume name to the file of its unit, or to its folder when adopted."""
     return [
         *(_mount(mount, _details(container, mount), volume_files) for mount in mounts_of(container, "bind", "volume")),
         *_image_mounts(container),
@@ -79,6 +79,8 @@ def _details(container: Json, mount: Json) -> Json:
 def _mount(mount: Json, details: Json, volume_files: Mapping[str, str]) -> Setting:
     is_volume = mount.get("Type") == "volume"
     source = volume_files[text(mount.get("Name"))] if is_volume else _bind_source(mount)
+    if is_volume and source.startswith("/"):
+        return _mount(_adopted(mount, source), {}, {})
     target, given = text(mount.get("Destination")), text(mount.get("Mode")).split(",")
     modes = ["ro"] if mount.get("RW") is False else []
     is_flat = dig(details, "BindOptions.NonRecursive") is True
@@ -95,15 +97,24 @@ def _mount(mount: Json, details: Json, volume_files: Mapping[str, str]) -> Setti
     return "volume" + by_flag, ":".join([source, target] + ([",".join(modes)] if modes else []))
 
 
+def _adopted(mount: Json, folder: str) -> Json:
+    """A volume's folder as a bind mount of its own, which changes nothing about it: no label, owner or content."""
+    return {"Type": "bind", "Source": folder, **{key: mount.get(key) for key in ("Destination", "RW")}}
+
+
 def is_plain_path(path: str) -> bool:
     """True for a path that Quadlet copies unharmed into RequiresMountsFor= (5.8 is the first to quote it)."""
     return bool(_PLAIN_PATH.match(path))
 
 
-def mount_points(container: Json) -> list[tuple[str, str]]:
-    """The [Unit] lines for folders of the host that Quadlet would not write rightly."""
-    sources = [_bind_source(mount) for mount in mounts_of(container, "bind")]
-    return [("RequiresMountsFor", path_word(source)) for source in sorted({*sources}) if not is_plain_path(source)]
+def mount_points(container: Json, volume_files: Mapping[str, str], data_root: str) -> list[tuple[str, str]]:
+    """The [Unit] lines for folders of the host that Quadlet would not write rightly, or does not know of: an adopted
+    volume is reached through a link into Docker's data root."""
+    files = [volume_files[text(mount.get("Name"))] for mount in mounts_of(container, "volume")]
+    folders = [source for source in files if source.startswith("/")]
+    sources = {*folders, *(_bind_source(mount) for mount in mounts_of(container, "bind"))}
+    wanted = [source for source in sorted(sources) if not is_plain_path(source)] + ([data_root] if folders else [])
+    return [("RequiresMountsFor", path_word(source)) for source in wanted]
 
 
 def _bind_source(mount: Json) -> str:

@@ -23,6 +23,7 @@ _CHOICES = {
     "hardening": ("docker", "podman"),
     "logs": ("journald", "k8s-file"),
     "verify": ("contents", "quick"),
+    "strategy": ("copy", "adopt"),
 }
 """What can be chosen, the default first."""
 _OWN: dict[str, Any] = dict.fromkeys(_CHOICES, str)

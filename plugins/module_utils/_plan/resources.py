@@ -9,6 +9,7 @@ import re
 from typing import Mapping, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    adopted,
     network_options,
     policy,
     volume_options,
@@ -32,10 +33,10 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 class Resource(NamedTuple):
-    """A network or volume: its name in Docker, its unit, and its entry in the plan."""
+    """A network or volume: its name in Docker, its unit (none for an adopted volume), and its entry in the plan."""
 
     docker_name: str
-    unit: Unit
+    unit: Unit | None
     entry: Json
 
 
@@ -96,7 +97,14 @@ def volumes(containers: Sequence[Json], context: Context, services: Services, ru
             docker_name = text(mount.get("Name"))
             if docker_name and docker_name not in found:
                 found[docker_name] = _volume(docker_name, container, mount, context, services, rules)
-    return [found[name] for name in sorted(found)]
+    used_in_place = adopted.names(containers, context, rules)
+    return [_in_place(found[name], context) if name in used_in_place else found[name] for name in sorted(found)]
+
+
+def _in_place(volume: Resource, context: Context) -> Resource:
+    """A volume that is no volume in Podman, but a folder under another name."""
+    where = "{}/{}".format(adopted.folder(context.data_root), volume.entry["name"])
+    return Resource(volume.docker_name, None, {**volume.entry, "strategy": adopted.ADOPT, "place": where})
 
 
 def _volume(
@@ -134,5 +142,5 @@ def _given_name(container: str, destination: str, context: Context) -> str:
 
 
 def files(found: Sequence[Resource]) -> Mapping[str, str]:
-    """The unit of each resource, by its name in Docker."""
-    return {resource.docker_name: resource.unit.file_name for resource in found}
+    """The unit of each resource, or the folder of an adopted volume, by its name in Docker."""
+    return {item.docker_name: item.unit.file_name if item.unit else item.entry["place"] for item in found}

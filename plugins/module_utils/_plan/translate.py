@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    adopted,
     commits,
     container_fields,
     coverage,
@@ -116,6 +117,7 @@ def _workloads(
     left: list[str] = []
     for name, group in _named(workloads.connect(known.containers, known.names)):
         own = [item for member in group for item in _container_findings(member, covered, known, rules)]
+        own += adopted.findings(group, known, rules)
         if name in excluded:
             left += [name_of(member) for member in group]
             continue

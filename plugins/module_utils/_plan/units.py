@@ -163,7 +163,11 @@ def _order(container: Json, layout: Layout, known: Context) -> list[Line]:
     lines += [(key, layout.services[other]) for other in parents for key in ("BindsTo", "PartOf")]
     if mounts.uses_docker_socket(container):
         lines += [("After", "podman.socket"), ("Wants", "podman.socket")]
-    return [*lines, *mounts.mount_points(container), *restart.unit_lines(container)]
+    return [
+        *lines,
+        *mounts.mount_points(container, layout.volume_files, known.data_root),
+        *restart.unit_lines(container),
+    ]
 
 
 def pod_unit(members: Sequence[Json], layout: Layout, known: Context) -> Unit:

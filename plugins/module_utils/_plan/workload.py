@@ -74,7 +74,7 @@ def make(name: str, group: Sequence[Json], known: Context, services: Services, p
     members = sorted(group, key=lambda item: position[name_of(item)])
     networks, volumes = _networks(name, members, known, services), resources.volumes(members, known, services, policy)
     layout = _layout(name, grouping, members, networks, volumes, graph, known, services, policy)
-    drafts = [resource.unit for resource in networks + volumes]
+    drafts = [resource.unit for resource in networks + volumes if resource.unit]
     drafts += [units.container_unit(member, layout, known) for member in members]
     drafts += [units.pod_unit(members, layout, known)] if layout.pod_file else []
     published = [(name_of(member), ports.published(member).ports) for member in members]

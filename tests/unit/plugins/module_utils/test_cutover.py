@@ -25,6 +25,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
     RolledBack,
     Transaction,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
     PASSWORD,
@@ -317,6 +318,20 @@ def test_what_was_not_staged_stops_before_anything_is_touched(host, begin, kind)
     host.missing = kind
     with pytest.raises(MoveError, match="Podman has no {0} .*; run the role stage first".format(kind)):
         _look.require_staged(plan(), workload())
+    assert host.log == []
+
+
+def test_an_adopted_volume_is_none_of_podmans_and_has_to_be_staged(host, tmp_path):
+    source, place = tmp_path / "docker/volumes/data/_data", tmp_path / "docker_adopted"
+    source.mkdir(parents=True)
+    volume = {"name": "data", "strategy": "adopt", "source": str(source), "place": str(place / "data")}
+    made, item = {**plan(), "engine": {"data_root": str(tmp_path / "docker")}}, {**workload(), "volumes": [volume]}
+    host.missing = "volume"
+    with pytest.raises(VolumeError, match="Volume data is not staged; run the role stage first. Nothing was changed"):
+        _look.require_staged(made, item)
+    place.mkdir()
+    (place / "data").symlink_to(source)
+    _look.require_staged(made, item)
     assert host.log == []
 
 

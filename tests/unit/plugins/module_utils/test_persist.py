@@ -70,6 +70,18 @@ def test_the_other_mounts_stay_as_they_were():
     assert "Volume=v.volume:/data:suid,dev" in made["workloads"][0]["units"]["web.container"].splitlines()
 
 
+def test_a_path_is_copied_also_where_volumes_are_adopted():
+    rules = {"strategy": "adopt", "containers": {"web": {"persist": ["/srv"]}}}
+    made = make_plan(inventory([web(Mounts=[volume_mount("v")])]), rules, "5.4.2")
+    assert [(volume["name"], volume["strategy"]) for volume in volumes(made)] == [
+        ("v", "adopt"),
+        ("web_srv", "persist"),
+    ]
+    lines = made["workloads"][0]["units"]["web.container"].splitlines()
+    assert {"Volume=/var/lib/docker_adopted/v:/data", "Volume=web_srv.volume:/srv:suid,dev,nocopy"} <= set(lines)
+    assert [item["subject"] for item in made["findings"] if item["code"] == "volume-adopted"] == ["v"]
+
+
 def test_two_paths_never_share_a_volume():
     paths = ["/a/b", "/a-b", "/a_b", "/a b", "/" + "x" * 60, "/" + "x" * 61, "/c/d"]
     made = plan([web(Mounts=[volume_mount("web_c-d")])], paths)

@@ -323,6 +323,55 @@ def test_a_volume_on_nfs_moves_by_its_definition():
     assert ("volume-mount-program", "Options[type]") in codes(made, "info")
 
 
+ADOPTING = {"strategy": "adopt"}
+
+
+def test_an_adopted_volume_is_a_folder_under_a_name_of_its_own():
+    members = [service("blog", name, Mounts=[volume_mount("v", RW=name == "web")]) for name in ("web", "db")]
+    made = plan(members, {"projects": {"blog": ADOPTING}})
+    (workload,) = made["workloads"]
+    assert "v.volume" not in workload["units"]
+    unit = workload["units"]["blog-web-1.container"].split("\n")
+    # The link leads to another place, which may be a file system of its own.
+    for line in ("Volume=/var/lib/docker_adopted/v:/data", 'RequiresMountsFor="/var/lib/docker"'):
+        assert line in unit
+    assert "Volume=/var/lib/docker_adopted/v:/data:ro" in workload["units"]["blog-db-1.container"].split("\n")
+    (volume,) = workload["volumes"]
+    assert (volume["strategy"], volume["place"]) == ("adopt", "/var/lib/docker_adopted/v")
+    assert ("volume-adopted", "policy.strategy") in codes(made, "info")
+
+
+@pytest.mark.parametrize(
+    ("data_root", "place"),
+    [("/srv/docker", "/srv/docker_adopted"), ("/var/lib/docker/1000.1000", "/var/lib/docker_adopted"),
+     ("/srv/a b/", "/srv/a b_adopted"), ("odd", "/odd_adopted")],
+)  # fmt: skip
+def test_adopted_volumes_lie_beside_the_data_root(data_root, place):
+    known = inventory([container(Mounts=[volume_mount("a" * 64)])])
+    known["engine"]["info"]["DockerRootDir"] = data_root
+    (workload,) = make_plan(known, ADOPTING, "5.4.2")["workloads"]
+    assert workload["volumes"][0]["place"] == place + "/web-data"
+    assert place.replace(" ", "\\x20") + "/web-data" in workload["units"]["web.container"].replace(" ", "\\x20")
+
+
+def test_a_volume_that_lies_elsewhere_is_not_adopted():
+    known = inventory([container(Mounts=[volume_mount("v")])])
+    known["volumes"][0]["Options"] = NFS
+    made = make_plan(known, ADOPTING, "5.4.2")
+    assert "v.volume" in made["workloads"][0]["units"]
+    assert made["workloads"][0]["volumes"][0]["strategy"] == "copy"
+    assert ("volume-adopted", "policy.strategy") not in codes(made, "info")
+
+
+def test_containers_that_want_different_things_of_a_volume_are_a_blocker():
+    members = [service("blog", name, Mounts=[volume_mount("v")]) for name in ("web", "db")]
+    made = plan(members, {"containers": {"blog-db-1": ADOPTING}})
+    assert made["workloads"] == []
+    (found,) = (item for item in made["findings"] if item["code"] == "volume-strategy")
+    assert (found["severity"], found["subject"]) == ("blocker", "v")
+    assert "adopt for blog-db-1, copy for blog-web-1" in found["message"]
+
+
 @pytest.mark.parametrize(
     ("change", "line", "code"),
     [
@@ -655,6 +704,10 @@ def test_a_damaged_inventory_is_refused_with_its_place(damaged, place):
     [
         ({"grouping": "swarm"}, "grouping"),
         ({"acept": []}, "policy.acept"),
+        (
+            {"containers": {"db": {"strategy": "move"}}},
+            "policy.containers.db.strategy is 'move', not one of copy, adopt",
+        ),
         ({"accept": "x"}, "policy.accept"),
         ({"projects": {"blog": {"groping": "pod"}}}, "policy.projects.blog.groping"),
     ],

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._residue import ResidueError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
 
 MOUNTS = r"""
 36 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -30,11 +32,25 @@ def root(tmp_path, monkeypatch):
     (tmp_path / "outside").write_text("stays")
     (folder / "volumes" / "link").symlink_to(tmp_path / "outside")
     monkeypatch.setattr(residue.require_removable, "__defaults__", (str(tmp_path / "units"),))
+    monkeypatch.setattr(residue, "UNIT_DIR", str(tmp_path / "units"))
     return folder
 
 
 def inventory(root):
     return {"engine": {"info": {"DockerRootDir": str(root)}}}
+
+
+@pytest.fixture
+def adopted(root, tmp_path):
+    """A volume that a container of Podman uses where Docker has it: its name for Podman."""
+    source, name = root / "volumes" / "v" / "_data", tmp_path / "docker_adopted" / "v"
+    source.mkdir(parents=True)
+    (source / "data").write_text("live")
+    name.parent.mkdir()
+    name.symlink_to(source)
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units" / "db.container").write_text(f'RequiresMountsFor="{root}"\nVolume={name}:/data:ro\n')
+    return name
 
 
 def process(proc, number, name, namespace):
@@ -104,3 +120,91 @@ def test_of_a_mount_point_only_the_content_goes(root, monkeypatch):
     monkeypatch.setattr(os.path, "ismount", lambda path: str(path) == str(root))
     residue.remove_data_root(inventory(root), False)
     assert os.listdir(str(root)) == []
+
+
+def test_what_podman_uses_in_place_is_moved_and_not_deleted(root, adopted, tmp_path):
+    source, held = root / "volumes" / "v" / "_data", os.open(str(adopted), os.O_RDONLY)
+    moves = ["{0} -> {1}".format(source, adopted)]
+    assert residue.move_adopted(inventory(root), True) == (moves, [])
+    assert residue.remove_data_root(inventory(root), True).found == [str(root)]
+    assert adopted.is_symlink()
+    assert residue.move_adopted(inventory(root), False) == (moves, [])
+    assert residue.move_adopted(inventory(root), False) == ([], [])
+    assert (adopted.is_symlink(), (adopted / "data").read_text()) == (False, "live")
+    assert residue.remove_data_root(inventory(root), False).found == [str(root)]
+    # What a container holds is the folder and not its name.
+    assert (root.exists(), os.listdir(held), os.listdir(str(adopted.parent))) == (False, ["data"], ["v"])
+    os.close(held)
+
+
+def test_deleting_the_data_root_alone_moves_them_too(root, adopted):
+    residue.remove_data_root(inventory(root), False)
+    assert (root.exists(), (adopted / "data").read_text()) == (False, "live")
+
+
+@pytest.mark.parametrize("at", ["rename", "unlink"])
+def test_a_removal_that_was_cut_off_goes_on(root, adopted, monkeypatch, at):
+    class PowerCut(Exception):
+        pass
+
+    for calls in range(3):
+        real, left = getattr(os, at), [calls]
+
+        def cut(*arguments, real=real, left=left, **options):
+            if not left[0]:
+                raise PowerCut
+            left[0] -= 1
+            return real(*arguments, **options)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, at, cut)
+            with contextlib.suppress(PowerCut):
+                residue.move_adopted(inventory(root), False)
+    residue.remove_data_root(inventory(root), False)
+    assert (root.exists(), (adopted / "data").read_text(), os.listdir(str(adopted.parent))) == (False, "live", ["v"])
+
+
+def test_what_would_have_to_be_copied_keeps_the_data_root(root, adopted, monkeypatch):
+    monkeypatch.setattr(os.path, "ismount", lambda path: str(path).endswith("v/_data"))
+    found = residue.move_adopted(inventory(root), False)
+    assert found.found == []
+    assert "it is on another file system" in found.left[0]
+    with pytest.raises(ResidueError, match=r"is not removed\..*replace its link in .*_adopted by a copy"):
+        residue.remove_data_root(inventory(root), False)
+    assert (adopted / "data").read_text() == "live"
+    # The user did as told.
+    adopted.unlink()
+    adopted.mkdir()
+    (adopted / "data").write_text("copy")
+    residue.remove_data_root(inventory(root), False)
+    assert (root.exists(), (adopted / "data").read_text()) == (False, "copy")
+
+
+def test_a_move_that_fails_leaves_the_link(root, adopted, monkeypatch):
+    rename = os.rename
+
+    def refused(source, target):
+        if source.endswith("_data"):
+            raise OSError(18, "Invalid cross-device link")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refused)
+    with pytest.raises(TreeError, match="cannot be moved to .*: Invalid cross-device link. It is left where it is"):
+        residue.remove_data_root(inventory(root), False)
+    assert (adopted.is_symlink(), (adopted / "data").read_text()) == (True, "live")
+
+
+def test_a_volume_in_use_that_lost_its_name_keeps_the_data_root(root, adopted):
+    adopted.unlink()
+    with pytest.raises(TreeError, match=r"db\.container uses .*docker_adopted/v, which is not there"):
+        residue.remove_data_root(inventory(root), False)
+    assert (root / "volumes" / "v" / "_data" / "data").exists()
+
+
+def test_a_name_that_leads_elsewhere_is_not_followed(root, adopted, tmp_path):
+    (tmp_path / "other").mkdir()
+    adopted.unlink()
+    adopted.symlink_to(tmp_path / "other")
+    with pytest.raises(TreeError, match="is not below"):
+        residue.remove_data_root(inventory(root), False)
+    assert root.exists()

@@ -23,7 +23,11 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, StateError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import RolledBack, Transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import trees as volumes_of
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import Host, plan
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakePodman
+
+COPIED = Trees("data", "/docker/data", "/podman/data", None)
 
 
 class PowerCut(BaseException):
@@ -46,9 +50,8 @@ def host(monkeypatch, tmp_path, engine):
     return host
 
 
-def move(engine, host):
+def move(engine, host, trees=(COPIED,)):
     item = plan()["workloads"][0]
-    trees = [Trees("data", "/docker/data", "/podman/data", None)]
     steps = _cutover.steps(lambda: _look.look(item, trees, host, host), host, host, 0.01)
     path = engine.journal_path("blog")
     Transaction(path, "plan-hash", "podman", steps, _cutover.steps_after(False)).run(_cutover.commit)
@@ -121,7 +124,7 @@ def test_there_and_back_and_there_again(host, begin, engine):
 
 def test_what_was_made_of_a_containers_own_files_is_kept_and_goes_nowhere_in_docker(host, begin, copies, monkeypatch):
     made = Trees("web_srv", "web-id:/srv", "/podman/web_srv", None, layers=("/docker/upper",))
-    monkeypatch.setattr(_return, "trees", lambda _record: [Trees("data", "/docker/data", "/podman/data", None), made])
+    monkeypatch.setattr(_return, "trees", lambda _record: [COPIED, made])
     begin().run(_return.commit)
     assert copies == [
         ("final", "/docker/data", "kept/docker/data"),
@@ -130,6 +133,18 @@ def test_what_was_made_of_a_containers_own_files_is_kept_and_goes_nowhere_in_doc
         ("final", "/podman/data", "/docker/data"),
         ("final", "/podman/web_srv", "kept/podman/web_srv"),
     ]
+
+
+@pytest.mark.parametrize("data", ["current", "original"])
+def test_of_an_adopted_volume_nothing_is_carried_or_kept(begin, copies, engine, host, monkeypatch, tmp_path, data):
+    begin().run(_return.commit)
+    FakePodman(tmp_path / "podman").install(monkeypatch)
+    volume = {"name": "data", "source": "/docker/data", "strategy": "adopt", "driver_opts": {}}
+    move(engine, host, volumes_of({}, engine, {"volumes": [volume]}))
+    copies.clear()
+    begin(data).run(_return.commit)
+    assert host.state(host.unit_dir) == host.docker_before
+    assert copies == []
 
 
 FAILING = ["daemon-reload", "stop", "sync", "firewall", "address replace", "gate closed", "start db"]

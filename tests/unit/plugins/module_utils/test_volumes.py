@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _clones,
     _layers,
     _room,
     _rounds,
     _staging,
     _volume_copies,
+    _volume_room,
     _volumes,
     _work,
 )
@@ -128,6 +131,38 @@ def test_check_mode_before_podman_is_there(podman, docker, transfer, monkeypatch
     assert podman.calls == []
 
 
+def adopted(volume, tmp_path):
+    return {**volume, "strategy": "adopt", "place": str(tmp_path / "docker_adopted" / volume["name"])}
+
+
+def test_an_adopted_volume_is_neither_copied_nor_a_volume_of_podman(podman, docker, transfer, tmp_path, monkeypatch):
+    monkeypatch.setattr(_room.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
+    volume, before = adopted(docker("v"), tmp_path), os.stat(str(tmp_path / "docker" / "volumes" / "v" / "_data"))
+    assert transfer([volume], check=True) == [("v", "would-adopt")]
+    assert not os.path.lexists(volume["place"])
+    assert transfer([volume]) == [("v", "adopted")]
+    assert os.readlink(volume["place"]) == volume["source"]
+    assert os.stat(str(tmp_path / "docker_adopted")).st_mode & 0o7777 == 0o710
+    assert transfer([volume], check=True) == transfer([volume]) == [("v", "unchanged")]
+    assert os.stat(volume["source"]) == before
+    assert podman.writes() == []
+
+
+def test_the_cutover_syncs_no_adopted_volume_but_wants_it_staged(podman, docker, transfer, tmp_path):
+    volume, other = adopted(docker("v"), tmp_path), docker("w")
+    transfer([other])
+    plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
+    workload = {"volumes": [volume, other]}
+    with pytest.raises(VolumeError, match="Volume v is not staged; run the role stage first"):
+        _volumes.require_adopted(plan, workload)
+    transfer([volume])
+    _volumes.require_adopted(plan, workload)
+    assert [trees.name for trees in _volumes.trees(plan, engine, workload)] == ["w"]
+    shutil.rmtree(volume["source"])
+    with pytest.raises(TreeError, match="does not exist"):
+        _volumes.require_adopted(plan, workload)
+
+
 def refusals():
     def foreign(podman, volume):
         (podman.add_volume("v") / "data").write_text("somebody's")
@@ -150,6 +185,10 @@ def refusals():
         podman.add_volume("v")
         podman.volumes["v"]["Mountpoint"] = os.path.dirname(volume["source"])
 
+    def taken(podman, volume):
+        volume.update(strategy="adopt", place=os.path.dirname(volume["source"]) + "/place")
+        os.symlink("/etc", volume["place"])
+
     def change(**values):
         return lambda podman, volume: volume.update(values)
 
@@ -163,7 +202,13 @@ def refusals():
         (change(source="/etc"), TreeError, "The data of volume v in /etc is not below"),
         (change(name="../v"), VolumeError, "'../v' cannot be the name"),
         (change(name="--all"), VolumeError, "'--all' cannot be the name"),
-        (change(strategy="adopt"), VolumeError, "unknown strategy 'adopt'"),
+        (change(strategy="move"), VolumeError, "unknown strategy 'move'"),
+        (taken, TreeError, "is no link to"),
+        (
+            change(strategy="adopt", place="/none", source="/etc"),
+            TreeError,
+            "The data of volume v in /etc is not below",
+        ),
         (lambda podman, volume: shutil.rmtree(volume["source"]), TreeError, "does not exist"),
     ]
 
@@ -202,6 +247,18 @@ def test_a_folder_of_a_container_is_copied_like_a_volume(podman, persisted, tran
     (trees,) = _volumes.trees(plan, engine, {"volumes": [persisted]})
     assert _rounds.final(trees).files == 1
     assert held(podman, "web_srv-app") == "changed"
+
+
+def test_a_folder_of_a_container_is_never_cloned_and_needs_its_room(podman, persisted, transfer, free, monkeypatch):
+    monkeypatch.setattr(_clones, "can", lambda _path, _folder: True)
+    monkeypatch.setattr(_clones, "fill", lambda *_given: pytest.fail("cloned"))
+    later = time.time() + 2 * 24 * 3600
+    monkeypatch.setattr(_volume_room.time, "time", lambda: later)
+    free(0)
+    with pytest.raises(VolumeError, match="but only 0 MB are free"):
+        transfer([persisted])
+    free(1)
+    assert transfer([persisted]) == [("web_srv-app", "copied")]
 
 
 @pytest.mark.parametrize(
@@ -265,6 +322,14 @@ def test_rounds_are_made_until_one_is_short_enough(podman, docker, transfer, pac
     found = []
     transfer([docker("v")], patience=_volume_copies.Patience(*patience), rounds=found)
     assert len(found) == rounds
+
+
+def test_a_round_that_cloned_does_not_say_how_long_the_final_one_takes(podman, docker, transfer, pace, monkeypatch):
+    pace([1, 70, 50])
+    warm, cloned, found = _rounds.warm, [10, 0, 0], []
+    monkeypatch.setattr(_rounds, "warm", lambda *given, **seen: warm(*given, **seen)._replace(cloned=cloned.pop(0)))
+    transfer([docker("v")], rounds=found)
+    assert [item["cloned"] for item in found] == [10, 0, 0]
 
 
 @pytest.mark.parametrize(("when_longer", "wait_for"), [("stop", 0), ("wait", 100)])
@@ -349,3 +414,24 @@ def test_of_many_volumes_only_as_many_are_rewritten_at_once_as_are_copied_at_onc
     free(5)
     with pytest.raises(VolumeError, match="needs 7 MB below"):
         transfer(volumes)
+
+
+@pytest.mark.parametrize(
+    ("can_clone", "age", "is_there", "fits"),
+    [(True, 2, False, True), (True, 0, False, False), (False, 2, False, False), (True, 2, True, False)],
+)
+def test_a_clone_needs_room_only_for_what_will_be_copied_again(
+    podman, docker, transfer, monkeypatch, can_clone, age, is_there, fits
+):
+    volume = docker("v", "x" * 10000)
+    if is_there:
+        podman.add_volume("v", {SOURCE_LABEL: volume["source"]}).joinpath("other").write_text("data")
+    later = time.time() + age * 24 * 3600
+    monkeypatch.setattr(_volume_room.time, "time", lambda: later)
+    monkeypatch.setattr(_clones, "can", lambda path, _folder: can_clone and path.endswith(b"/data"))
+    monkeypatch.setattr(_room.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
+    if fits:
+        assert transfer([volume]) == [("v", "copied")]
+    else:
+        with pytest.raises(VolumeError, match="but only 0 MB are free"):
+            transfer([volume])
