@@ -42,7 +42,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 RUN_DIR = "/run/docker_to_podman"
 _PROGRAM = "program.pyz"
 _JOB = re.compile(r"[0-9a-f]{32}\Z")
-_STEP = 0.5
+_STEP, _ASK = 0.2, 3.0
 
 
 class _Kind(NamedTuple):
@@ -111,8 +111,15 @@ class Job:
             with self._alone():
                 if not job and not self._is_under_way():
                     job = self._begin(given)
-            while not self._is_over(job):
-                if time.monotonic() >= until:
+            asked = 0.0
+            while not self._has_ended(job):
+                now = time.monotonic()
+                # Asking systemd costs more than looking for a file, and is needed only for work that was killed.
+                if now - asked >= _ASK:
+                    if not self._is_under_way():
+                        break
+                    asked = now
+                if now >= until:
                     return {"changed": False, "finished": False, "job": job, "progress": self._progress(job)}
                 time.sleep(_STEP)
             if job:
@@ -145,12 +152,10 @@ class Job:
             if _JOB.match(folder.name) and folder not in kept:
                 shutil.rmtree(str(folder))
 
-    def _is_over(self, job: str) -> bool:
-        """Whether nothing more comes of this job; without one, of any."""
+    def _has_ended(self, job: str) -> bool:
+        """Whether this job has left its result, or was swept away."""
         folder = self._folder / job
-        if job and (not folder.is_dir() or (folder / RESULT).exists()):
-            return True
-        return not self._is_under_way()
+        return bool(job) and (not folder.is_dir() or (folder / RESULT).exists())
 
     def _result(self, job: str) -> Json:
         folder = self._folder / job
@@ -174,8 +179,7 @@ class Job:
         return {**answer["result"], "finished": True}
 
     def _is_under_way(self) -> bool:
-        units = [self._unit, self._kind.successor] if self._kind.successor else [self._unit]
-        return any(transient.is_under_way(unit) for unit in units)
+        return any(transient.is_under_way(unit) for unit in (self._unit, self._kind.successor) if unit)
 
     def _progress(self, job: str) -> Json:
         """What this job shows; without one, that which has no result yet."""

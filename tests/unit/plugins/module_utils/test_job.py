@@ -68,6 +68,7 @@ def systemd(monkeypatch):
     monkeypatch.setattr(_transient, "run", played.run)
     monkeypatch.setattr(_transient, "_PAUSE", 0.0)
     monkeypatch.setattr(_job, "_STEP", 0.02)
+    monkeypatch.setattr(_job, "_ASK", 0.02)
     monkeypatch.setattr(_program, "write", lambda target: target.write_text(PROGRAM))
     yield played
     if played.process:
