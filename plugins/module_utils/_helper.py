@@ -120,11 +120,11 @@ def recover(engine: EngineState) -> int:
     with staging.locked(engine, wait=True):
         worst = max((_tries(engine, name) for name in engine.journals()), default=0)
         if worst >= _TRIES:
-            print("Given up after {0} tries; run the playbook again.".format(worst))
+            _say("Given up after {0} tries; run the playbook again.".format(worst))
             return _GIVEN_UP
         names, broken = recovery.recover(engine, Docker(engine.socket))
     for name in names:
-        print("{0}: {1}".format(name, broken[name]["reason"] if name in broken else "brought to one side"))
+        _say("{0}: {1}".format(name, broken[name]["reason"] if name in broken else "brought to one side"))
     return 1 if broken else 0
 
 
@@ -139,7 +139,7 @@ def coexist(engine: EngineState) -> int:
             addresses.free(record)
             addresses.open_passage(record)
         except ERRORS as error:
-            print("{0}: {1}".format(name, error))
+            _say("{0}: {1}".format(name, error))
             failed = 1
     return failed
 
@@ -154,6 +154,11 @@ def _tries(engine: EngineState, name: str) -> int:
     events = engine.journal(name)
     append_journal(engine.journal_path(name), {"event": "recover", "step": "recover", "data": {}})
     return len([event for event in transaction.attempts(events)[-1] if event["event"] == "recover"]) + 1
+
+
+def _say(sentence: str) -> None:
+    """Into the journal of the service."""
+    sys.stdout.write(sentence + "\n")
 
 
 def _is_under_way(engine: EngineState, name: str) -> bool:

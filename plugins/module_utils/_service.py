@@ -27,7 +27,7 @@ TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
 def main() -> None:
     """Do the task and leave ``{result}`` or ``{error}``, or be one of the helping services."""
     if sys.argv[1] in _helper.TASKS:
-        sys.exit(_helper.main(sys.argv[1]))
+        raise SystemExit(_helper.main(sys.argv[1]))
     folder = Path(sys.argv[1])
     task = load_json(folder / TASK)
     # A registry may be reached only through the proxies that the task was given.

@@ -14,16 +14,17 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layer_tar
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._layer_tar import LayerError
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils import test_tree
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_layers import (
     PATH,
     Container,
     needs_mounts,
     write,
 )
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_tree import (
-    picture,
-    source,  # noqa: F401
-)
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_tree import picture
+
+# The tree with every oddity.
+source = test_tree.source
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make all this")
 
@@ -41,7 +42,7 @@ def names(content):
 
 @as_root
 @pytest.mark.skipif(shutil.which("tar") is None, reason="tar is not installed")
-def test_an_archive_holds_everything_but_sockets(source, destination_of):  # noqa: F811
+def test_an_archive_holds_everything_but_sockets(source, destination_of):
     content = archive(source)
     os.unlink(source + "/socket")
     # Docker's archives do not hold it either: who listens makes it anew.

@@ -142,22 +142,27 @@ def test_deleting_the_data_root_alone_moves_them_too(root, adopted):
     assert (root.exists(), (adopted / "data").read_text()) == (False, "live")
 
 
+class PowerCut(Exception):
+    """Ends a removal."""
+
+
+def cut_after(real, calls):
+    """A function that can be called so often."""
+    left = iter(range(calls))
+
+    def cut(*arguments, **options):
+        if next(left, None) is None:
+            raise PowerCut
+        return real(*arguments, **options)
+
+    return cut
+
+
 @pytest.mark.parametrize("at", ["rename", "unlink"])
 def test_a_removal_that_was_cut_off_goes_on(root, adopted, monkeypatch, at):
-    class PowerCut(Exception):
-        pass
-
     for calls in range(3):
-        real, left = getattr(os, at), [calls]
-
-        def cut(*arguments, real=real, left=left, **options):
-            if not left[0]:
-                raise PowerCut
-            left[0] -= 1
-            return real(*arguments, **options)
-
         with monkeypatch.context() as patched:
-            patched.setattr(os, at, cut)
+            patched.setattr(os, at, cut_after(getattr(os, at), calls))
             with contextlib.suppress(PowerCut):
                 residue.move_adopted(inventory(root), False)
     residue.remove_data_root(inventory(root), False)
