@@ -15,7 +15,7 @@ def test_everything_runs_on_podman(host):
 
 def test_a_folder_of_the_container_is_a_volume_with_all_that_was_in_it(host):
     folder = host.check_output("podman volume inspect --format {{.Mountpoint}} persisted_srv-app")
-    listing = host.check_output("cd %s && find . -printf '%%P %%y %%m %%U:%%G %%n %%l\n' | sort", folder).split("\n")
+    listing = host.check_output("cd %s && find . -printf '%%P %%y %%m %%U:%%G %%n %%l\\n' | sort", folder).split("\n")
     assert [line.strip() for line in listing][1:] == [
         "file f 4755 12:34 2",
         "link l 777 0:0 1 file",
@@ -36,7 +36,7 @@ def test_what_was_written_into_a_container_is_a_layer_of_its_image(host):
 
 def test_an_adopted_volume_is_the_same_folder_and_takes_what_is_written(host):
     assert checks.cached(host, "greeting") == "hello"
-    assert host.check_output("stat --format=%%i /var/lib/docker_adopted/adopted_data/") == host.check_output(
+    assert host.check_output("stat --format=%i /var/lib/docker_adopted/adopted_data/") == host.check_output(
         "cat /root/inode"
     )
     assert "adopted_data" not in host.check_output("podman volume ls --quiet").split()
