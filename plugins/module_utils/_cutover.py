@@ -72,8 +72,8 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
             on(podman.remove_secrets),
         ),
         Step("install_units", if_(podman.are_asleep), on(podman.install), on(podman.remove)),
-        Step("hold_restarts", if_(side.are_held), on(side.hold), on(side.restore)),
-        Step("stop_docker", if_(side.are_stopped), lambda notes: side.stop(notes[RECORD]), on(side.start)),
+        Step("hold_restarts", if_(side.are_held), on(side.hold), on(side.give_back)),
+        Step("stop_docker", if_(side.are_stopped), lambda notes: side.stop(notes[RECORD]), on(side.start_again)),
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
         Step("open_forward", if_(addresses.is_open), on(addresses.open_passage), on(addresses.close_passage)),
@@ -83,7 +83,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
     ]
 
 
-def steps_after(settled: bool) -> list[Step]:
+def steps_after(docker: Docker, settled: bool) -> list[Step]:
     """What follows the commit. ``settled``: it was brought to its end before, and only units that are missing are written
     again."""
     enable = Step(
@@ -94,10 +94,15 @@ def steps_after(settled: bool) -> list[Step]:
     )
     if settled:
         return [enable]
+
+    def start(record: Data) -> None:
+        DockerSide(docker).require_down(record)
+        podman.start(record)
+
     return [
         Step("open_ports", never, opening("stop_docker"), nothing),
         # The host may have started anew since the commit.
-        Step("start_services", if_(podman.are_started), on(podman.start), nothing),
+        Step("start_services", if_(podman.are_started), on(start), nothing),
         enable,
     ]
 

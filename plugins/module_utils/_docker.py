@@ -21,6 +21,7 @@ NEWEST_API: Version = (1, 56)
 
 _HANDSHAKE_SECONDS = 30
 # Before the first byte of an archive of images, Docker writes it to its own disk.
+_ENDLESS = 86400.0
 _EXPORT_SECONDS = 3600
 _CHUNK = 1024 * 1024
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\Z")
@@ -110,7 +111,8 @@ class Docker:
     def stop(self, container: str, timeout: int) -> None:
         """Send the stop signal and, after ``timeout`` seconds of grace, SIGKILL. A stopped container is left alone."""
         path = "/containers/{0}/stop".format(part(container))
-        self.post(path, timeout=timeout + self.timeout, t=timeout)
+        # A negative one waits for as long as it takes.
+        self.post(path, timeout=(timeout if timeout >= 0 else _ENDLESS) + self.timeout, t=timeout)
 
     def start(self, container: str) -> None:
         """Start a container. A running one is left alone."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Callable, Iterable, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
@@ -71,17 +72,52 @@ class DockerSide:
         return moment
 
     def are_started(self, record: Data) -> bool:
-        return len(self.up(record["containers"])) >= len(running(record["containers"]))
+        return {item["name"] for item in running(record["containers"])} <= set(self.up(record["containers"]))
 
     def start(self, record: Data) -> None:
         """Start what ran, unless Podman still runs any of it."""
-        services = [container["service"] for container in record["containers"]]
-        up = [str(service) for service in units.services(services).values() if not service.is_down]
+        _require_podman_down(record)
+        failures = []
+        # One that cannot start, because its port is taken, keeps none of the others down.
+        for container in (item for layer in _layers(record) for item in running(layer)):
+            try:
+                self._docker.start(container["id"])
+            except DockerError as error:
+                failures.append(str(error))
+        if failures:
+            raise MoveError(" ".join(failures))
+
+    def start_again(self, record: Data) -> None:
+        """Start what ran, also what is still about to stop: to Docker that runs until it has ended."""
+        with suppress(DockerError, MoveError):
+            self.stop(record)
+        self.start(record)
+
+    def give_back(self, record: Data) -> None:
+        """Start what ran, and give the restart policies back.
+
+        In this order: after a power cut nothing runs, whatever was undone before it; and while Podman runs the workload,
+        Docker must not start it at its next start.
+        """
+        _require_podman_down(record)
+        try:
+            self.start(record)
+        finally:
+            self.restore(record)
+
+    def require_down(self, record: Data) -> None:
+        """MoveError while Docker runs any of the containers: never both engines."""
+        up = self.up(record["containers"])
         if up:
-            # Never both engines: two databases on one volume are worse than none.
-            raise MoveError("Docker's containers were not started, because {0}.".format("; ".join(up)))
-        for layer in _layers(record):
-            each(lambda container: self._docker.start(container["id"]), running(layer))
+            raise MoveError("Podman's containers were not started, because Docker runs {0}.".format(", ".join(up)))
+
+
+def _require_podman_down(record: Data) -> None:
+    services = [container["service"] for container in record["containers"]]
+    up = [str(service) for service in units.services(services).values() if not service.is_down]
+    if up:
+        # Never both engines: two databases on one volume are worse than none.
+        raise MoveError("Docker's containers were not started, because {0}.".format("; ".join(up)))
 
 
 def _layers(record: Data) -> list[list[Data]]:

@@ -10,6 +10,7 @@ that have moved need.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Callable, Iterator
@@ -26,8 +27,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     STATE_DIR,
     EngineState,
+    StateError,
     append_journal,
     make_folder,
+    sync_folder,
     write_file,
 )
 
@@ -37,16 +40,18 @@ _PROGRAM = "program.pyz"
 # A start that takes the host down with it shall not do so at every boot.
 _TRIES = 5
 _GIVEN_UP = 2
+_PLAIN = re.compile(r"/[A-Za-z0-9_./-]+\Z")
 _UNITS = {
     RECOVER: """\
 [Unit]
 Description=Bring workloads whose move between Docker and Podman was interrupted to one side
 After=docker.service network-online.target
-StartLimitIntervalSec=0
+StartLimitIntervalSec=600
+StartLimitBurst=10
 
 [Service]
 Type=oneshot
-ExecStart={command} recover
+ExecStart={command} recover {state_dir}
 Restart=on-failure
 RestartSec=5
 RestartPreventExitStatus={given_up}
@@ -62,7 +67,7 @@ PartOf=docker.service
 
 [Service]
 Type=oneshot
-ExecStart={command} coexist
+ExecStart={command} coexist {state_dir}
 
 [Install]
 WantedBy=docker.service
@@ -72,18 +77,29 @@ WantedBy=docker.service
 
 def install(state_dir: str = STATE_DIR) -> None:
     """Put the services there, before anything is moved."""
+    if not _PLAIN.match(state_dir):
+        raise StateError(
+            "{0!r} cannot stand in a unit of systemd; choose a folder with a plain name.".format(state_dir)
+        )
     target = Path(state_dir, _PROGRAM)
     make_folder(target.parent)
     part = target.with_suffix(".part")
     program.write(part)
+    with open(str(part), "rb") as stream:
+        os.fsync(stream.fileno())
     os.replace(str(part), str(target))
+    sync_folder(target.parent)
     command = "{0} {1}".format(sys.executable, target)
-    wanted = {name: text.format(command=command, given_up=_GIVEN_UP) for name, text in _UNITS.items()}
+    wanted = {
+        name: text.format(command=command, given_up=_GIVEN_UP, state_dir=state_dir) for name, text in _UNITS.items()
+    }
     if any(_text(name) != text for name, text in wanted.items()):
         for name, text in wanted.items():
             write_file(Path(UNIT_DIR, name), text, mode=0o644)
         run(["systemctl", "daemon-reload"])
     run(["systemctl", "enable", "--quiet", *_UNITS])
+    # The links that make them start at a boot.
+    run(["sync", "--file-system", UNIT_DIR])
 
 
 def found(state_dir: str = STATE_DIR) -> list[str]:
@@ -94,10 +110,13 @@ def found(state_dir: str = STATE_DIR) -> list[str]:
 
 def is_needed(state_dir: str = STATE_DIR) -> bool:
     """Whether a workload is under way on this host, or has left a Docker that still runs."""
-    return any(
-        (engine.committed() and not engine.retired) or any(_is_under_way(engine, name) for name in engine.journals())
-        for engine in _engines(state_dir)
-    )
+    has_left = any(engine.committed() and not engine.retired for engine in _engines(state_dir))
+    return has_left or is_under_way(state_dir)
+
+
+def is_under_way(state_dir: str) -> bool:
+    """Whether a workload of this host is on its way between the engines."""
+    return any(_is_under_way(engine, name) for engine in _engines(state_dir) for name in engine.journals())
 
 
 def remove(state_dir: str = STATE_DIR) -> None:
@@ -112,20 +131,28 @@ def remove(state_dir: str = STATE_DIR) -> None:
 
 def main(what: str, state_dir: str = STATE_DIR) -> int:
     """The services themselves; returns the exit code."""
-    return max((TASKS[what](engine) for engine in _engines(state_dir)), default=0)
+    return max((_guarded(TASKS[what], engine) for engine in _engines(state_dir)), default=0)
+
+
+def _guarded(task: Callable[[EngineState], int], engine: EngineState) -> int:
+    """A task for one engine, whose trouble is not that of the others."""
+    try:
+        return task(engine)
+    except ERRORS as error:
+        _say("{0}: {1}".format(engine.engine_id, error))
+        return 1
 
 
 def recover(engine: EngineState) -> int:
     """Undo or finish what was interrupted; 0, 1 (try again) or 2 (given up)."""
     with staging.locked(engine, wait=True):
-        worst = max((_tries(engine, name) for name in engine.journals()), default=0)
-        if worst >= _TRIES:
-            _say("Given up after {0} tries; run the playbook again.".format(worst))
-            return _GIVEN_UP
-        names, broken = recovery.recover(engine, Docker(engine.socket))
+        left = {name: reason for name in engine.journals() for reason in [_reason_to_leave(engine, name)] if reason}
+        names, broken = recovery.recover(engine, Docker(engine.socket), leave=list(left))
+    for name, reason in left.items():
+        _say("{0}: {1}".format(name, reason))
     for name in names:
         _say("{0}: {1}".format(name, broken[name]["reason"] if name in broken else "brought to one side"))
-    return 1 if broken else 0
+    return 1 if broken else _GIVEN_UP if left else 0
 
 
 def coexist(engine: EngineState) -> int:
@@ -145,6 +172,15 @@ def coexist(engine: EngineState) -> int:
 
 
 TASKS: dict[str, Callable[[EngineState], int]] = {"recover": recover, "coexist": coexist}
+
+
+def _reason_to_leave(engine: EngineState, name: str) -> str:
+    """Why this service does nothing more about a workload; "" when it does."""
+    try:
+        tries = _tries(engine, name)
+    except StateError as error:
+        return str(error)
+    return "given up after {0} tries; run the playbook again.".format(tries) if tries >= _TRIES else ""
 
 
 def _tries(engine: EngineState, name: str) -> int:

@@ -73,17 +73,17 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         installed = {name: text for item in plan["workloads"] for name, text in units.read(item["units"]).items()}
         leaving = [item for item in moves if not (_is_there(host, item) or _moved_otherwise(host, item))]
         if leaving and not check:
-            helper.install(params["state_dir"])
+            helper.install(str(engine.root.parent))
         revived = bool(leaving) and params["engine"] == DOCKER and (engine.retired if check else revive(engine))
         with host.outside if leaving and not check else nullcontext():
             results = _each(lambda item: broken.get(item.name) or one(host, item, check), moves, params["parallel"])
     if leaving and not check:
-        helper.remove(params["state_dir"])
+        helper.remove(str(engine.root.parent))
     return {
         "changed": bool(recovered) or revived or any(result["changed"] for result in results),
         "workloads": results,
         "recovered": recovered,
-        "left_on_docker": outcome.left_on_docker(plan, engine, results),
+        "left_on_docker": outcome.left_on_docker(plan, engine, results, host.docker),
         "diff": outcome.differences(plan, results, installed),
     }
 
@@ -120,7 +120,7 @@ def _cutover(plan: Data, host: Host, workload: Data) -> Move:
         workload["name"],
         PODMAN,
         cutover.steps(record, host.docker, host.outside, host.ready_timeout),
-        cutover.steps_after(is_settled),
+        cutover.steps_after(host.docker, is_settled),
         cutover.commit,
         require,
         look.planned(workload),
@@ -128,7 +128,7 @@ def _cutover(plan: Data, host: Host, workload: Data) -> Move:
 
 
 def _returns(_plan: Data, host: Host, params: Data) -> list[Move]:
-    journals = host.engine.journals()
+    journals = [name for name in host.engine.journals() if transaction.settled(host.engine.journal(name))]
     unknown = sorted(set(params["workloads"]).difference(journals))
     if unknown:
         raise StateError("No workload {0} was ever moved; nothing was changed.".format(" and no ".join(unknown)))
@@ -147,6 +147,7 @@ def _return(host: Host, name: str, data: str) -> Move:
     def require(check: bool) -> None:
         if not (check and host.engine.retired):
             way_back.require_there(moved, host.docker)
+        way_back.require_original(events, data)
         way_back.require_room(moved, kept, data)
 
     def record() -> Data:

@@ -74,7 +74,9 @@ def require_movable(plan: dict[str, Any], workloads: list[dict[str, Any]], engin
                 raise StateError("{0} cannot move: {1}".format(workload["name"], blockers[subject]))
 
 
-def left_on_docker(plan: dict[str, Any], engine: EngineState, results: list[dict[str, Any]]) -> list[str]:
+def left_on_docker(
+    plan: dict[str, Any], engine: EngineState, results: list[dict[str, Any]], docker: Docker
+) -> list[str]:
     """The names of all containers of the engine, planned or not, that are Docker's after this run."""
     moved = container_ids(engine.committed())
     # What check mode would move counts as moved.
@@ -85,6 +87,10 @@ def left_on_docker(plan: dict[str, Any], engine: EngineState, results: list[dict
     if engine.inventory_path.exists():
         recorded = read_json(engine.inventory_path)["containers"]
         names.update({container["Id"]: container["Name"].lstrip("/") for container in recorded})
+    if not engine.retired:
+        # Also what was started after the inventory was made: retiring Docker would end it.
+        now = docker.get("/containers/json", all=1)
+        names.update({item["Id"]: str((item.get("Names") or [item["Id"]])[0]).lstrip("/") for item in now})
     return sorted(name for number, name in names.items() if number not in moved)
 
 

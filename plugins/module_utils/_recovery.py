@@ -7,6 +7,8 @@ The journal says all that is needed: no plan, no inventory, no controller.
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _outcome as outcome
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _return as way_back
@@ -23,15 +25,17 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 )
 
 
-def recover(engine: EngineState, docker: Docker, check: bool = False) -> tuple[list[str], dict[str, Data]]:
-    """Bring every workload of an engine to one side.
+def recover(
+    engine: EngineState, docker: Docker, check: bool = False, leave: Sequence[str] = ()
+) -> tuple[list[str], dict[str, Data]]:
+    """Bring every workload of an engine, but those to ``leave``, to one side.
 
     Returns the names of those that were not there, and the result (of the module ``workload``) for each that could not
     be brought there.
     """
     found: list[str] = []
     broken: dict[str, Data] = {}
-    for name in engine.journals():
+    for name in (name for name in engine.journals() if name not in leave):
         events = engine.journal(name)
         goal = transaction.interrupted(events)
         if not goal and is_finished(events):
@@ -41,6 +45,18 @@ def recover(engine: EngineState, docker: Docker, check: bool = False) -> tuple[l
         if failure:
             broken[name] = {**outcome.EMPTY, "name": name, "state": "stuck", "reason": failure}
     return found, broken
+
+
+def under_way(engine: EngineState) -> list[str]:
+    """The Docker containers of workloads that are on their way between the engines: what Docker says of them now is not
+    how they ran."""
+    found = []
+    for name in engine.journals():
+        events = engine.journal(name)
+        if transaction.interrupted(events) or not is_finished(events):
+            record = transaction.notes(transaction.attempts(events)[-1]).get(cutover.RECORD, {})
+            found += [str(container["id"]) for container in record.get("containers", [])]
+    return found
 
 
 def is_finished(events: list[Data]) -> bool:
@@ -63,7 +79,7 @@ def _settle(engine: EngineState, docker: Docker, name: str, goal: str) -> str:
             )
         return ""
     goal = transaction.owner(engine.journal(name))
-    after = cutover.steps_after(settled=False) if goal == PODMAN else way_back.steps_after(docker)
+    after = cutover.steps_after(docker, settled=False) if goal == PODMAN else way_back.steps_after(docker)
     try:
         Transaction(path, "", goal, (), after).run(lambda _notes: {})
     except (transaction.Unfinished, *ERRORS) as error:

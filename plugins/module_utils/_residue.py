@@ -79,14 +79,14 @@ def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:
     return result
 
 
-def remove_services(check: bool) -> Found:
+def remove_services(state_dir: str, check: bool) -> Found:
     """The services of this collection that help while workloads move, and their program."""
     # In check mode the task that retires the last engine has not been done.
-    if helper.is_needed() and not check:
-        return Found([], helper.found())
-    result = Found(helper.found(), [])
+    if helper.is_needed(state_dir) and not check:
+        return Found([], helper.found(state_dir))
+    result = Found(helper.found(state_dir), [])
     if not check:
-        helper.remove()
+        helper.remove(state_dir)
     return result
 
 

@@ -16,6 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import (
@@ -48,6 +49,15 @@ def steps(
     side = DockerSide(docker)
     is_current = data == CURRENT
 
+    def start_again(record: Data) -> None:
+        side.require_down(record)
+        units.start(record["running"])
+
+    def wake(record: Data) -> None:
+        # After a power cut nothing runs, whatever was undone before it.
+        units.install(record["installed"])
+        start_again(record)
+
     def wait(notes: Notes) -> None:
         wait_docker.wait(notes[RECORD], outside, docker, ready_timeout)
 
@@ -55,8 +65,8 @@ def steps(
         Step(RECORD, never, lambda _notes: record(), nothing),
         Step("keep_data", never, on(_keep_dockers if is_current else _warm_keep_podmans), nothing),
         Step("warm_volumes", lambda _notes: not is_current, on(_warm_back), nothing),
-        Step("sleep_units", never, on(_sleep), on(_wake)),
-        Step("stop_podman", never, lambda notes: podman.stop(notes[RECORD]), on(podman.start)),
+        Step("sleep_units", never, on(_sleep), on(wake)),
+        Step("stop_podman", never, lambda notes: podman.stop(notes[RECORD]), on(start_again)),
         Step("carry_back", never, on(_carry_back if is_current else _keep_podmans), nothing),
         Step("close_forward", never, on(addresses.close_passage), on(addresses.open_passage)),
         Step("put_addresses_back", never, on(addresses.put_back), on(addresses.free)),
@@ -85,9 +95,11 @@ def commit(_notes: Notes) -> Data:
 
 
 def look(record: Data, kept: Path) -> Data:
-    """The record of the way back: that of the cutover, the units as the administrator left them, and a folder for what is
-    kept aside."""
-    return {**record, "installed": units.read(record["units"]), "kept": str(kept)}
+    """The record of the way back: that of the cutover, units and services as the administrator left them, and a folder for
+    what is kept aside."""
+    states = units.services(units.services_of(record["units"]))
+    active = [name for name, service in states.items() if service.is_active]
+    return {**record, "installed": units.read(record["units"]), "running": active, "kept": str(kept)}
 
 
 def require_there(record: Data, docker: Docker) -> None:
@@ -101,6 +113,20 @@ def require_there(record: Data, docker: Docker) -> None:
                     container["name"]
                 )
             ) from None
+
+
+def require_original(events: Sequence[Data], data: str) -> None:
+    """MoveError when Docker's own data is wanted, and an earlier way back, undone since, has written into it."""
+    for attempt in reversed(transaction.attempts(events)):
+        if data == CURRENT or any(event["event"] == "commit" for event in attempt):
+            return
+        if any(event["event"] == "do" and event["step"] in ("warm_volumes", "carry_back") for event in attempt):
+            raise MoveError(
+                "An earlier way back has written into Docker's volumes. What they held before is in {0}; put it back by "
+                "hand, or take the data that Podman has. Nothing was changed.".format(
+                    transaction.notes(attempt)[RECORD]["kept"]
+                )
+            )
 
 
 def require_room(record: Data, kept: Path, data: str) -> None:
@@ -119,10 +145,6 @@ def require_room(record: Data, kept: Path, data: str) -> None:
 
 def _sleep(record: Data) -> None:
     units.install(podman.asleep(record["installed"]))
-
-
-def _wake(record: Data) -> None:
-    units.install(record["installed"])
 
 
 def _among_dockers(record: Data) -> Data:

@@ -17,12 +17,12 @@ def revive(engine: EngineState) -> bool:
     """Unmask, enable and start a retired Docker; False when it was not retired."""
     if not engine.retired:
         return False
-    # The record goes first: from here on the helping services know that Docker runs.
-    engine.retired_path.unlink()
-    sync_folder(engine.root)
     run(["systemctl", "unmask", "--quiet", *_UNITS])
     there = [name for name in _UNITS if services([name])[name].load == "loaded"]
     run(["systemctl", "enable", "--quiet", *there])
     run(["systemctl", "start", *there])
+    # Not before: an interrupted revival begins anew.
+    engine.retired_path.unlink()
+    sync_folder(engine.root)
     helper.coexist(engine)
     return True

@@ -3,7 +3,7 @@
 """The program that systemd runs on the target: one piece of long work, its progress and its result (private to the
 collection).
 
-usage: program FOLDER, where FOLDER holds task.json; or program recover|coexist
+usage: program FOLDER, where FOLDER holds task.json; or program recover|coexist STATE_DIR
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
 def main() -> None:
     """Do the task and leave ``{result}`` or ``{error}``, or be one of the helping services."""
     if sys.argv[1] in _helper.TASKS:
-        raise SystemExit(_helper.main(sys.argv[1]))
+        raise SystemExit(_helper.main(sys.argv[1], sys.argv[2]))
     folder = Path(sys.argv[1])
     task = load_json(folder / TASK)
     # A registry may be reached only through the proxies that the task was given.
@@ -40,6 +40,9 @@ def main() -> None:
     except OSError as error:
         answer = {"error": sentence(error)}
     write_json(folder / RESULT, answer)
+    if task["work"] == "workloads" and _helper.is_under_way(task["arguments"]["state_dir"]):
+        # Then the service that recovers takes over.
+        raise SystemExit(1)
 
 
 def _show(path: Path, picture: dict[str, Any]) -> None:

@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
+from typing import Iterator
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _told: list[str] = []
+_deaf: list[bool] = []
 
 
 class Interrupted(Exception):
@@ -25,7 +28,18 @@ def interrupt(number: int, _frame: object) -> None:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     _told.append(signal.Signals(number).name)
-    require_undisturbed()
+    if not _deaf:
+        require_undisturbed()
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """What goes on in here, the way back, is not disturbed; the next step notices."""
+    _deaf.append(True)
+    try:
+        yield
+    finally:
+        _deaf.pop()
 
 
 def require_undisturbed() -> None:

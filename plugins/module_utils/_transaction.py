@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import append_journal, read_journal
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import deaf, require_undisturbed
 
 Data = Dict[str, Any]
 Notes = Dict[str, Data]
@@ -157,11 +157,12 @@ class Transaction:
         begun = {event["step"] for event in events if event["event"] == "do"}
         undone = {event["step"] for event in events if event["event"] == "undone"}
         failures: list[str] = []
-        for step in reversed(self._before):
-            if step.name in begun - undone:
-                self._undo(step, found, failures)
-        if not failures:
-            self._try("rollback", failures, lambda: self._write("rollback", "rollback", {"reason": reason}))
+        with deaf():
+            for step in reversed(self._before):
+                if step.name in begun - undone:
+                    self._undo(step, found, failures)
+            if not failures:
+                self._try("rollback", failures, lambda: self._write("rollback", "rollback", {"reason": reason}))
         return failures
 
     def _reach(self, commit: Callable[[Notes], Data]) -> Notes:

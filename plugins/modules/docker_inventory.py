@@ -137,6 +137,7 @@ from typing import Any, Iterable
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _record
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import HostError
@@ -169,7 +170,7 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     document = collect(
         Docker(socket),
         recorded=recorded,
-        moved=container_ids(committed),
+        moved=container_ids(committed).union(recovery.under_way(known) if known else ()),
         owned=own_names(known, committed) if known and known.plan_path.exists() else None,
     )
     changed = recorded is None or not _record.same(recorded, document)

@@ -77,6 +77,7 @@ left:
     bridges: ["br-0123456789ab: veth1 is attached to it"]
 """
 
+from pathlib import Path
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
@@ -97,7 +98,7 @@ def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
     removers: dict[str, Callable[[], residue.Found]] = {
         "firewall": lambda: residue.remove_firewall(inventory, check),
         "bridges": lambda: residue.remove_bridges(inventory, check),
-        "services": lambda: residue.remove_services(check),
+        "services": lambda: residue.remove_services(str(Path(params["inventory_path"]).parent.parent), check),
         "adopted": lambda: residue.move_adopted(inventory, check),
         "data_root": lambda: residue.remove_data_root(inventory, check),
     }

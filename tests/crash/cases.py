@@ -12,7 +12,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 
 NOTHING: Any = cast(Any, None)
 TABLES: dict[str, tuple[list[Step], list[Step]]] = {
-    PODMAN: (cutover.steps(dict, NOTHING, NOTHING, 0), cutover.steps_after(settled=False)),
+    PODMAN: (cutover.steps(dict, NOTHING, NOTHING, 0), cutover.steps_after(NOTHING, settled=False)),
     DOCKER: (way_back.steps(dict, NOTHING, NOTHING, 0), way_back.steps_after(NOTHING)),
 }
 # Nothing to do there in what the matrix moves: after the commit its services run already.

@@ -24,7 +24,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _volumes,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerNotFound
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError, DockerNotFound
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
 
 PASSWORD = "correct horse battery"
@@ -105,10 +105,10 @@ class Host:
         self.broken: set[str] = set()
         self.log: list[str] = []
 
-    def event(self, what: str) -> None:
+    def event(self, what: str, error: type[Exception] = CommandError) -> None:
         self.log.append(what)
         if what in self.broken:
-            raise CommandError(what + " failed.")
+            raise error(what + " failed.")
 
     def state(self, folder: Path) -> Any:
         """All that an undo has to bring back."""
@@ -152,16 +152,22 @@ class Host:
     def process(self, item: str) -> int:
         return 1 if self.docker[item]["State"]["Running"] else 0
 
-    def get(self, _path: str) -> Any:
+    def get(self, path: str, **_query: Any) -> Any:
+        if path == "/containers/json":
+            return [{"Id": item, "Names": [document["Name"]]} for item, document in self.docker.items()]
         return {"Containers": {item: {"Name": item} for item in self.docker if self.docker[item]["State"]["Running"]}}
 
     def stop(self, item: str, timeout: int) -> None:
         assert timeout == 10
-        self.event("stop " + item[:-3])
+        if not self.docker[item]["State"]["Running"]:
+            return
+        self.event("stop " + item[:-3], DockerError)
         self.docker[item]["State"]["Running"] = False
 
     def start(self, item: str) -> None:
-        self.event("start " + item[:-3])
+        if self.docker[item]["State"]["Running"]:
+            return
+        self.event("start " + item[:-3], DockerError)
         assert not self.services, "both engines at once"
         assert self.addresses[BRIDGE], "the bridge has no address"
         assert not self.links, "another bridge has the same address"

@@ -49,7 +49,7 @@ def begin(host, tmp_path):
 
     def make(settled=False):
         steps = _cutover.steps(lambda: _look.look(workload(), TREES, host, host), host, host, 0.01)
-        return Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps, _cutover.steps_after(settled))
+        return Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps, _cutover.steps_after(host, settled))
 
     return make
 
@@ -159,7 +159,7 @@ POLICIES = ["policy db always", "policy web always", "policy job always", "daemo
 STARTS = ["start db", "start web", *POLICIES]
 FAILURES = [
     ("policy web no", POLICIES),
-    ("stop db", STARTS),
+    ("stop db", ["stop db", "start web", *POLICIES]),
     ("sync", STARTS),
     ("address delete", ["address replace", *STARTS]),
     ("firewall", ["address replace", *STARTS]),
@@ -224,7 +224,11 @@ def test_docker_is_not_started_while_podman_still_runs(host, begin):
     run = begin()
     with pytest.raises(RolledBack) as error:
         run.run(_cutover.commit)
-    assert [failure.split(":")[0] for failure in error.value.failures] == ["start_podman", "stop_docker"]
+    assert [failure.split(":")[0] for failure in error.value.failures] == [
+        "start_podman",
+        "stop_docker",
+        "hold_restarts",
+    ]
     assert "Docker's containers were not started, because db.service is active" in error.value.failures[1]
     assert whereabouts(host) == "Docker runs none, Podman runs db, web."
     host.broken, host.lacks = set(), []

@@ -15,6 +15,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
+    StateError,
     append_journal,
     write_json,
 )
@@ -49,7 +50,7 @@ def systemd(monkeypatch, tmp_path):
 def begin(engine, host):
     item = plan()["workloads"][0]
     steps = _cutover.steps(lambda: _look.look(item, [], host, host), host, host, 0.01)
-    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, _cutover.steps_after(False))
+    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, _cutover.steps_after(host, False))
 
 
 def interrupt(engine, host):
@@ -68,15 +69,15 @@ def interrupt(engine, host):
 def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(systemd, tmp_path):
     state = tmp_path / "state"
     _helper.install(str(state))
-    assert systemd == ["daemon-reload", "enable"]
+    assert systemd == ["daemon-reload", "enable", "--file-system"]
     program = state / "program.pyz"
     assert program.stat().st_mode & 0o777 == 0o600
     text = (tmp_path / "units" / _helper.RECOVER).read_text()
-    assert "{0} recover\n".format(program) in text
+    assert "{0} recover {1}\n".format(program, state) in text
     assert "WantedBy=docker.service" in (tmp_path / "units" / _helper.COEXIST).read_text()
     systemd.clear()
     _helper.install(str(state))
-    assert systemd == ["enable"]
+    assert systemd == ["enable", "--file-system"]
     assert len(_helper.found(str(state))) == 3
     systemd.clear()
     _helper.remove(str(state))
@@ -102,7 +103,7 @@ def test_it_gives_up_when_it_fails_again_and_again_and_a_run_by_hand_does_not(en
     host.broken = {"start db"}
     answers = [_helper.main("recover", str(engine.root.parent)) for _try in range(6)]
     assert answers == [1, 1, 1, 1, 2, 2]
-    assert "Given up after" in capsys.readouterr().out
+    assert "blog: given up after" in capsys.readouterr().out
     host.broken = set()
     assert _helper.recovery.recover(engine, host) == (["blog"], {})
 
@@ -160,8 +161,8 @@ class _Service:
 
 
 def test_the_program_is_one_of_the_services_when_it_is_told_so(monkeypatch):
-    monkeypatch.setattr(_service.sys, "argv", ["program", "recover"])
-    monkeypatch.setattr(_service._helper, "main", lambda what: {"recover": 7}[what])
+    monkeypatch.setattr(_service.sys, "argv", ["program", "recover", "/srv/state"])
+    monkeypatch.setattr(_service._helper, "main", lambda *given: {("recover", "/srv/state"): 7}[given])
     with pytest.raises(SystemExit) as ended:
         _service.main()
     assert ended.value.code == 7
@@ -173,3 +174,24 @@ def test_tries_are_counted_for_what_is_under_way_only(engine):
     assert [_helper._tries(engine, "blog") for _try in range(3)] == [1, 2, 3]
     append_journal(engine.journal_path("blog"), {"step": "rollback", "event": "rollback", "data": {}})
     assert _helper._tries(engine, "blog") == 0
+
+
+def test_one_workloads_trouble_does_not_keep_the_others_down(engine, host, capsys):
+    append_journal(engine.journal_path("a"), {"step": "begin", "event": "begin", "data": {"goal": "podman"}})
+    for _try in range(_helper._TRIES):
+        append_journal(engine.journal_path("a"), {"step": "recover", "event": "recover", "data": {}})
+    engine.journal_path("b").write_text("damaged\n")
+    before = host.state(host.unit_dir)
+    interrupt(engine, host)
+    assert _helper.main("recover", str(engine.root.parent)) == 2
+    assert host.state(host.unit_dir) == before
+    said = capsys.readouterr().out
+    assert "a: given up after 6 tries" in said
+    assert "b.jsonl, line 1, is damaged" in said
+    assert "blog: brought to one side" in said
+
+
+def test_a_state_folder_that_would_bend_a_unit_is_refused(systemd):
+    with pytest.raises(StateError, match="cannot stand in a unit"):
+        _helper.install("/srv/a b")
+    assert systemd == []

@@ -35,7 +35,8 @@ while not gate.exists():
 said = gate.read_text()
 if said:
     answer = {"error": said} if said.startswith("No") else {"result": {"changed": True, "images": [said]}}
-    (folder / "result.json").write_text(json.dumps(answer))
+    (folder / "part").write_text(json.dumps(answer))
+    (folder / "part").rename(folder / "result.json")
 """
 
 

@@ -265,3 +265,15 @@ def test_several_move_at_a_time_and_one_that_is_told_to_end_brings_docker_back(h
     _signals._told.clear()
     monkeypatch.setattr(_ready, "lacks", lambda *_expected: [])
     assert move(parallel=2)["workloads"][0]["state"] == "committed"
+
+
+def test_a_workload_that_was_never_committed_cannot_go_back(host, move):
+    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    move()
+    with pytest.raises(StateError, match="No workload blog was ever moved"):
+        move(to="docker", workloads=["blog"])
+
+
+def test_what_was_started_since_the_inventory_keeps_docker_from_being_retired(host, move):
+    host.docker["new-id"] = {**host.docker["job-id"], "Name": "/new"}
+    assert move()["left_on_docker"] == ["new"]

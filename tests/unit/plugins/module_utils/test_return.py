@@ -54,7 +54,7 @@ def move(engine, host, trees=(COPIED,)):
     item = plan()["workloads"][0]
     steps = _cutover.steps(lambda: _look.look(item, trees, host, host), host, host, 0.01)
     path = engine.journal_path("blog")
-    Transaction(path, "plan-hash", "podman", steps, _cutover.steps_after(False)).run(_cutover.commit)
+    Transaction(path, "plan-hash", "podman", steps, _cutover.steps_after(host, False)).run(_cutover.commit)
 
 
 @pytest.fixture
@@ -264,3 +264,37 @@ def test_what_was_healthy_when_it_left_has_to_be_healthy_again(host):
 
     assert ports
     assert "published port 8080 of web does not answer" in _wait_docker.lacks(record, Deaf(), host)[0]
+
+
+def test_dockers_own_data_is_refused_once_an_earlier_way_back_has_written_into_it(host, engine, begin):
+    host.broken = {"start db"}
+    with pytest.raises(RolledBack):
+        begin().run(_return.commit)
+    host.broken = set()
+    run = _moves.Host(engine, host, host, 0.01, "plan-hash")
+    refused = _moves.one(run, _moves._return(run, "blog", "original"), False)
+    assert refused["state"] == "refused"
+    assert "What they held before is in {0}".format(engine.root / "kept" / "blog-") in refused["reason"]
+    assert _moves.one(run, _moves._return(run, "blog", "current"), False)["state"] == "committed"
+
+
+def test_podman_is_not_started_again_while_docker_runs_any_of_it(host, begin, engine, monkeypatch):
+    monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: ["db is unhealthy, and was healthy"])
+    host.broken = {"stop web"}
+    with pytest.raises(RolledBack) as error:
+        begin().run(_return.commit)
+    assert any("because Docker runs db, web" in failure for failure in error.value.failures) or (
+        "because Docker runs web" in str(error.value.failures)
+    )
+    assert host.services == []
+    host.broken = set()
+    assert _recovery.recover(engine, host) == (["blog"], {})
+    assert (host.services, host.docker_runs()) == (["db.service", "web.service"], False)
+
+
+def test_what_the_administrator_stopped_on_podman_stays_so_after_a_way_back_that_fails(host, begin):
+    host.services = ["db.service"]
+    host.broken = {"start db"}
+    with pytest.raises(RolledBack):
+        begin().run(_return.commit)
+    assert host.services == ["db.service"]

@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The crash matrix' power cuts on a host in memory: what is on the disk stays, what runs and what the kernel holds is gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _answers,
+    _cutover,
+    _helper,
+    _host_state,
+    _look,
+    _moves,
+    _return,
+    _transaction,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, write_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction
+from ansible_collections.podshift.docker_to_podman.tests.crash.cases import cases
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, plan
+
+CASES = [case for case in cases() if case.end == "power"]
+GATEWAY = ["172.18.0.1/16"]
+
+
+class PowerCut(BaseException):
+    """Ends everything at once."""
+
+
+def boot(host):
+    """Docker and systemd start what they start by themselves."""
+    for document in host.docker.values():
+        policy = document["HostConfig"]["RestartPolicy"]["Name"]
+        document["State"]["Running"] = document["State"]["Running"] and policy in ("always", "unless-stopped")
+    units = {path.name: path.read_text() for path in host.unit_dir.glob("*.container")}
+    host.services = sorted(
+        name.replace(".container", ".service") for name, text in units.items() if "[Install]" in text
+    )
+    host.links = ["pm-1"] if host.services else []
+    host.addresses, host.gate, host.rules = {BRIDGE: list(GATEWAY)}, "", Host().rules
+
+
+def there(engine, host):
+    steps = _cutover.steps(lambda: _look.look(plan()["workloads"][0], [], host, host), host, host, 0.01)
+    after = _cutover.steps_after(host, settled=False)
+    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, after), _cutover.commit
+
+
+def back(engine, host):
+    move = _moves._return(_moves.Host(engine, host, host, 0.01, "hash"), "blog", "current")
+    return Transaction(engine.journal_path("blog"), "hash", "docker", move.before, move.after), _return.commit
+
+
+def fail(run):
+    def never_ready(_notes):
+        raise MoveError("It has to fail.")
+
+    run._before = [step._replace(do=never_ready) if step.name == "wait_ready" else step for step in run._before]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_after_a_power_cut_one_engine_has_it_all(case, tmp_path, monkeypatch):
+    engine = EngineState(tmp_path / "state" / "engine-id")
+    write_json(engine.root / "engine.json", {"format": 1, "id": "engine-id", "socket": "/run/docker.sock"})
+    host = Host()
+    host.install(monkeypatch, tmp_path / "units")
+    monkeypatch.setattr(_helper, "Docker", lambda _socket: host)
+    monkeypatch.setattr(_answers, "answering", lambda ports, _processes, _outside: list(ports))
+    if case.goal == "docker":
+        run, commit = there(engine, host)
+        run.run(commit)
+    run, commit = (there if case.goal == "podman" else back)(engine, host)
+    if case.fails:
+        fail(run)
+
+    def append(path, event):
+        _host_state.append_journal(path, event)
+        if "written {0} {1}".format(event["event"], event["step"]) == case.point:
+            raise PowerCut
+
+    with monkeypatch.context() as cut:
+        cut.setattr(_transaction, "append_journal", append)
+        with pytest.raises(PowerCut):
+            run.run(commit)
+    boot(host)
+    _helper.main("coexist", str(engine.root.parent))
+    assert _helper.main("recover", str(engine.root.parent)) == 0
+    events = engine.journal("blog")
+    up = sorted(document["Name"] for document in host.docker.values() if document["State"]["Running"])
+    found = (_transaction.owner(events), _transaction.interrupted(events), up, host.services, host.addresses[BRIDGE])
+    assert found == (
+        ("podman", "", [], ["db.service", "web.service"], [])
+        if case.owner == "podman"
+        else ("docker", "", ["/db", "/web"], [], GATEWAY)
+    )
