@@ -21,22 +21,22 @@ FAULTS = [
     Fault(
         "restart policies are not given back",
         "_cutover.py",
-        "on(side.hold), on(side.restore)",
+        "on(side.hold), on(side.give_back)",
         "on(side.hold), nothing",
         "podman: kill after do hold_restarts",
     ),
     Fault(
         "restart policies are not held",
         "_cutover.py",
-        "on(side.hold), on(side.restore)",
-        "nothing, on(side.restore)",
+        "on(side.hold), on(side.give_back)",
+        "nothing, on(side.give_back)",
         "podman: power written done start_podman",
     ),
     Fault(
         "Docker's containers are not started again",
-        "_cutover.py",
-        "lambda notes: side.stop(notes[RECORD]), on(side.start)",
-        "lambda notes: side.stop(notes[RECORD]), nothing",
+        "_docker_side.py",
+        '                self._docker.start(container["id"])\n',
+        "                pass\n",
         "podman: kill after do stop_docker",
     ),
     Fault(
