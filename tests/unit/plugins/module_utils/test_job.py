@@ -29,7 +29,8 @@ import json, pathlib, sys, time
 folder = pathlib.Path(sys.argv[1])
 task = json.loads((folder / "task.json").read_text())
 gate = pathlib.Path(task["arguments"]["plan_path"])
-(folder / "progress.json").write_text('{"what": "images", "done": 1, "total": 2, "seconds": 1.0}')
+(folder / "seen").write_text('{"what": "images", "done": 1, "total": 2, "seconds": 1.0}')
+(folder / "seen").rename(folder / "progress.json")
 while not gate.exists():
     time.sleep(0.02)
 said = gate.read_text()
