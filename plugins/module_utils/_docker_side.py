@@ -77,15 +77,18 @@ class DockerSide:
     def start(self, record: Data) -> None:
         """Start what ran, unless Podman still runs any of it."""
         _require_podman_down(record)
-        failures = []
         # One that cannot start, because its port is taken, keeps none of the others down.
-        for container in (item for layer in _layers(record) for item in running(layer)):
-            try:
-                self._docker.start(container["id"])
-            except DockerError as error:
-                failures.append(str(error))
+        failures = [said for layer in _layers(record) for said in each(self._start, running(layer)) if said]
         if failures:
             raise MoveError(" ".join(failures))
+
+    def _start(self, container: Data) -> str:
+        """Why a container does not start; "" when it does."""
+        try:
+            self._docker.start(container["id"])
+        except DockerError as error:
+            return str(error)
+        return ""
 
     def start_again(self, record: Data) -> None:
         """Start what ran, also what is still about to stop: to Docker that runs until it has ended."""
