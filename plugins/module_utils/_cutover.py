@@ -108,7 +108,8 @@ def steps_after(docker: Docker, settled: bool) -> list[Step]:
 
 
 def commit(notes: Notes) -> Data:
-    """The data of the commit's record."""
+    """The data of the commit's record; what Podman has of the workload is on the disk before it."""
+    podman.make_durable(notes[RECORD])
     return {"containers": [container["id"] for container in notes[RECORD]["containers"]]}
 
 

@@ -19,6 +19,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerNotFound, part
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import NO_RESTART, running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
@@ -52,6 +53,7 @@ def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outsid
         "containers": [{**container, **_docker_view(docker, container)} for container in record["containers"]],
         "networks": [{**network, **_network_view(network)} for network in record["networks"]],
         "volumes": [{**item._asdict(), "memory": str(item.memory or "")} for item in trees],
+        "graph_root": storage().graph_root,
         "answered": answers.answering(workload["ports"], processes, outside),
     }
 

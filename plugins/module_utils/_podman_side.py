@@ -35,6 +35,18 @@ def create_secrets(record: Data, docker: Docker) -> None:
         values = [value for variable, _equals, value in entries if variable == secret["env"]]
         label = "--label={0}={1}".format(_OWNER_LABEL, secret["owner"])
         run(["podman", "secret", "create", "--replace", label, secret["name"], "-"], input=values[-1])
+    _sync(record["graph_root"])
+
+
+def make_durable(record: Data) -> None:
+    """Have what Podman has of an installed workload on the disk."""
+    for folder in (record["graph_root"], units.UNIT_DIR):
+        _sync(folder)
+
+
+def _sync(folder: str) -> None:
+    """Wait for the disk, which Podman does not: after a power cut its list of secrets was an empty file."""
+    run(["sync", "--file-system", folder])
 
 
 def remove_secrets(record: Data) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _firewall,
     _gate,
     _look,
+    _podman,
     _podman_side,
     _ready,
     _rounds,
@@ -100,6 +101,7 @@ class Host:
         self.services: list[str] = []
         self.rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
         self.gate = ""
+        self.synced: list[str] = []
         self.lacks: list[_ready.Lack] = []
         self.differences: list[str] = []
         self.broken: set[str] = set()
@@ -139,6 +141,7 @@ class Host:
         monkeypatch.setattr(_volumes, "trees", lambda *_plan: [_rounds.Trees("data", "/from", "/to", None)])
         monkeypatch.setattr(_rounds, "warm", self.warm)
         monkeypatch.setattr(_rounds, "final", self.sync)
+        monkeypatch.setattr(_look, "storage", lambda: _podman.Storage("/graph", "/graph/volumes"))
         monkeypatch.setattr(_ready, "lacks", lambda *_expected: self.lacks)
         self.unit_dir = unit_dir
 
@@ -240,6 +243,10 @@ class Host:
             return Completed(0 if self.gate else 1, "", "")
         self.event("gate " + ("closed" if verb == "-f" else "open"))
         self.gate = self.input if verb == "-f" else ""
+        return Completed(0, "", "")
+
+    def _sync(self, *words: str) -> Completed:
+        self.synced = [*self.synced, words[-1]]
         return Completed(0, "", "")
 
     def _podman(self, kind: str, verb: str, name: str) -> Completed:
