@@ -15,9 +15,6 @@ from steps import CACHE, ROOT, Failed, Skipped, Step, run
 # Emulated machines are slow; a scenario that needs longer than this hangs.
 TIMEOUT = 3600.0
 
-# Beside the scenarios, see tests/crash/.
-CRASH, CRASH_CASES = "crash", 3
-
 # A test that passed, in pytest's closing line.
 EXECUTED = r"\b[1-9]\d* passed"
 
@@ -82,20 +79,8 @@ def default_steps() -> list[Step]:
 
 
 def sample_steps() -> list[Step]:
-    """SAMPLE (1) of the other scenarios and the crash matrix, of which it is a few cases, chosen by SEED (random)."""
+    """SAMPLE (1) of the other scenarios, chosen by SEED (random)."""
     seed = os.environ.get("SEED") or str(secrets.randbelow(10000))
-    others = [*(name for name in names() if name != "default"), CRASH]
-    chosen = sample(others, seed, int(os.environ.get("SAMPLE") or 1))
-    print(f"SEED={seed} chose these other scenarios: {', '.join(chosen)}", flush=True)
-    return [
-        Step("crash matrix, a sample", partial(crash, seed))
-        if name == CRASH
-        else Step(f"scenario {name}", partial(execute, name))
-        for name in chosen
-    ]
-
-
-def crash(seed: str) -> None:
-    """A few cases of the crash matrix."""
-    argv = ["python", "tests/crash/matrix.py", "--sample", str(CRASH_CASES), "--seed", seed]
-    run(argv, must=EXECUTED, env={"PYTHONPATH": ".cache/collections"}, timeout=TIMEOUT)
+    chosen = sample([name for name in names() if name != "default"], seed, int(os.environ.get("SAMPLE") or 1))
+    print(f"SEED={seed} chose these other scenarios: {', '.join(chosen) or 'none, there are no others'}", flush=True)
+    return [Step(f"scenario {name}", partial(execute, name)) for name in chosen]
