@@ -104,10 +104,6 @@ class Docker:
         document = self.get("/containers/{0}/json".format(part(container)))
         return document if isinstance(document, dict) else {}
 
-    def process(self, container: str) -> int:
-        """The first process of a container; 0 when it does not run."""
-        return int(self.inspect(container)["State"].get("Pid") or 0)
-
     def stop(self, container: str, timeout: int) -> None:
         """Send the stop signal and, after ``timeout`` seconds of grace, SIGKILL. A stopped container is left alone."""
         path = "/containers/{0}/stop".format(part(container))
@@ -163,6 +159,11 @@ class Docker:
         raise refused(
             "Docker refused {0} {1} (HTTP {2}): {3}".format(method, path, answer.status, message or "it gave no reason")
         )
+
+
+def process_of(document: dict[str, Any]) -> int:
+    """The first process of a container, from its inspect document; 0 when it does not run."""
+    return int(document["State"].get("Pid") or 0)
 
 
 def part(name: str) -> str:

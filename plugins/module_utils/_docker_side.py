@@ -77,6 +77,9 @@ class DockerSide:
     def start(self, record: Data) -> None:
         """Start what ran, unless Podman still runs any of it."""
         _require_podman_down(record)
+        self._start_all(record)
+
+    def _start_all(self, record: Data) -> None:
         # One that cannot start, because its port is taken, keeps none of the others down.
         failures = [said for layer in _layers(record) for said in each(self._start, running(layer)) if said]
         if failures:
@@ -104,7 +107,7 @@ class DockerSide:
         """
         _require_podman_down(record)
         try:
-            self.start(record)
+            self._start_all(record)
         finally:
             self.restore(record)
 

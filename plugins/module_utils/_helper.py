@@ -25,7 +25,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    STATE_DIR,
     EngineState,
     StateError,
     append_journal,
@@ -75,7 +74,7 @@ WantedBy=docker.service
 }
 
 
-def install(state_dir: str = STATE_DIR) -> None:
+def install(state_dir: str) -> None:
     """Put the services there, before anything is moved."""
     if not _PLAIN.match(state_dir):
         raise StateError(
@@ -102,13 +101,13 @@ def install(state_dir: str = STATE_DIR) -> None:
     run(["sync", "--file-system", UNIT_DIR])
 
 
-def found(state_dir: str = STATE_DIR) -> list[str]:
+def found(state_dir: str) -> list[str]:
     """What of it is there."""
     paths = [*(Path(UNIT_DIR, name) for name in _UNITS), Path(state_dir, _PROGRAM)]
     return [str(path) for path in paths if path.exists()]
 
 
-def is_needed(state_dir: str = STATE_DIR) -> bool:
+def is_needed(state_dir: str) -> bool:
     """Whether a workload is under way on this host, or has left a Docker that still runs."""
     has_left = any(engine.committed() and not engine.retired for engine in _engines(state_dir))
     return has_left or is_under_way(state_dir)
@@ -116,10 +115,12 @@ def is_needed(state_dir: str = STATE_DIR) -> bool:
 
 def is_under_way(state_dir: str) -> bool:
     """Whether a workload of this host is on its way between the engines."""
-    return any(_is_under_way(engine, name) for engine in _engines(state_dir) for name in engine.journals())
+    return any(
+        recovery.is_under_way(engine.journal(name)) for engine in _engines(state_dir) for name in engine.journals()
+    )
 
 
-def remove(state_dir: str = STATE_DIR) -> None:
+def remove(state_dir: str) -> None:
     """Take the services away again, unless they are needed."""
     there = found(state_dir)
     if there and not is_needed(state_dir):
@@ -129,7 +130,7 @@ def remove(state_dir: str = STATE_DIR) -> None:
         run(["systemctl", "daemon-reload"])
 
 
-def main(what: str, state_dir: str = STATE_DIR) -> int:
+def main(what: str, state_dir: str) -> int:
     """The services themselves; returns the exit code."""
     return max((_guarded(TASKS[what], engine) for engine in _engines(state_dir)), default=0)
 
@@ -185,9 +186,9 @@ def _reason_to_leave(engine: EngineState, name: str) -> str:
 
 def _tries(engine: EngineState, name: str) -> int:
     """How often this service has tried to bring the last attempt to an end, this time included."""
-    if not _is_under_way(engine, name):
-        return 0
     events = engine.journal(name)
+    if not recovery.is_under_way(events):
+        return 0
     append_journal(engine.journal_path(name), {"event": "recover", "step": "recover", "data": {}})
     return len([event for event in transaction.attempts(events)[-1] if event["event"] == "recover"]) + 1
 
@@ -195,11 +196,6 @@ def _tries(engine: EngineState, name: str) -> int:
 def _say(sentence: str) -> None:
     """Into the journal of the service."""
     sys.stdout.write(sentence + "\n")
-
-
-def _is_under_way(engine: EngineState, name: str) -> bool:
-    events = engine.journal(name)
-    return bool(transaction.interrupted(events)) or not recovery.is_finished(events)
 
 
 def _engines(state_dir: str) -> Iterator[EngineState]:

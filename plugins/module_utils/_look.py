@@ -16,7 +16,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerNotFound, part
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
+    Docker,
+    DockerNotFound,
+    part,
+    process_of,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import NO_RESTART, running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage
@@ -47,10 +52,13 @@ def planned(workload: Data) -> Data:
 def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outside) -> Data:
     """The record: the plan, and what is so under Docker now."""
     record = planned(workload)
-    processes = {item["name"]: docker.process(item["id"]) for item in running(workload["containers"])}
+    documents = {item["name"]: docker.inspect(item["id"]) for item in record["containers"]}
+    processes = {item["name"]: process_of(documents[item["name"]]) for item in running(record["containers"])}
     return {
         **record,
-        "containers": [{**container, **_docker_view(docker, container)} for container in record["containers"]],
+        "containers": [
+            {**container, **_docker_view(documents[container["name"]])} for container in record["containers"]
+        ],
         "networks": [{**network, **_network_view(network)} for network in record["networks"]],
         "volumes": [{**item._asdict(), "memory": str(item.memory or "")} for item in trees],
         "graph_root": storage().graph_root,
@@ -110,8 +118,7 @@ def require_staged(plan: Data, workload: Data) -> None:
     commits.require(plan, workload)
 
 
-def _docker_view(docker: Docker, container: Data) -> Data:
-    document = docker.inspect(container["id"])
+def _docker_view(document: Data) -> Data:
     health = (document["State"].get("Health") or {}).get("Status")
     return {
         "policy": document["HostConfig"].get("RestartPolicy") or NO_RESTART,

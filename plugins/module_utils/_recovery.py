@@ -37,11 +37,10 @@ def recover(
     broken: dict[str, Data] = {}
     for name in (name for name in engine.journals() if name not in leave):
         events = engine.journal(name)
-        goal = transaction.interrupted(events)
-        if not goal and is_finished(events):
+        if not is_under_way(events):
             continue
         found.append(name)
-        failure = "" if check else _settle(engine, docker, name, goal)
+        failure = "" if check else _settle(engine, docker, name, transaction.interrupted(events))
         if failure:
             broken[name] = {**outcome.EMPTY, "name": name, "state": "stuck", "reason": failure}
     return found, broken
@@ -53,10 +52,15 @@ def under_way(engine: EngineState) -> list[str]:
     found = []
     for name in engine.journals():
         events = engine.journal(name)
-        if transaction.interrupted(events) or not is_finished(events):
+        if is_under_way(events):
             record = transaction.notes(transaction.attempts(events)[-1]).get(cutover.RECORD, {})
             found += [str(container["id"]) for container in record.get("containers", [])]
     return found
+
+
+def is_under_way(events: list[Data]) -> bool:
+    """Whether a workload is on its way between the engines: neither undone nor brought to its end."""
+    return bool(transaction.interrupted(events)) or not is_finished(events)
 
 
 def is_finished(events: list[Data]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, process_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
@@ -32,8 +32,10 @@ def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None
 def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
     """What is worse than it was when the workload left Docker, in sentences."""
     missing = []
-    for member in running(record["containers"]):
-        state = docker.inspect(member["id"])["State"]
+    members = running(record["containers"])
+    documents = {member["name"]: docker.inspect(member["id"]) for member in members}
+    for member in members:
+        state = documents[member["name"]]["State"]
         health = (state.get("Health") or {}).get("Status")
         if not state.get("Running") and not member["restarting"]:
             missing.append("{0} does not run".format(member["name"]))
@@ -41,7 +43,7 @@ def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
             missing.append("{0} is {1}, and was healthy".format(member["name"], health))
     if missing:
         return missing
-    processes = {member["name"]: docker.process(member["id"]) for member in running(record["containers"])}
+    processes = {name: process_of(document) for name, document in documents.items()}
     answering = answers.answering(record["answered"], processes, outside)
     return [
         "published port {0} of {1} does not answer from outside, as it did".format(port["host_port"], port["container"])

@@ -26,6 +26,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError, DockerNotFound
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
 
 PASSWORD = "correct horse battery"
@@ -48,6 +49,13 @@ def container(name: str, running: bool = True, listening: int = 80) -> dict[str,
 
 def unit(section: str, body: str) -> str:
     return "[{0}]\n{1}\n\n[Install]\nWantedBy=multi-user.target\n".format(section, body)
+
+
+def engine_state(folder: Path) -> EngineState:
+    """The records of an engine that was assessed."""
+    state = EngineState(folder / "state" / "engine-id")
+    write_json(state.root / "engine.json", {"format": 1, "id": "engine-id", "socket": "/run/docker.sock"})
+    return state
 
 
 def plan() -> dict[str, Any]:
@@ -151,9 +159,6 @@ class Host:
         if item not in self.docker:
             raise DockerNotFound("no such container")
         return copy.deepcopy(self.docker[item])
-
-    def process(self, item: str) -> int:
-        return 1 if self.docker[item]["State"]["Running"] else 0
 
     def get(self, path: str, **_query: Any) -> Any:
         if path == "/containers/json":

@@ -14,20 +14,17 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _service,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
     StateError,
     append_journal,
     write_json,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, plan
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, engine_state, plan
 
 
 @pytest.fixture
 def engine(tmp_path):
-    state = EngineState(tmp_path / "state" / "engine-id")
-    write_json(state.root / "engine.json", {"format": 1, "id": "engine-id", "socket": "/run/docker.sock"})
-    return state
+    return engine_state(tmp_path)
 
 
 @pytest.fixture

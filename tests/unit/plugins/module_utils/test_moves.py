@@ -10,18 +10,22 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _moves, _ready, _signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
     StateError,
     append_journal,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import GREETING, PASSWORD, Host, plan
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
+    GREETING,
+    PASSWORD,
+    Host,
+    engine_state,
+    plan,
+)
 
 
 @pytest.fixture
 def engine(tmp_path):
-    state = EngineState(tmp_path / "state" / "engine-id")
-    write_json(state.root / "engine.json", {"format": 1, "id": "engine-id", "socket": "/run/docker.sock"})
+    state = engine_state(tmp_path)
     write_json(state.plan_path, plan())
     return state
 

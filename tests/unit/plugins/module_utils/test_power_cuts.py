@@ -16,11 +16,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _return,
     _transaction,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction
 from ansible_collections.podshift.docker_to_podman.tests.crash.cases import cases
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, plan
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, engine_state, plan
 
 CASES = [case for case in cases() if case.end == "power"]
 GATEWAY = ["172.18.0.1/16"]
@@ -63,8 +62,7 @@ def fail(run):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_after_a_power_cut_one_engine_has_it_all(case, tmp_path, monkeypatch):
-    engine = EngineState(tmp_path / "state" / "engine-id")
-    write_json(engine.root / "engine.json", {"format": 1, "id": "engine-id", "socket": "/run/docker.sock"})
+    engine = engine_state(tmp_path)
     host = Host()
     host.install(monkeypatch, tmp_path / "units")
     monkeypatch.setattr(_helper, "Docker", lambda _socket: host)
