@@ -64,6 +64,18 @@ def run_json(host: Any, command: str) -> Any:
     return json.loads(host.check_output(command))
 
 
+def assert_same_containers(host: Any, names: list[str]) -> None:
+    """Docker runs the very containers that the inventory has, with their restart policies."""
+    before = {
+        item["Id"]: item["HostConfig"]["RestartPolicy"]
+        for item in inventory(host)["containers"]
+        if item["Name"].lstrip("/") in names
+    }
+    now = run_json(host, "docker inspect " + " ".join(names))
+    assert {item["Id"]: item["HostConfig"]["RestartPolicy"] for item in now} == before
+    assert all(item["State"]["Running"] for item in now)
+
+
 def inventory(host: Any) -> Any:
     """The recorded inventory."""
     return run_json(host, f"cat {STATE_DIR}/*/inventory.json")

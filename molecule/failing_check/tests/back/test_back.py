@@ -12,14 +12,7 @@ MEMBERS = ["blog-app-1", "blog-db-1", "blog-web-1"]
 
 
 def test_the_very_same_containers_run_in_docker(host):
-    before = {
-        item["Id"]: item["HostConfig"]["RestartPolicy"]
-        for item in checks.inventory(host)["containers"]
-        if item["Name"].lstrip("/") in MEMBERS
-    }
-    now = checks.run_json(host, "docker inspect " + " ".join(MEMBERS))
-    assert {item["Id"]: item["HostConfig"]["RestartPolicy"] for item in now} == before
-    assert all(item["State"]["Running"] for item in now)
+    checks.assert_same_containers(host, MEMBERS)
 
 
 def test_the_same_data_answers_from_outside(host):

@@ -10,14 +10,7 @@ NAMES = ["blog-app-1", "blog-db-1", "blog-web-1", "cache"]
 
 
 def test_the_very_same_containers_run_as_they_did(host):
-    before = {
-        item["Id"]: item["HostConfig"]["RestartPolicy"]
-        for item in checks.inventory(host)["containers"]
-        if item["Name"].lstrip("/") in NAMES
-    }
-    now = checks.run_json(host, "docker inspect " + " ".join(NAMES))
-    assert {item["Id"]: item["HostConfig"]["RestartPolicy"] for item in now} == before
-    assert all(item["State"]["Running"] for item in now)
+    checks.assert_same_containers(host, NAMES)
 
 
 def test_nothing_that_was_written_on_podman_is_lost(host):
