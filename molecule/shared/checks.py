@@ -8,6 +8,7 @@ import json
 import socket
 import time
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,21 @@ def failed_units(host: Any) -> str:
 def run_json(host: Any, command: str) -> Any:
     """The JSON that a command prints."""
     return json.loads(host.check_output(command))
+
+
+def running(host: Any, engine: str) -> set[str]:
+    """The names of the containers that run there, without those that hold a pod's namespaces."""
+    flags = "--filter status=running --format '{{.Names}}'"
+    return {name for name in host.check_output(f"{engine} ps {flags}").split() if not name.endswith("-infra")}
+
+
+def assert_not_restarted(host: Any) -> None:
+    """No container of Podman's was started after the last commit."""
+    documents = run_json(host, "podman inspect " + " ".join(sorted(running(host, "podman"))))
+    started = [datetime.fromisoformat(item["State"]["StartedAt"][:19]) for item in documents]
+    lines = [json.loads(line) for line in host.check_output(f"cat {STATE_DIR}/*/journal/*.jsonl").splitlines()]
+    commits = [datetime.fromisoformat(line["time"][:19]) for line in lines if line["event"] == "commit"]
+    assert max(started) <= max(commits)
 
 
 def assert_same_containers(host: Any, names: list[str]) -> None:

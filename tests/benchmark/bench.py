@@ -1,6 +1,6 @@
 """Benchmarks: each compares side by side in one run. Prints ratios and writes them to .cache/bench.json.
 
-usage: bench.py [PART...], of plan, volumes, images, downtime; all without one. Ratios of other parts stay in the file.
+usage: bench.py [PART...], of plan, volumes, large, images, downtime; all without one. Ratios of other parts stay in the file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import downtime
 import images
+import large
 import plan
 import volumes
 
@@ -18,6 +19,7 @@ RESULT = Path(__file__).resolve().parents[2] / ".cache" / "bench.json"
 GOALS = {
     "plan_1000_vs_100": 12.0,
     "volume_final_vs_first": 0.1,
+    "sparse_room_vs_source": 1.1,
     "image_transfer_vs_best_other": 0.5,
     "downtime_vs_floor_10MB": 1.5,
     "downtime_vs_floor_1GB": 1.5,
@@ -25,7 +27,13 @@ GOALS = {
 """The largest ratio that is good enough, where there is one."""
 
 
-PARTS = {"plan": plan.measure, "volumes": volumes.measure, "images": images.measure, "downtime": downtime.measure}
+PARTS = {
+    "plan": plan.measure,
+    "volumes": volumes.measure,
+    "large": large.measure,
+    "images": images.measure,
+    "downtime": downtime.measure,
+}
 
 
 def main(parts: list[str]) -> int:

@@ -4,21 +4,11 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
-
 from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
 
 
 def test_no_container_was_restarted_since_its_commit(host):
-    started = {
-        item["Name"]: datetime.fromisoformat(item["State"]["StartedAt"][:19])
-        for item in checks.run_json(host, "podman inspect blog-app-1 blog-db-1 blog-web-1 cache")
-    }
-    lines = host.check_output(f"cat {checks.STATE_DIR}/*/journal/*.jsonl").splitlines()
-    commits = [json.loads(line)["time"] for line in lines if json.loads(line)["event"] == "commit"]
-    assert len(commits) == 2
-    assert max(started.values()) <= max(datetime.fromisoformat(time[:19]) for time in commits)
+    checks.assert_not_restarted(host)
 
 
 def test_docker_is_masked(host):

@@ -1,0 +1,27 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything is back on Docker: the same containers on the same bridges."""
+
+from __future__ import annotations
+
+from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+
+
+def test_the_very_same_containers_run_and_the_job_did_not(host):
+    before = {item["Name"].lstrip("/") for item in checks.inventory(host)["containers"] if item["State"]["Running"]}
+    assert checks.running(host, "docker") == before
+    assert checks.running(host, "podman") == set()
+    checks.assert_same_containers(host, sorted(before))
+
+
+def test_dockers_bridges_have_their_addresses_again(host):
+    addresses = host.check_output("ip -brief -4 address")
+    for network in checks.inventory(host)["networks"]:
+        for config in network["IPAM"]["Config"] or []:
+            if network["Driver"] == "bridge" and config.get("Gateway"):
+                assert f" {config['Gateway']}/" in addresses, network["Name"]
+
+
+def test_nothing_of_the_migration_is_left(host):
+    assert host.check_output("find /etc/containers/systemd -type f") == ""
+    assert "docker_to_podman" not in host.run("iptables-save; nft list tables").stdout
