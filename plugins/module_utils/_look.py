@@ -24,6 +24,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import NO_RESTART, running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import restart
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
@@ -86,6 +87,9 @@ def require_as_planned(workload: Data, docker: Docker) -> None:
         if is_running != container["running"]:
             now = "runs" if is_running else "does not run"
             raise _outdated("{0} {1} now".format(container["name"], now))
+        policy = restart.written(document)
+        if policy != container["restart"]:
+            raise _outdated("{0} has the restart policy {1} now".format(container["name"], policy))
     _require_no_newcomers(workload, docker)
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
@@ -47,6 +48,14 @@ def make_durable(record: Data) -> None:
 def _sync(folder: str) -> None:
     """Wait for the disk, which Podman does not: after a power cut its list of secrets was an empty file."""
     run(["sync", "--file-system", folder])
+
+
+def mend_secrets(graph_root: str) -> None:
+    """Remove the empty lists that a power cut leaves of the very first secret, which no Podman reads any more."""
+    for name in ("secrets.json", "filedriver/secretsdata.json"):
+        path = Path(graph_root, "secrets", name)
+        if path.exists() and not path.stat().st_size:
+            path.unlink()
 
 
 def remove_secrets(record: Data) -> None:

@@ -11,6 +11,7 @@ from typing import Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _outcome as outcome
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _return as way_back
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
@@ -53,8 +54,7 @@ def under_way(engine: EngineState) -> list[str]:
     for name in engine.journals():
         events = engine.journal(name)
         if is_under_way(events):
-            record = transaction.notes(transaction.attempts(events)[-1]).get(cutover.RECORD, {})
-            found += [str(container["id"]) for container in record.get("containers", [])]
+            found += [str(container["id"]) for container in _record(events).get("containers", [])]
     return found
 
 
@@ -75,6 +75,9 @@ def is_finished(events: list[Data]) -> bool:
 def _settle(engine: EngineState, docker: Docker, name: str, goal: str) -> str:
     """Undo what has not reached its commit (``goal``), or finish what has; a sentence when that fails."""
     path = engine.journal_path(name)
+    record = _record(engine.journal(name))
+    if record:
+        podman_side.mend_secrets(record["graph_root"])
     if goal:
         failures = Transaction(path, "", goal, _before(goal, docker)).undo("the run before was interrupted")
         if failures:
@@ -89,6 +92,11 @@ def _settle(engine: EngineState, docker: Docker, name: str, goal: str) -> str:
     except (transaction.Unfinished, *ERRORS) as error:
         return "{0} moved to {1}, but was not completed: {2}".format(name, goal.capitalize(), error)
     return ""
+
+
+def _record(events: list[Data]) -> Data:
+    """What the last attempt began with; nothing when it did not come that far."""
+    return transaction.notes(transaction.attempts(events)[-1]).get(cutover.RECORD, {})
 
 
 def _before(goal: str, docker: Docker) -> list[Step]:

@@ -35,6 +35,13 @@ def unit_lines(container: Json) -> list[tuple[str, str]]:
     return [("StartLimitIntervalSec", "0")]
 
 
+def written(container: Json) -> str:
+    """The policy as ``docker run --restart`` takes it."""
+    policy = mapping(dig(container, "HostConfig.RestartPolicy"))
+    limit = policy.get("MaximumRetryCount")
+    return (text(policy.get("Name")) or "no") + (f":{limit}" if limit else "")
+
+
 def starts_at_boot(container: Json) -> bool:
     """Whether Docker would start it at boot: a policy that says so, and not stopped by the user."""
     policy = text(dig(container, "HostConfig.RestartPolicy.Name"))

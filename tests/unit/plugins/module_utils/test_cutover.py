@@ -347,6 +347,12 @@ def test_an_adopted_volume_is_none_of_podmans_and_has_to_be_staged(host, tmp_pat
         (lambda host: host.docker["web-id"]["State"].update(Running=False), "web does not run now"),
         (lambda host: host.docker["job-id"]["State"].update(Running=True), "job runs now"),
         (lambda host: host.docker["web-id"].update(Name="/www"), "web has another name now"),
+        (
+            lambda host: host.docker["web-id"]["HostConfig"].update(
+                RestartPolicy={"Name": "on-failure", "MaximumRetryCount": 3}
+            ),
+            "web has the restart policy on-failure:3 now",
+        ),
         (lambda host: host.docker.update(new=host.docker["web-id"]), "new joined network blog"),
     ],
 )

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _moves, _ready, _signals
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _look, _moves, _ready, _signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     StateError,
     append_journal,
@@ -183,6 +183,19 @@ def test_an_interrupted_run_is_undone_first(host, engine, move):
     assert move(check=True)["recovered"] == ["old"]
     assert move()["recovered"] == ["old"]
     assert move()["recovered"] == []
+
+
+def test_empty_lists_of_secrets_that_a_power_cut_left_are_no_obstacle(host, engine, move, tmp_path):
+    empty, filled = tmp_path / "secrets/filedriver/secretsdata.json", tmp_path / "secrets/secrets.json"
+    empty.parent.mkdir(parents=True)
+    empty.touch()
+    filled.write_text("{}")
+    record = {**_look.planned(plan()["workloads"][0]), "graph_root": str(tmp_path)}
+    for event, data in (("begin", {"goal": "podman"}), ("do", {}), ("done", record)):
+        step = "begin" if event == "begin" else "record"
+        append_journal(engine.journal_path("old"), {"step": step, "event": event, "data": data})
+    assert move()["recovered"] == ["old"]
+    assert (empty.exists(), filled.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("subject", ["engine", "blog", "web", "data"])
