@@ -15,6 +15,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.co
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
+    INFO,
     WARNING,
     Finding,
     Json,
@@ -132,7 +133,22 @@ def findings(container: Json) -> list[Finding]:
     if set(read_only) - set(READONLY_PATHS[0]):
         path, message = "HostConfig.ReadonlyPaths", "Podman cannot make further paths read-only."
         found.append(Finding(WARNING, "readonly-paths", name, path, message, "Accept it, or mount them read-only."))
+    if _is_root_without_override(container):
+        path, message = "HostConfig.CapDrop", "Its root folder has mode 755 under Docker and 555 under Podman."
+        remedy = "None needed, unless it makes files in / itself: then add CAP_DAC_OVERRIDE."
+        found.append(Finding(INFO, "root-folder", name, path, message, remedy))
     return found
+
+
+def _is_root_without_override(container: Json) -> bool:
+    """Whether it could write where only the mode allows it to."""
+    flags = (dig(container, "HostConfig.Privileged"), dig(container, "HostConfig.ReadonlyRootfs"))
+    user = text(dig(container, "Config.User")).partition(":")[0]
+    override = ("ALL", "CAP_DAC_OVERRIDE")
+    settings = set(capabilities(container, hardened=True))
+    is_dropped = any(("cap_drop", name) in settings for name in override)
+    is_added = any(("cap_add", name) in settings for name in override)
+    return user in ("", "0", "root") and True not in flags and is_dropped and not is_added
 
 
 def _paths(container: Json) -> list[Setting]:

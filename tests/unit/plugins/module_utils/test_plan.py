@@ -301,6 +301,22 @@ def test_a_setting_is_a_key_where_podman_has_it_and_a_flag_before(version, lines
         assert line in unit
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_found"),
+    [
+        ({"HostConfig__CapDrop": ["ALL"]}, True),
+        ({"HostConfig__CapDrop": ["dac_override"], "Config__User": "root:root"}, True),
+        ({"HostConfig__CapDrop": ["ALL"], "Config__User": "1000"}, False),
+        ({"HostConfig__CapDrop": ["ALL"], "HostConfig__ReadonlyRootfs": True}, False),
+        ({"HostConfig__CapDrop": ["ALL"], "HostConfig__CapAdd": ["DAC_OVERRIDE"]}, False),
+        ({"HostConfig__CapDrop": ["NET_RAW"]}, False),
+    ],
+)
+def test_root_that_may_not_override_modes_cannot_write_into_podmans_root_folder(changes, is_found):
+    found = codes(plan([container(**changes)]), "info")
+    assert (("root-folder", "HostConfig.CapDrop") in found) == is_found
+
+
 def test_objects_of_an_old_podman_have_the_names_that_it_gives():
     member = service("blog", "web", Mounts=[volume_mount("v")])
     (workload,) = plan([member], version="4.5.1")["workloads"]
