@@ -6,7 +6,7 @@ trap 'rm -rf "$work"' EXIT
 
 mkdir -p "$work/root/bin" "$work/root/tmp" "$work/root/www/cgi-bin"
 cp /usr/bin/busybox "$work/root/bin/"
-for name in sh cat wget httpd udpsvd sleep hostname; do ln -s busybox "$work/root/bin/$name"; done
+for name in sh cat wget httpd; do ln -s busybox "$work/root/bin/$name"; done
 # What a service says, and then what the next one says that NEXT names.
 cat >"$work/root/www/cgi-bin/ask" <<'F'
 #!/bin/sh
@@ -15,6 +15,12 @@ test ! -e /data/runs || cat /data/runs
 test -z "${NEXT:-}" || wget -q -T 20 -O - "http://$NEXT/cgi-bin/ask"
 F
 chmod 0755 "$work/root/www/cgi-bin/ask"
+# BusyBox has no server for datagrams; Perl is small.
+for file in /usr/bin/perl /usr/lib/x86_64-linux-gnu/perl-base $(ldd /usr/bin/perl | grep -o '/[^ ]*'); do
+	cp --parents --recursive --dereference "$file" "$work/root"
+done
+echo 'use IO::Socket::INET; $at = IO::Socket::INET->new(LocalPort => 9999, Proto => "udp") or die;
+while (defined $at->recv($said, 99)) { $at->send($said) }' >"$work/root/echo.pl"
 tar -C "$work/root" -c . | docker import --change 'CMD ["httpd", "-f", "-h", "/www"]' - lab/box:1
 
 project() {
@@ -101,7 +107,7 @@ services:
 F
 
 docker run --detach --name agent --network host --restart always --env NAME=agent lab/box:1 httpd -f -h /www -p 9100
-docker run --detach --name echo --publish 9999:9999/udp --restart always lab/box:1 udpsvd -E 0 9999 cat
+docker run --detach --name echo --publish 9999:9999/udp --restart always lab/box:1 perl /echo.pl
 
 # The job has ended before anybody looks.
 docker wait shop-once-1
