@@ -34,16 +34,14 @@ def script(workload: str, ports: Sequence[Data], bridges: Sequence[str]) -> str:
     ``ports``: of the record, each proto, host_ip ("" for all addresses), host_port. ``bridges``: the workload's own, whose
     containers may use its published ports.
     """
-    name = table(workload)
     for link in bridges:
         if not _LINK.match(link):
             raise ValueError("{0!r} is no name of a link".format(link))
     inside = ", ".join('"{0}"'.format(link) for link in ["lo", HOST_END, *bridges])
     closed = [_match(port) for port in ports]
     lines = [
-        "table inet {0}".format(name),
-        "delete table inet {0}".format(name),
-        "table inet {0} {{".format(name),
+        *_without(workload),
+        "table inet {0} {{".format(table(workload)),
         "chain others {{ type filter hook prerouting priority {0}; policy accept;".format(_PRIORITY),
         "iifname {{ {0} }} accept".format(inside),
         *closed,
@@ -65,12 +63,13 @@ def close(record: Data) -> None:
 
 def open_ports(record: Data) -> None:
     """Open them; also when they are open already."""
-    if not is_open(record):
-        run(["nft", "delete", "table", "inet", table(record["workload"])])
+    if record["ports"]:
+        run(["nft", "-f", "-"], input="\n".join(_without(record["workload"])) + "\n")
 
 
-def is_open(record: Data) -> bool:
-    return run(["nft", "list", "table", "inet", table(record["workload"])], check=False).rc != 0
+def _without(workload: str) -> list[str]:
+    """Lines that remove a workload's table, whether or not it is there."""
+    return ["table inet {0}".format(table(workload)), "delete table inet {0}".format(table(workload))]
 
 
 def _match(port: Data) -> str:

@@ -41,13 +41,12 @@ def create_secrets(record: Data, docker: Docker) -> None:
 
 def make_durable(record: Data) -> None:
     """Have what Podman has of an installed workload on the disk."""
-    for folder in (record["graph_root"], units.UNIT_DIR):
-        _sync(folder)
+    _sync(record["graph_root"], units.UNIT_DIR)
 
 
-def _sync(folder: str) -> None:
+def _sync(*folders: str) -> None:
     """Wait for the disk, which Podman does not: after a power cut its list of secrets was an empty file."""
-    run(["sync", "--file-system", folder])
+    run(["sync", "--file-system", *folders])
 
 
 def mend_secrets(graph_root: str) -> None:
@@ -130,6 +129,24 @@ def enable(record: Data, settled: bool) -> Data:
 
 
 # Services
+
+
+def has_volumes(record: Data) -> bool:
+    return all(service.is_active for service in units.services(_volume_services(record)).values())
+
+
+def create_volumes(record: Data) -> None:
+    """Have the services of volumes done while Docker still serves."""
+    units.start(_volume_services(record), wait=True)
+
+
+def forget_volumes(record: Data) -> None:
+    """Stop those services, which leaves the volumes as they are."""
+    units.stop(_volume_services(record))
+
+
+def _volume_services(record: Data) -> list[str]:
+    return units.services_of(name for name in record["units"] if name.endswith(".volume"))
 
 
 def are_started(record: Data) -> bool:

@@ -64,9 +64,14 @@ def lacks(expected: Expected, outside: Outside) -> list[Lack]:
 def _lacks(expected: Expected, outside: Outside) -> list[Lack]:
     # What costs more is looked at when all that is cheaper is there.
     states = services(list(expected.services))
-    found = inspect(list(expected.owners))
+    missing = service_lacks(expected, states)
+    late = {lack.service for lack in missing}
+    # Where a service starts with a health check, others wait for it.
+    found = inspect(
+        [name for name in expected.healthy if expected.owners.get(name) in late] if late else list(expected.owners)
+    )
     nudge_health_checks([name for name in expected.healthy if name in found and found[name].health == "starting"])
-    missing = service_lacks(expected, states) + health_lacks(expected, found)
+    missing = missing or health_lacks(expected, found)
     if missing:
         return missing
     processes = read_processes()

@@ -160,10 +160,10 @@ def _complaint(unit: str) -> str:
     return " | ".join(lines[-3:]) or "its generator did not say why (see {0} --dryrun)".format(GENERATOR)
 
 
-def start(names: Sequence[str]) -> None:
-    """Queue the services; systemd orders them. Returns at once."""
+def start(names: Sequence[str], wait: bool = False) -> None:
+    """Queue the services; systemd orders them. Returns at once, or else when they have started: CommandError if not."""
     if names:
-        run(["systemctl", "start", "--no-block", "--", *names])
+        run(["systemctl", "start", *([] if wait else ["--no-block"]), "--", *names])
 
 
 def stop(names: Sequence[str]) -> None:

@@ -70,6 +70,7 @@ def plan() -> dict[str, Any]:
             "web.container": unit("Container", "Network=blog.network"),
             "job.container": "[Container]\nNetwork=blog.network\n",
             "blog.network": "[Network]\nNetworkName=blog\n",
+            "data.volume": "[Volume]\nVolumeName=data\n",
         },
         "images": [{"unit_ref": "docker.io/blog/web:1"}],
         "volumes": [{"name": "data"}],
@@ -107,6 +108,7 @@ class Host:
         self.secrets: dict[str, tuple[str, str]] = {}
         self.links: list[str] = []
         self.missing = ""
+        self.created: list[str] = []
         self.services: list[str] = []
         self.rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
         self.gate = ""
@@ -244,15 +246,15 @@ class Host:
             self.addresses[bridge].append(words[2])
         return Completed(0, "", "")
 
-    def _nft(self, verb: str, *words: str) -> Completed:
-        if verb == "list":
-            return Completed(0 if self.gate else 1, "", "")
-        self.event("gate " + ("closed" if verb == "-f" else "open"))
-        self.gate = self.input if verb == "-f" else ""
+    def _nft(self, *_words: str) -> Completed:
+        is_closed = "chain" in self.input
+        if is_closed or self.gate:
+            self.event("gate " + ("closed" if is_closed else "open"))
+        self.gate = self.input if is_closed else ""
         return Completed(0, "", "")
 
     def _sync(self, *words: str) -> Completed:
-        self.synced = [*self.synced, words[-1]]
+        self.synced += [word for word in words if not word.startswith("-")]
         return Completed(0, "", "")
 
     def _podman(self, kind: str, verb: str, name: str) -> Completed:
@@ -283,20 +285,25 @@ class Host:
         names = [word for word in words if not word.startswith("-")]
         if verb == "show":
             return Completed(0, "\n\n".join(self._show(name) for name in names), "")
-        if verb == "start":
+        are_volumes = bool(names) and all(name.endswith("-volume.service") for name in names)
+        if verb == "start" and not are_volumes:
             self.links = ["pm-1"]
-        self.event(verb)
-        if verb == "start":
+        if verb != "reset-failed" or not are_volumes:
+            self.event(verb + (" volumes" if are_volumes else ""))
+        if verb == "start" and are_volumes:
+            self.created = names
+        elif verb == "start":
             assert not self.docker_runs(), "both engines at once"
             assert not self.addresses[BRIDGE], "the subnet is taken"
             self.networks = sorted({"blog", *self.networks})
-            self.services = sorted({*names, *self.services})
+            self.services = sorted({*(name for name in names if "-volume." not in name), *self.services})
         elif verb == "stop":
             self.services = [name for name in self.services if name not in names]
+            self.created = [name for name in self.created if name not in names]
         return Completed(0, "", "")
 
     def _show(self, name: str) -> str:
-        active = "active" if name in self.services else "inactive"
+        active = "active" if name in (*self.services, *self.created) else "inactive"
         shown = "Id={0}\nLoadState=loaded\nFragmentPath=/run/systemd/generator/{0}\nActiveState={1}\nSubState=x"
         return shown.format(name, active)
 

@@ -113,11 +113,12 @@ def test_check_mode_says_what_would_run_and_touches_nothing(host, engine, move):
         "warm_volumes",
         "create_secrets",
         "install_units",
+        "create_volumes",
+        "open_forward",
         "hold_restarts",
         "stop_docker",
         "sync_volumes",
         "free_addresses",
-        "open_forward",
         "close_ports",
         "start_podman",
         "wait_ready",
@@ -132,8 +133,8 @@ def test_check_mode_says_what_would_run_and_touches_nothing(host, engine, move):
 def test_the_difference_shows_units_without_values(host, move):
     for check in (True, False):
         result = move(check=check)
-        assert len(result["diff"]) == 4
-        assert 'Environment="GREETING=********' in result["diff"][1]["after"]
+        assert len(result["diff"]) == 5
+        assert 'Environment="GREETING=********' in result["diff"][2]["after"]
         assert GREETING not in str(result)
 
 
