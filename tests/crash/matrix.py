@@ -3,8 +3,9 @@
 """Cut a move off at every point, by killing its process and by cutting the machine's power, and see what the host makes
 of it by itself; then move again.
 
-usage: matrix.py [--sample COUNT] [--seed SEED] [--faults] [WORD...]; cases that contain all words. What passed with the
-same files is not repeated.
+usage: matrix.py [--sample COUNT] [--seed SEED] [--faults] [--write SECONDS] [WORD...]; cases that contain all words. What
+passed with the same files is not repeated. --write cuts nothing off: it moves to Podman, lets the client write for so long,
+and moves back, twice.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", default="")
     parser.add_argument("--faults", action="store_true")
+    parser.add_argument("--write", type=float, default=0)
     parser.add_argument("words", nargs="*")
     given = parser.parse_args()
     chosen = [case for case in cases() if all(word in str(case) for word in given.words)]
@@ -44,6 +46,8 @@ def main() -> int:
         print(f"SEED={seed}", flush=True)
         chosen = random.Random(seed).sample(chosen, min(given.sample, len(chosen)))
     with Station(ROOT) as machine:
+        if given.write:
+            return keep_writing(machine, given.write)
         machine.prepare_return()
         return find_faults(machine, given.words) if given.faults else run(machine, chosen)
 
@@ -82,6 +86,25 @@ def find_faults(machine: Station, words: list[str]) -> int:
     return 1 if missed else 0
 
 
+def keep_writing(machine: Station, seconds: float) -> int:
+    """Move to Podman and back, twice, with so much time of writing on Podman; the exit code."""
+    machine.begin("podman")
+    with Writer(machine.port) as writer:
+        for turn in (1, 2):
+            machine.move_again("podman")
+            before = len(writer.acknowledged)
+            time.sleep(seconds)
+            machine.move_again("docker")
+            try:
+                require(machine, "docker", writer.acknowledged)
+            except Wrong as error:
+                print(f"turn {turn}: {error}", flush=True)
+                return 1
+            written = len(writer.acknowledged) - before
+            print(f"turn {turn}: {written} records in {seconds:.0f} s on Podman, none is lost", flush=True)
+    return 0
+
+
 def attempt(machine: Station, case: Case) -> str:
     """What is wrong after the case; "" when nothing is."""
     try:
@@ -89,15 +112,15 @@ def attempt(machine: Station, case: Case) -> str:
         with Writer(machine.port) as writer:
             machine.move(case)
             machine.wait_settled(case)
-            require(machine, case, case.owner, writer.acknowledged)
+            require(machine, case.owner, writer.acknowledged)
             machine.move_again(case.goal)
-            require(machine, case, case.goal, writer.acknowledged)
+            require(machine, case.goal, writer.acknowledged)
     except (Wrong, station.Broken) as error:
         return str(error)
     return ""
 
 
-def require(machine: Station, case: Case, owner: str, acknowledged: list[int]) -> None:
+def require(machine: Station, owner: str, acknowledged: list[int]) -> None:
     """Wrong unless the workload is whole, on this engine alone, with every record that was acknowledged."""
     seen = machine.look()
     for key, value in station.expected(owner).items():
