@@ -9,6 +9,7 @@ import json
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._passage import passage, passage_back
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 
@@ -59,11 +60,14 @@ def open_passage(record: Data) -> None:
 
 def close_passage(record: Data) -> None:
     for family in firewall.FAMILIES:
-        firewall.apply(family, firewall.passage_back(firewall.read(family), record["workload"]))
+        firewall.apply(family, passage_back(firewall.read(family), record["workload"]))
 
 
 def _passages(record: Data) -> dict[str, str]:
+    moved = {
+        item["bridge"]: item["podman_bridge"] for item in record["networks"] if item["bridge"] and item["podman_bridge"]
+    }
     return {
-        family: firewall.passage(firewall.read(family), record["workload"], record["bridges"])
+        family: passage(firewall.read(family), record["workload"], record["bridges"], moved)
         for family in firewall.FAMILIES
     }

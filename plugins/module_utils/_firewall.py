@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Docker's rules in iptables: what they are, how to take them out, how to get past them (private to the collection).
+"""Docker's rules in iptables: what they are, and how to take them out (private to the collection).
 
 Everything is read from iptables-save and written by one iptables-restore --noflush, which the kernel takes whole or
 not at all. The shapes of Docker's rules: moby, libnetwork/drivers/bridge/setup_ip_tables.go, and hosts of Docker 26.1.
@@ -31,7 +31,8 @@ CHAINS = frozenset(
         *_ISOLATION,
     )
 )
-_COMMENT = "docker_to_podman:"
+COMMENT = "docker_to_podman:"
+"""What our own rules are marked with, the name of a workload behind it."""
 # What Docker puts into built-in chains besides jumps: table, chain, the rule; BRIDGE stands for each of its bridges.
 _SHAPES = (
     ("filter", "FORWARD", r"-o (BRIDGE) -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"),
@@ -127,7 +128,7 @@ def _is_dockers(name: str, table: Table, rule: str, chains: list[str], bridges: 
     chain = _chain(rule)
     if table.chains.get(chain, "-") == "-":
         return False
-    if _target(rule) in chains:
+    if _target(rule) in chains or COMMENT in rule:
         return True
     body = rule.split(" ", 2)[2]
     alternatives = "|".join(re.escape(bridge) for bridge in bridges) or "(?!)"
@@ -150,7 +151,7 @@ def _within(address: str, subnets: list[str]) -> bool:
 
 def _user_rules(table: Table) -> list[str]:
     """What the user put into DOCKER-USER: not Docker's own last RETURN, not ours."""
-    return [rule for rule in table.of(USER_CHAIN) if rule != "-j RETURN" and _COMMENT not in rule]
+    return [rule for rule in table.of(USER_CHAIN) if rule != "-j RETURN" and COMMENT not in rule]
 
 
 def _moved(user: list[str]) -> list[str]:
@@ -168,44 +169,6 @@ def _chain(rule: str) -> str:
 def _target(rule: str) -> str:
     found = re.search(r" -[jg] (\S+)", rule)
     return found.group(1) if found else ""
-
-
-def passage(tables: Tables, workload: str, bridges: Sequence[str]) -> str:
-    """iptables-restore input that lets the traffic of Podman's ``bridges`` through DOCKER-USER, and no other.
-
-    Docker's policy DROP stands behind it, and Netavark's own accept (in a table of nftables) does not overrule that.
-    From a bridge everything may go out, except into Docker's networks, which were closed to it before; to a bridge
-    come answers and what was sent to a published port. Empty when it is there already, or Docker has no such chain.
-    """
-    filters = tables.get("filter")
-    if filters is None or USER_CHAIN not in filters.chains or not bridges or _ours(filters, workload):
-        return ""
-    mark = "-m comment --comment {0}{1}".format(_COMMENT, workload)
-    rules: list[str] = []
-    for bridge in bridges:
-        rules += [
-            "-i {0} -o docker0 {1} -j RETURN".format(bridge, mark),
-            "-i {0} -o br-+ {1} -j RETURN".format(bridge, mark),
-            "-i {0} {1} -j ACCEPT".format(bridge, mark),
-            "-o {0} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT {1} -j ACCEPT".format(bridge, mark),
-        ]
-    return _filter(["-I {0} {1} {2}".format(USER_CHAIN, number, rule) for number, rule in enumerate(rules, 1)])
-
-
-def passage_back(tables: Tables, workload: str) -> str:
-    """iptables-restore input that takes the passage of a workload back; empty when there is none."""
-    filters = tables.get("filter")
-    ours = _ours(filters, workload) if filters else []
-    return _filter(["-D {0} {1}".format(USER_CHAIN, rule) for rule in ours]) if ours else ""
-
-
-def _ours(filters: Table, workload: str) -> list[str]:
-    mark = re.compile(r'--comment "?{0}{1}"?( |\Z)'.format(_COMMENT, re.escape(workload)))
-    return [rule for rule in filters.of(USER_CHAIN) if mark.search(rule)]
-
-
-def _filter(lines: list[str]) -> str:
-    return "\n".join(["*filter", *lines, "COMMIT"]) + "\n"
 
 
 def read(family: str) -> Tables:

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import Table, parse
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._passage import passage, passage_back
 
 # A Debian 13 with Docker 26.1, one project stopped and one container running; between Docker's rules those of others.
 SAVED = """\
@@ -175,28 +176,52 @@ def test_a_chain_of_docker_that_another_program_uses_is_left():
     assert "DOCKER" not in after["filter"].chains
 
 
+MARK = "-m comment --comment docker_to_podman:blog"
+MOVED = {"br-0123456789ab": "pm-0123456789ab"}
+
+
 def test_podmans_bridge_passes_docker_user_and_closes_again():
     tables = parse(SAVED)
-    opened = restore(tables, firewall.passage(tables, "blog", ["pm-0123456789ab"]))
-    rules = opened["filter"].of("DOCKER-USER")
-    mark = "-m comment --comment docker_to_podman:blog"
-    assert rules == [
-        "-i pm-0123456789ab -o docker0 {0} -j RETURN".format(mark),
-        "-i pm-0123456789ab -o br-+ {0} -j RETURN".format(mark),
-        "-i pm-0123456789ab {0} -j ACCEPT".format(mark),
-        "-o pm-0123456789ab -m conntrack --ctstate RELATED,ESTABLISHED,DNAT {0} -j ACCEPT".format(mark),
+    opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
+    assert opened["filter"].of("DOCKER-USER") == [
+        "-i pm-0123456789ab -o docker0 {0} -j RETURN".format(MARK),
+        "-i pm-0123456789ab -o br-+ {0} -j RETURN".format(MARK),
+        "-i pm-0123456789ab {0} -j ACCEPT".format(MARK),
+        "-o pm-0123456789ab -m conntrack --ctstate RELATED,ESTABLISHED,DNAT {0} -j ACCEPT".format(MARK),
         "-j RETURN",
     ]
-    assert firewall.passage(opened, "blog", ["pm-0123456789ab"]) == ""
-    both = restore(opened, firewall.passage(opened, "blog2", ["pm-2"]))
-    assert restore(both, firewall.passage_back(both, "blog2")) == opened
-    assert restore(opened, firewall.passage_back(opened, "blog")) == tables
+    assert passage(opened, "blog", ["pm-0123456789ab"], MOVED) == ""
+    both = restore(opened, passage(opened, "blog2", ["pm-2"], {"docker0": "pm-2"}))
+    assert restore(both, passage_back(both, "blog2")) == opened
+    assert restore(opened, passage_back(opened, "blog")) == tables
+
+
+def test_containers_of_podman_see_one_another_s_address_and_not_that_of_the_bridge():
+    """Docker masquerades what leaves its subnet by any other bridge, such as the one that took its place."""
+    tables = parse(SAVED)
+    opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
+    ours = "-s 172.30.0.0/24 -o pm-0123456789ab {0} -j ACCEPT".format(MARK)
+    dockers = "-s 172.30.0.0/24 ! -o br-0123456789ab -j MASQUERADE"
+    assert opened["nat"].of("POSTROUTING")[:2] == [ours, dockers]
+    # Docker puts its own first when it starts anew.
+    opened["nat"].rules.remove("-A POSTROUTING " + dockers)
+    again = restore(opened, "*nat\n-I POSTROUTING 1 {0}\nCOMMIT\n".format(dockers))
+    assert again["nat"].of("POSTROUTING")[:2] == [dockers, ours]
+    mended = restore(again, passage(again, "blog", ["pm-0123456789ab"], MOVED))
+    assert mended["nat"].of("POSTROUTING")[:2] == [ours, dockers]
+
+
+def test_nothing_of_the_passage_outlives_docker():
+    tables = parse(SAVED)
+    opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
+    after = restore(opened, firewall.removal(opened, BRIDGES).script)
+    assert {name: table.rules for name, table in after.items()} == FOREIGN
 
 
 @pytest.mark.parametrize("saved", ["", "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n"])
 def test_where_docker_has_no_chain_there_is_nothing_to_pass(saved):
-    assert firewall.passage(parse(saved), "blog", ["pm-1"]) == ""
-    assert firewall.passage_back(parse(saved), "blog") == ""
+    assert passage(parse(saved), "blog", ["pm-1"], {}) == ""
+    assert passage_back(parse(saved), "blog") == ""
 
 
 def test_the_names_of_dockers_bridges():
