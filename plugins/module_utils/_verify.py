@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from io import RawIOBase
+from io import FileIO
 from pathlib import Path
 from typing import Callable, NamedTuple
 
@@ -22,7 +22,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._remembe
 _CHUNK = 1024 * 1024
 _SHOWN = 5
 # What opening or looking says of a path that became something else.
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODATA)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODATA, errno.ESPIPE)
 # Contents are never read through what became a link or a pipe meanwhile.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -132,6 +132,7 @@ class _Walk:
     def _equal(self, ours: bytes, theirs: bytes) -> bool:
         with open(os.open(ours, _READ), "rb", 0) as a, open(os.open(theirs, _READ), "rb", 0) as b:
             while True:
+                _skip_holes(a, b)
                 left, right = _chunk(a, ours), _chunk(b, theirs)
                 self._read += len(left)
                 self._progress(len(left))
@@ -141,7 +142,23 @@ class _Walk:
                     return True
 
 
-def _chunk(stream: RawIOBase, path: bytes) -> bytes:
+def _skip_holes(*files: FileIO) -> None:
+    """Go on to where any of them has data, and leave out what is a hole in all (lseek(2))."""
+    at = files[0].tell()
+    there = min(_data(file.fileno(), at) for file in files)
+    for file in files:
+        file.seek(there)
+
+
+def _data(file: int, at: int) -> int:
+    try:
+        return os.lseek(file, at, os.SEEK_DATA)
+    except OSError as error:
+        # No more data; or a file system that does not know.
+        return os.lseek(file, 0, os.SEEK_END) if error.errno == errno.ENXIO else at
+
+
+def _chunk(stream: FileIO, path: bytes) -> bytes:
     try:
         return stream.read(_CHUNK) or b""
     except OSError as error:

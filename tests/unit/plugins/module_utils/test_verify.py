@@ -39,6 +39,33 @@ def compare(trees, quick=False, **options):
     return _verify.compare(str(trees / "source"), str(trees / "destination"), memory, **options)
 
 
+HOLE = 64 << 20
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_same"),
+    [
+        ({0: b"a", HOLE // 2: b"b"}, {0: b"a", HOLE // 2: b"b"}, True),
+        ({0: b"a", HOLE // 2: b"\0" * 9000}, {0: b"a"}, True),
+        ({0: b"a", HOLE // 2: b"b"}, {0: b"a"}, False),
+        ({0: b"a"}, {0: b"a", HOLE - 1: b"b"}, False),
+        ({}, {}, True),
+    ],
+)
+def test_holes_are_compared_without_being_read(trees, ours, theirs, is_same):
+    for tree, parts in ((trees / "source", ours), (trees / "destination", theirs)):
+        with (tree / "sparse").open("wb") as stream:
+            for at, data in parts.items():
+                stream.seek(at)
+                stream.write(data)
+            stream.truncate(HOLE)
+        for path in (tree / "sparse", tree):
+            os.utime(path, ns=(PAST, PAST))
+    verdict = compare(trees)
+    assert (verdict.different == 0) == is_same
+    assert verdict.read < HOLE // 4
+
+
 def test_the_same_is_read_once(trees):
     first = compare(trees)
     assert (first.different, first.shown) == (0, [])
