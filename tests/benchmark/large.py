@@ -42,9 +42,9 @@ def make_holes(tree: Path) -> None:
         stream.truncate(SPARSE)
 
 
-def require_same(trees: Trees) -> None:
-    """Asks rsync, which compares contents on its own."""
-    argv = ["rsync", "-aHAX", "--numeric-ids", "--dry-run", "--itemize-changes", "--delete", "--checksum"]
+def require_same(trees: Trees, *options: str) -> None:
+    """Asks rsync, which compares on its own; contents only with ``--checksum``."""
+    argv = ["rsync", "-aHAX", "--numeric-ids", "--dry-run", "--itemize-changes", "--delete", *options]
     done = subprocess.run(
         [*argv, f"{trees.source}/", f"{trees.destination}/"], stdout=subprocess.PIPE, text=True, check=True
     )
@@ -87,7 +87,7 @@ def measure() -> dict[str, float]:
         holes = trees_in(work, "holes")
         first, _memory = apart(holes, _rounds.warm)
         second, _memory = apart(holes, _rounds.final)
-        require_same(holes)
+        require_same(holes, "--checksum")
         room = used(holes.destination) / used(holes.source)
         print(
             f"20 GB with 100 MB of data: first round {first:.1f} s, final {second:.1f} s, room {room:.2f} of the source"
