@@ -17,15 +17,12 @@ def pairs(source: bytes, destination: bytes) -> Iterator[tuple[bytes, os.stat_re
         if path is None:
             waiting.pop()
             continue
-        ours, theirs = _lstat(os.path.join(source, path)), _lstat(os.path.join(destination, path))
+        a, b = source + b"/" + path, destination + b"/" + path
+        ours, theirs = _lstat(a), _lstat(b)
         yield path, ours, theirs
-        folders = [
-            os.path.join(tree, path)
-            for tree, found in ((source, ours), (destination, theirs))
-            if found is not None and stat.S_ISDIR(found.st_mode)
-        ]
-        if len(folders) == 2:
-            waiting.append(iter([os.path.join(path, name) for name in _names(folders)]))
+        if ours and theirs and stat.S_ISDIR(ours.st_mode) and stat.S_ISDIR(theirs.st_mode):
+            before = path + b"/" if path else b""
+            waiting.append(iter([before + name for name in _names([a, b])]))
 
 
 def _names(folders: list[bytes]) -> list[bytes]:

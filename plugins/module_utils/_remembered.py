@@ -29,7 +29,7 @@ class Remembered:
         boot = boot_id().encode()
         trees = [os.fsencode(source), os.fsencode(destination)]
         self._heading = _escaped(b"\0".join([_FORMAT, boot, *trees])) + b"\n"
-        self._at: list[bytes] = []
+        self._at = b""
         self._keys = b""
 
     def __enter__(self) -> Remembered:
@@ -60,15 +60,14 @@ class Remembered:
 
     def has(self, path: bytes, keys: bytes) -> bool:
         """Whether this file was found equal in just this state; paths come in the order of the walk."""
-        parts = path.split(b"/")
-        while self._old and self._at < parts:
+        while self._old and self._at != path and self._at.split(b"/") < path.split(b"/"):
             line = self._old.readline()
             if not line.endswith(b"\n"):
                 self._end()
                 break
             self._keys, _blank, name = line[:-1].partition(b" ")
-            self._at = _unescaped(name).split(b"/")
-        return self._at == parts and self._keys == keys
+            self._at = _unescaped(name)
+        return self._at == path and self._keys == keys
 
     def add(self, path: bytes, keys: bytes) -> None:
         """Remember a file in this state."""
@@ -89,4 +88,6 @@ def _escaped(path: bytes) -> bytes:
 
 
 def _unescaped(path: bytes) -> bytes:
+    if b"\\" not in path:
+        return path
     return b"\\".join(part.replace(b"\\n", b"\n") for part in path.split(b"\\\\"))

@@ -97,7 +97,7 @@ class _Walk:
         self, path: bytes, ours: os.stat_result | None, theirs: os.stat_result | None, remembered: Remembered | None
     ) -> str:
         """What differs about one entry; "" when nothing does."""
-        a, b = os.path.join(self._source, path), os.path.join(self._destination, path)
+        a, b = self._source + b"/" + path, self._destination + b"/" + path
         if ours is None or theirs is None:
             return "it is missing in the copy" if theirs is None else "it is only in the copy"
         if not (stat.S_ISREG(ours.st_mode) and stat.S_ISREG(theirs.st_mode)):
@@ -105,11 +105,13 @@ class _Walk:
         if self._since is not None and ours.st_ctime_ns >= self._since:
             _distrust(b, theirs)
             return ""
-        wrong = difference(ours, theirs, a, b) or self._link(ours, theirs)
+        keys, is_synced = _keys(ours, theirs), (ours.st_dev, theirs.st_dev) == self._devices
+        # What was found equal and has the same times of change since has the same metadata too.
+        is_known = remembered is not None and is_synced and remembered.has(path, keys)
+        wrong = self._link(ours, theirs) or ("" if is_known else difference(ours, theirs, a, b))
         if wrong or remembered is None:
             return wrong
-        keys, is_synced = _keys(ours, theirs), (ours.st_dev, theirs.st_dev) == self._devices
-        if not (is_synced and remembered.has(path, keys)):
+        if not is_known:
             if not self._equal(a, b):
                 if self._since is not None:
                     _distrust(b, theirs)
@@ -173,9 +175,13 @@ def _distrust(copy: bytes, found: os.stat_result) -> None:
 
 def _keys(ours: os.stat_result, theirs: os.stat_result) -> bytes:
     """What has to be as it was for a pair of files to be known."""
-    numbers = [
-        number
-        for found in (ours, theirs)
-        for number in (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    ]
-    return b",".join(b"%d" % number for number in numbers)
+    return b"%d,%d,%d,%d,%d,%d,%d,%d" % (
+        ours.st_ino,
+        ours.st_size,
+        ours.st_mtime_ns,
+        ours.st_ctime_ns,
+        theirs.st_ino,
+        theirs.st_size,
+        theirs.st_mtime_ns,
+        theirs.st_ctime_ns,
+    )
