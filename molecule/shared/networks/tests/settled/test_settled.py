@@ -1,0 +1,11 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""After a second run of the playbook."""
+
+from __future__ import annotations
+
+from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+
+
+def test_no_container_was_restarted_since_its_commit(host):
+    checks.assert_not_restarted(host)
