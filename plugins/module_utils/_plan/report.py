@@ -27,7 +27,7 @@ def report(plan: Json) -> list[str]:
 def obstacles(plan: Json) -> list[str]:
     """What forbids to begin, with its remedy: blockers, and warnings that nobody has accepted."""
     return [
-        "{}: {} {}".format(_place(item), item["message"], item["remedy"])
+        "{} {}: {}: {} {}".format(_SIGNS[item["severity"]], item["code"], _place(item), item["message"], item["remedy"])
         for item in plan["findings"]
         if item["severity"] != "info" and not item["accepted"]
     ]
