@@ -9,9 +9,10 @@ With a graph driver only dockerd can put an image together again. It writes many
 from __future__ import annotations
 
 import json
+import posixpath
 import tarfile
 from pathlib import Path
-from typing import Iterable, NamedTuple, Sequence
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
@@ -52,11 +53,36 @@ def _places(archive: Path) -> dict[str, int]:
     """Where in the archive each image is: its config is named for its digest."""
     try:
         with tarfile.open(str(archive)) as tar:
-            member = tar.extractfile(_MANIFEST)
-            listed = json.load(member) if member else []
+            links = {item.name: _target(item) for item in tar if item.issym()}
+            place = tar.getmember(_MANIFEST)
+            member = tar.extractfile(place)
+            manifest = member.read() if member else b"[]"
+        if links:
+            _name_layers(archive, place, manifest, links)
+        listed = json.loads(manifest)
         return {"sha256:" + Path(item["Config"]).name.split(".")[0]: at for at, item in enumerate(listed)}
     except (tarfile.TarError, KeyError, TypeError, ValueError) as error:
         raise SourceError("Docker's archive of images cannot be read: {0}.".format(error)) from None
+
+
+def _target(link: tarfile.TarInfo) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(link.name), link.linkname))
+
+
+def _name_layers(archive: Path, place: tarfile.TarInfo, manifest: bytes, links: Mapping[str, str]) -> None:
+    """Name each layer in the manifest of an archive by the file it is.
+
+    Up to Docker 24 the second image with a layer has a link to it, whose size skopeo takes for that of the layer
+    (containers/container-libs, pull request 605). Both names are as long.
+    """
+    changed = manifest
+    for link, target in links.items():
+        changed = changed.replace(json.dumps(link).encode(), json.dumps(target).encode())
+    if len(changed) != len(manifest):
+        raise ValueError("a layer is a link to a name of another length")
+    with named(archive), archive.open("r+b") as stream:
+        stream.seek(place.offset_data)
+        stream.write(changed)
 
 
 def is_stored(data_root: str, image: str) -> bool:

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import tarfile
 
 import pytest
 
@@ -14,6 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _content_store,
     _image_copies,
     _image_record,
+    _image_source,
     _images,
     _room,
 )
@@ -372,3 +375,27 @@ def test_room_is_counted_for_each_file_system(places, said):
     complaint = _room.short("It", places, "make room")
     assert said in complaint
     assert bool(said) == bool(complaint)
+
+
+def test_a_layer_that_is_a_link_in_dockers_archive_is_named_by_the_file_it_is(tmp_path):
+    """Docker 20.10 to 24: images that share a layer; skopeo takes the size of the link for that of the layer."""
+    files = {f"{'1' * 64}/layer.tar": b"data", f"{'2' * 64}/layer.tar": None}
+    manifest = [{"Config": f"{letter * 64}.json", "Layers": [name]} for letter, name in zip("ab", files)]
+
+    class Docker:
+        def download(self, _path, names):
+            archive = io.BytesIO()
+            with tarfile.open(fileobj=archive, mode="w") as tar:
+                for name, data in [*files.items(), ("manifest.json", json.dumps(manifest).encode())]:
+                    member = tarfile.TarInfo(name)
+                    member.type = tarfile.SYMTYPE if data is None else tarfile.REGTYPE
+                    member.linkname = f"../{'1' * 64}/layer.tar" if data is None else ""
+                    member.size = len(data or b"")
+                    tar.addfile(member, io.BytesIO(data or b""))
+            return [archive.getvalue()]
+
+    found = _image_source.save(Docker(), [A, B], tmp_path)
+    assert [found[image].name.rpartition("@")[2] for image in (A, B)] == ["0", "1"]
+    with tarfile.open(tmp_path / "images.tar") as tar:
+        listed = json.load(tar.extractfile("manifest.json"))
+    assert [item["Layers"] for item in listed] == [[f"{'1' * 64}/layer.tar"]] * 2
