@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import sys
@@ -91,21 +92,15 @@ def test_a_comparison_that_cannot_be_remembered(trees, monkeypatch):
 
 @pytest.mark.parametrize("top", ["source", "copy"])
 def test_a_file_that_cannot_be_read(trees, monkeypatch, top):
-    class Broken:
+    class Broken(io.FileIO):
         def __init__(self, handle, *_mode):
+            super().__init__(handle)
             self.is_broken = os.readlink("/proc/self/fd/{0}".format(handle)).endswith(top + "/file")
-            os.close(handle)
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_error):
-            pass
-
-        def read(self, _size):
+        def read(self, size=-1):
             if self.is_broken:
                 raise OSError(errno.EIO, "Input/output error")
-            return b"data"
+            return super().read(size)
 
     monkeypatch.setattr(_verify, "open", Broken, raising=False)
     with pytest.raises(TreeError, match=top + "/file cannot be used: Input/output error; see the kernel's log"):
