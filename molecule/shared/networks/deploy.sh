@@ -19,8 +19,11 @@ chmod 0755 "$work/root/www/cgi-bin/ask"
 for file in /usr/bin/perl /usr/lib/x86_64-linux-gnu/perl-base $(ldd /usr/bin/perl | grep -o '/[^ ]*'); do
 	cp --parents --recursive --dereference "$file" "$work/root"
 done
-echo 'use IO::Socket::INET; $at = IO::Socket::INET->new(LocalPort => 9999, Proto => "udp") or die;
-while (defined $at->recv($said, 99)) { $at->send($said) }' >"$work/root/echo.pl"
+cat >"$work/root/echo.pl" <<'F'
+use IO::Socket::INET;
+$at = IO::Socket::INET->new(LocalPort => 9999, Proto => "udp") or die;
+while (defined $at->recv($said, 99)) { $at->send($said) }
+F
 tar -C "$work/root" -c . | docker import --change 'CMD ["httpd", "-f", "-h", "/www"]' - lab/box:1
 
 project() {
