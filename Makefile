@@ -42,10 +42,10 @@ scenarios: setup ## All molecule scenarios, or SCENARIO=name; passed ones are no
 build: setup ## The collection's archive, into .cache/build
 	@python tests/tools/run.py build
 
-bench: setup ## Benchmarks, side by side in one run, or BENCH="plan volumes images downtime"; ratios go to .cache/bench.json
+bench: setup ## Benchmarks, side by side in one run, or BENCH="plan volumes large images downtime"; ratios go to .cache/bench.json
 	@PYTHONPATH=.cache/collections:molecule/lab:tests/crash python tests/benchmark/bench.py $(BENCH)
 
-crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman", KEEP=1
+crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman", CRASH="--write 3600", KEEP=1
 	@PYTHONPATH=.cache/collections python tests/crash/matrix.py $(CRASH)
 
 docs: setup ## docs/field-coverage.md from the tables

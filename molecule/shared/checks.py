@@ -26,18 +26,19 @@ def outside(host: Any, port: int) -> tuple[str, int]:
 
 def notes(host: Any) -> list[str]:
     """What the application answers to somebody outside; it comes from PostgreSQL through nginx."""
-    with urllib.request.urlopen(_blog(host), timeout=60) as answer:
-        return json.load(answer)["notes"]
+    return json.loads(fetch(host, 8080, "/notes"))["notes"]
 
 
 def write_note(host: Any, note: str) -> None:
     """Write into PostgreSQL from outside; an answer other than success is an error."""
-    urllib.request.urlopen(_blog(host), data=note.encode(), timeout=60).close()
+    fetch(host, 8080, "/notes", note.encode())
 
 
-def _blog(host: Any) -> str:
-    address, port = outside(host, 8080)
-    return f"http://{address}:{port}/notes"
+def fetch(host: Any, port: int, path: str, data: bytes | None = None, timeout: float = 60) -> str:
+    """What a published port of the machine answers over HTTP; with ``data`` to a POST. An error is raised."""
+    address, forwarded = outside(host, port)
+    with urllib.request.urlopen(f"http://{address}:{forwarded}{path}", data=data, timeout=timeout) as answer:
+        return answer.read().decode()
 
 
 def cached(host: Any, key: str) -> str:
@@ -71,13 +72,14 @@ def running(host: Any, engine: str) -> set[str]:
     return {name for name in host.check_output(f"{engine} ps {flags}").split() if not name.endswith("-infra")}
 
 
-def assert_not_restarted(host: Any) -> None:
-    """No container of Podman's was started after the last commit."""
-    documents = run_json(host, "podman inspect " + " ".join(sorted(running(host, "podman"))))
+def assert_not_restarted(host: Any, names: list[str], commits: int) -> None:
+    """There were so many commits, and none of these containers of Podman's was started after the last one."""
+    documents = run_json(host, "podman inspect " + " ".join(names))
     started = [datetime.fromisoformat(item["State"]["StartedAt"][:19]) for item in documents]
     lines = [json.loads(line) for line in host.check_output(f"cat {STATE_DIR}/*/journal/*.jsonl").splitlines()]
-    commits = [datetime.fromisoformat(line["time"][:19]) for line in lines if line["event"] == "commit"]
-    assert max(started) <= max(commits)
+    committed = [datetime.fromisoformat(line["time"][:19]) for line in lines if line["event"] == "commit"]
+    assert len(committed) == commits
+    assert max(started) <= max(committed)
 
 
 def assert_same_containers(host: Any, names: list[str]) -> None:

@@ -16,7 +16,6 @@ from typing import Mapping, Sequence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import (
     COMMENT,
     USER_CHAIN,
-    Table,
     Tables,
 )
 
@@ -43,11 +42,14 @@ def passage(tables: Tables, workload: str, bridges: Sequence[str], moved: Mappin
             "-i {0} {1} -j ACCEPT".format(bridge, mark),
             "-o {0} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT {1} -j ACCEPT".format(bridge, mark),
         ]
-    masqueraded = _masqueraded(tables, moved)
-    within = ["-s {0} -o {1} {2} -j ACCEPT".format(subnet, bridge, mark) for subnet, bridge in masqueraded]
     script = [] if _ours(tables, "filter", USER_CHAIN, workload) else _lines("filter", USER_CHAIN, [], through)
-    if not _are_first(tables, workload, moved, len(within)):
-        script += _lines("nat", _NAT_CHAIN, _ours(tables, "nat", _NAT_CHAIN, workload), within)
+    rules, ours = _rules(tables, "nat", _NAT_CHAIN), _ours(tables, "nat", _NAT_CHAIN, workload)
+    dockers = _masquerading(rules, moved)
+    # Docker puts its own first when it writes them anew.
+    are_first = all(rules.index(mine) < rules.index(rule.string) for mine in ours for rule in dockers)
+    if len(ours) != len(dockers) or not are_first:
+        within = ["-s {0} -o {1} {2} -j ACCEPT".format(rule.group(1), moved[rule.group(2)], mark) for rule in dockers]
+        script += _lines("nat", _NAT_CHAIN, ours, within)
     return _joined(script)
 
 
@@ -59,27 +61,19 @@ def passage_back(tables: Tables, workload: str) -> str:
     return _joined(script)
 
 
-def _masquerading(moved: Mapping[str, str]) -> re.Pattern[str]:
-    return re.compile(r"-s (\S+) ! -o ({0}) -j MASQUERADE\Z".format("|".join(map(re.escape, moved)) or "(?!)"))
+def _masquerading(rules: Sequence[str], moved: Mapping[str, str]) -> list[re.Match[str]]:
+    """Docker's rules that masquerade what has moved: the subnet, and Docker's bridge."""
+    shape = re.compile(r"-s (\S+) ! -o ({0}) -j MASQUERADE\Z".format("|".join(map(re.escape, moved)) or "(?!)"))
+    return [found for found in map(shape.match, rules) if found]
 
 
-def _masqueraded(tables: Tables, moved: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Subnet and bridge of Podman's, for each rule of Docker's that masquerades it."""
-    rules = tables.get("nat", Table({}, [])).of(_NAT_CHAIN)
-    return [(found.group(1), moved[found.group(2)]) for found in map(_masquerading(moved).match, rules) if found]
-
-
-def _are_first(tables: Tables, workload: str, moved: Mapping[str, str], count: int) -> bool:
-    """Whether our ``count`` rules stand before Docker's, which it puts first when it writes them anew."""
-    rules = tables.get("nat", Table({}, [])).of(_NAT_CHAIN)
-    ours = [rules.index(rule) for rule in _ours(tables, "nat", _NAT_CHAIN, workload)]
-    dockers = [at for at, rule in enumerate(rules) if _masquerading(moved).match(rule)]
-    return len(ours) == count and (not ours or max(ours) < min(dockers))
+def _rules(tables: Tables, table: str, chain: str) -> list[str]:
+    return tables[table].of(chain) if table in tables else []
 
 
 def _ours(tables: Tables, table: str, chain: str, workload: str) -> list[str]:
     mark = re.compile(r'--comment "?{0}{1}"?( |\Z)'.format(COMMENT, re.escape(workload)))
-    return [rule for rule in tables.get(table, Table({}, [])).of(chain) if mark.search(rule)]
+    return [rule for rule in _rules(tables, table, chain) if mark.search(rule)]
 
 
 def _lines(table: str, chain: str, out: Sequence[str], into: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ def recover(
         if not is_under_way(events):
             continue
         found.append(name)
-        failure = "" if check else _settle(engine, docker, name, transaction.interrupted(events))
+        failure = "" if check else _settle(engine, docker, name, events)
         if failure:
             broken[name] = {**outcome.EMPTY, "name": name, "state": "stuck", "reason": failure}
     return found, broken
@@ -72,10 +72,10 @@ def is_finished(events: list[Data]) -> bool:
     return transaction.has_finished(events, last)
 
 
-def _settle(engine: EngineState, docker: Docker, name: str, goal: str) -> str:
-    """Undo what has not reached its commit (``goal``), or finish what has; a sentence when that fails."""
+def _settle(engine: EngineState, docker: Docker, name: str, events: list[Data]) -> str:
+    """Undo what has not reached its commit, or finish what has; a sentence when that fails."""
     path = engine.journal_path(name)
-    record = _record(engine.journal(name))
+    goal, record = transaction.interrupted(events), _record(events)
     if record:
         podman_side.mend_secrets(record["graph_root"])
     if goal:
@@ -85,7 +85,7 @@ def _settle(engine: EngineState, docker: Docker, name: str, goal: str) -> str:
                 name, goal.capitalize(), "; ".join(failures)
             )
         return ""
-    goal = transaction.owner(engine.journal(name))
+    goal = transaction.owner(events)
     after = cutover.steps_after(docker, settled=False) if goal == PODMAN else way_back.steps_after(docker)
     try:
         Transaction(path, "", goal, (), after).run(lambda _notes: {})

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import urllib.request
-
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
@@ -16,9 +14,7 @@ SHARED = 0x2000
 
 @pytest.mark.parametrize(("name", "port"), [("kept", 8081), ("gone", 8082)])
 def test_the_image_is_that_of_docker_wherever_it_came_from(host, name, port):
-    address, forwarded = checks.outside(host, port)
-    with urllib.request.urlopen(f"http://{address}:{forwarded}/name", timeout=60) as answer:
-        assert answer.read().decode() == name + "\n"
+    assert checks.fetch(host, port, "/name") == name + "\n"
     (before,) = [item for item in checks.inventory(host)["containers"] if item["Name"] == "/" + name]
     (after,) = checks.run_json(host, f"podman inspect {name}")
     assert "sha256:" + after["Image"] == before["Image"]
