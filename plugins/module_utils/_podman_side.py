@@ -137,7 +137,7 @@ def has_volumes(record: Data) -> bool:
 
 def create_volumes(record: Data) -> None:
     """Have the services of volumes done while Docker still serves."""
-    units.start(_volume_services(record), wait=True)
+    units.start(_volume_services(record))
 
 
 def forget_volumes(record: Data) -> None:
@@ -154,7 +154,7 @@ def are_started(record: Data) -> bool:
 
 
 def start(record: Data) -> None:
-    units.start(record["services"])
+    units.queue(record["services"])
 
 
 def stop(record: Data) -> Data:

@@ -51,7 +51,7 @@ def steps(
 
     def start_again(record: Data) -> None:
         side.require_down(record)
-        units.start(record["running"])
+        units.queue(record["running"])
 
     def wake(record: Data) -> None:
         # After a power cut nothing runs, whatever was undone before it.

@@ -160,10 +160,16 @@ def _complaint(unit: str) -> str:
     return " | ".join(lines[-3:]) or "its generator did not say why (see {0} --dryrun)".format(GENERATOR)
 
 
-def start(names: Sequence[str], wait: bool = False) -> None:
-    """Queue the services; systemd orders them. Returns at once, or else when they have started: CommandError if not."""
+def queue(names: Sequence[str]) -> None:
+    """Have systemd start the services, in its order, and return at once."""
     if names:
-        run(["systemctl", "start", *([] if wait else ["--no-block"]), "--", *names])
+        run(["systemctl", "start", "--no-block", "--", *names])
+
+
+def start(names: Sequence[str]) -> None:
+    """Start the services. Raises CommandError when one does not start."""
+    if names:
+        run(["systemctl", "start", "--", *names])
 
 
 def stop(names: Sequence[str]) -> None:
