@@ -174,7 +174,7 @@ def _target(rule: str) -> str:
 def read(family: str) -> Tables:
     """The tables of a family; none where its programs are not installed."""
     try:
-        return parse(run([family + "-save"]).stdout)
+        return parse(save(family))
     except CommandError as error:
         if "not installed" in str(error):
             return {}
@@ -185,6 +185,16 @@ def apply(family: str, script: str) -> None:
     """Give a script to iptables-restore, without touching what it does not name."""
     if script:
         run([family + "-restore", "--noflush", "--wait"], input=script)
+
+
+def save(family: str) -> str:
+    """All rules of a family, for ``restore``."""
+    return run([family + "-save"]).stdout
+
+
+def restore(family: str, saved: str) -> None:
+    """Make the rules of the tables of ``save`` what they were."""
+    run([family + "-restore", "--wait"], input=saved)
 
 
 def dockers_bridges(networks: Sequence[Any]) -> list[str]:

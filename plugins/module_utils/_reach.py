@@ -101,7 +101,7 @@ class Outside:
         except CommandError as error:
             _clean()
             raise ReachError("No network namespace to probe published ports from: {0}".format(error)) from None
-        self._inside = ThreadPoolExecutor(_WORKERS, initializer=_enter, initargs=("/run/netns/" + NAMESPACE,))
+        self._inside = ThreadPoolExecutor(_WORKERS, initializer=enter, initargs=("/run/netns/" + NAMESPACE,))
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -165,8 +165,8 @@ def _clean() -> None:
     run(["ip", "netns", "delete", NAMESPACE], check=False)
 
 
-def _enter(path: str) -> None:
-    """Move this thread, and no other, into a network namespace (setns(2))."""
+def enter(path: str) -> None:
+    """Move this thread, and no other, into the network namespace at ``path`` (setns(2))."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if ctypes.CDLL(None, use_errno=True).setns(handle, _CLONE_NEWNET) != 0:

@@ -9,6 +9,7 @@ import json
 from typing import Any, Dict, List, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _name_server as name_server
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
     ProcessError,
@@ -26,7 +27,8 @@ Listening = List[Dict[str, Any]]
 
 
 class Expected(NamedTuple):
-    """What must be so: services that run, health and sockets by container name, ports that answer from outside.
+    """What must be so: services that run, health and sockets by container name, ports that answer from outside, networks
+    whose names are served.
 
     ``owners``: the service of each container. ``services``: all of the workload, to notice the one that failed.
     """
@@ -36,6 +38,7 @@ class Expected(NamedTuple):
     healthy: Sequence[str]
     listening: dict[str, Listening]
     ports: Sequence[Port]
+    networks: Sequence[str]
 
 
 class Lack(NamedTuple):
@@ -47,10 +50,11 @@ class Lack(NamedTuple):
 
 
 class Container(NamedTuple):
-    """What Podman says of a container: its first process, and its health ("" without a check)."""
+    """What Podman says of a container: its first process, its health ("" without a check), and its networks."""
 
     pid: int
     health: str
+    networks: Sequence[str]
 
 
 def lacks(expected: Expected, outside: Outside) -> list[Lack]:
@@ -78,6 +82,7 @@ def _lacks(expected: Expected, outside: Outside) -> list[Lack]:
     views = {name: container_view(processes, container.pid) or {} for name, container in found.items()}
     missing = socket_lacks(expected, {name: view.get("listening", []) for name, view in views.items()})
     pids = {name: container.pid for name, container in found.items()}
+    missing = missing or name_lacks(expected, found)
     return missing or port_lacks(expected, answers.answering(expected.ports, pids, outside))
 
 
@@ -113,6 +118,22 @@ def socket_lacks(expected: Expected, listening: dict[str, Listening]) -> list[La
         for socket in expected.listening.get(name, [])
         if not any(_stands_for(other, socket) for other in listening.get(name, []))
     ]
+
+
+def name_lacks(expected: Expected, found: dict[str, Container]) -> list[Lack]:
+    """Containers that cannot ask for names, as each could under Docker on a network of its own."""
+    lacks = []
+    for name, container in found.items():
+        own = [network for network in container.networks if network in expected.networks]
+        served = {network: name_server.server(network) for network in own}
+        sentences = ["{0} has no name server on {1}".format(name, network) for network in own if not served[network]]
+        sentences += [
+            "the name server of Podman does not answer {0} at {1}, UDP port 53: perhaps a firewall of this host closes its "
+            "INPUT (see podman_firewall_driver of the role podman)".format(name, address)
+            for address in name_server.silent(container.pid, [server for server in served.values() if server])
+        ]
+        lacks += [Lack(sentence, expected.owners.get(name, ""), True) for sentence in sentences]
+    return lacks
 
 
 def port_lacks(expected: Expected, answering: Sequence[Port]) -> list[Lack]:
@@ -160,7 +181,9 @@ def inspect(names: Sequence[str]) -> dict[str, Container]:
         return {}
     return {
         str(document["Name"]): Container(
-            int(document["State"].get("Pid") or 0), str((document["State"].get("Health") or {}).get("Status") or "")
+            int(document["State"].get("Pid") or 0),
+            str((document["State"].get("Health") or {}).get("Status") or ""),
+            sorted((document.get("NetworkSettings") or {}).get("Networks") or {}),
         )
         for document in documents
     }

@@ -11,13 +11,14 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.adopted import folder
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, Port
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UNIT_DIR
 
 # What dockerd makes in its data root (moby, daemon/daemon.go); a folder with fewer than three of them is something else.
@@ -51,16 +52,43 @@ def require_no_docker(proc: str = "/proc") -> None:
             continue
 
 
-def remove_firewall(inventory: dict[str, Any], check: bool) -> Found:
-    """Docker's chains and rules in both families; rules that the user put into DOCKER-USER are kept in FORWARD."""
-    result = Found([], [])
-    for family in firewall.FAMILIES:
-        removal = firewall.removal(firewall.read(family), firewall.dockers_bridges(inventory.get("networks") or []))
-        result.found.extend("{0} {1}".format(family, item) for item in removal.found)
-        result.left.extend("{0} FORWARD: {1} (was in DOCKER-USER)".format(family, item) for item in removal.kept)
-        if not check:
-            firewall.apply(family, removal.script)
-    return result
+def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], check: bool) -> Found:
+    """Docker's chains and rules in both families; rules that the user put into DOCKER-USER are kept in FORWARD.
+
+    Without Docker's rules those of another firewall may come to bear. ResidueError, and all is as it was, when one of the
+    published ``ports`` would no longer answer from outside.
+    """
+    bridges = firewall.dockers_bridges(inventory.get("networks") or [])
+    removals = {family: firewall.removal(firewall.read(family), bridges) for family in firewall.FAMILIES}
+    found = ["{0} {1}".format(family, item) for family, removal in removals.items() for item in removal.found]
+    left = [
+        "{0} FORWARD: {1} (was in DOCKER-USER)".format(family, item)
+        for family, removal in removals.items()
+        for item in removal.kept
+    ]
+    scripts = {family: removal.script for family, removal in removals.items() if removal.script}
+    if scripts and not check:
+        _apply_unless_closed(scripts, [port for port in ports if port["proto"] == "tcp"])
+    return Found(found, left)
+
+
+def _apply_unless_closed(scripts: dict[str, str], ports: Sequence[Port]) -> None:
+    with Outside() as outside:
+        answered = outside.answering(ports)
+        before = {family: firewall.save(family) for family in scripts}
+        for family, script in scripts.items():
+            firewall.apply(family, script)
+        still = outside.answering(answered)
+    closed = [port for port in answered if port not in still]
+    if not closed:
+        return
+    for family, text in before.items():
+        firewall.restore(family, text)
+    raise ResidueError(
+        "Without Docker's rules port {0} would not answer from outside any more, so they stay: another firewall of this host "
+        "closes FORWARD. Let the traffic of Podman's bridges pass there (see podman_firewall_driver of the role podman), and "
+        "run this again.".format(", ".join(str(port["host_port"]) for port in closed))
+    )
 
 
 def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:

@@ -59,6 +59,8 @@ def expected(record: Data) -> ready.Expected:
         healthy=[member["name"] for member in members if member["health"] and member["healthy"]],
         listening=listening,
         ports=record["answered"],
+        # Other drivers than bridge have no name server.
+        networks=[network["name"] for network in record["networks"] if network["podman_bridge"]],
     )
 
 

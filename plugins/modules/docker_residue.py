@@ -36,7 +36,8 @@ options:
     description:
       - What to remove.
       - V(firewall) are Docker's chains, their jumps, the rules of its bridges and the policy V(DROP) it gave to C(FORWARD).
-        Rules that a user put into C(DOCKER-USER) are moved to C(FORWARD). No other chain is touched.
+        Rules that a user put into C(DOCKER-USER) are moved to C(FORWARD). No other chain is touched. When a published port
+        of the plan beside the inventory would no longer answer from outside, all rules are put back, and the module fails.
       - V(bridges) are those of the inventory's networks and C(docker0), when nothing is attached to them.
       - V(services) are those of this collection that help the host while workloads move.
       - V(adopted) are volumes that Podman uses in place (strategy V(adopt)). They are moved out of the data root while
@@ -85,6 +86,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, read_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import ReachError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
@@ -92,11 +94,14 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble
 def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Find and remove the parts; returns the result of the module."""
     inventory = read_json(params["inventory_path"])
+    plan = Path(params["inventory_path"]).parent / "plan.json"
+    workloads = read_json(plan)["workloads"] if plan.exists() else []
+    ports = [port for workload in workloads for port in workload["ports"]]
     # In check mode the task that stops it has only been looked at as well.
     if not check:
         residue.require_no_docker()
     removers: dict[str, Callable[[], residue.Found]] = {
-        "firewall": lambda: residue.remove_firewall(inventory, check),
+        "firewall": lambda: residue.remove_firewall(inventory, ports, check),
         "bridges": lambda: residue.remove_bridges(inventory, check),
         "services": lambda: residue.remove_services(str(Path(params["inventory_path"]).parent.parent), check),
         "adopted": lambda: residue.move_adopted(inventory, check),
@@ -128,7 +133,7 @@ def main() -> None:
     )
     try:
         result = clean(module.params, module.check_mode)
-    except (CommandError, StateError, TreeError, residue.ResidueError) as error:
+    except (CommandError, ReachError, StateError, TreeError, residue.ResidueError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=sentence(error))
