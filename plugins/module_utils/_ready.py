@@ -101,7 +101,7 @@ def service_lacks(expected: Expected, states: dict[str, Service]) -> list[Lack]:
 
 def health_lacks(expected: Expected, found: dict[str, Container]) -> list[Lack]:
     """Containers that were healthy under Docker and are not now."""
-    none = Container(0, "not there")
+    none = Container(0, "not there", [])
     return [
         Lack("{0} is {1}, and was healthy under Docker".format(name, health or "without a health check"), owner)
         for name, owner in expected.owners.items()

@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready as ready
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._name_server import Server
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._ready import Container, Expected
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import Service
 
@@ -18,6 +19,7 @@ EXPECTED = Expected(
     healthy=["db"],
     listening={"web": [{"proto": "tcp", "address": "0.0.0.0", "port": 80}]},
     ports=[PORT],
+    networks=["blog"],
 )
 
 
@@ -55,9 +57,9 @@ def test_a_pod_that_fails_again_and_again_is_noticed_and_not_its_waiting_members
 
 
 def test_only_what_was_healthy_has_to_be_healthy():
-    found = {"web": Container(1, "unhealthy"), "db": Container(2, "starting")}
+    found = {"web": Container(1, "unhealthy", []), "db": Container(2, "starting", [])}
     assert sentences(ready.health_lacks(EXPECTED, found)) == [("db is starting, and was healthy under Docker", False)]
-    assert ready.health_lacks(EXPECTED, {"db": Container(2, "healthy")}) == []
+    assert ready.health_lacks(EXPECTED, {"db": Container(2, "healthy", [])}) == []
     assert sentences(ready.health_lacks(EXPECTED, {})) == [("db is not there, and was healthy under Docker", False)]
 
 
@@ -91,6 +93,24 @@ def test_a_port_that_no_longer_answers_is_named_with_its_container():
     assert ready.port_lacks(EXPECTED, [PORT]) == []
 
 
+def test_a_container_that_cannot_ask_for_names_is_hopeless(monkeypatch):
+    """On a host whose firewall closes INPUT (ufw), the services of a workload would not find each other."""
+    server = Server(["10.89.0.1"], "db")
+    monkeypatch.setattr(ready.name_server, "server", {"blog": server}.get)
+    monkeypatch.setattr(ready.name_server, "silent", lambda pid, servers: ["10.89.0.1"] if pid == 1 and servers else [])
+    found = {"web": Container(1, "", ["blog", "podman"]), "db": Container(2, "", ["blog"])}
+    [lack] = ready.name_lacks(EXPECTED, found)
+    assert lack.sentence.startswith("the name server of Podman does not answer web at 10.89.0.1, UDP port 53")
+    assert (lack.service, lack.hopeless) == ("web.service", True)
+    assert ready.name_lacks(EXPECTED._replace(networks=[]), found) == []
+
+
+def test_a_network_without_a_name_server_is_named(monkeypatch):
+    monkeypatch.setattr(ready.name_server, "server", lambda _network: None)
+    [lack] = ready.name_lacks(EXPECTED, {"web": Container(1, "", ["blog"])})
+    assert lack.sentence == "web has no name server on blog"
+
+
 @pytest.mark.parametrize(("port", "published", "lasting"), [(80, [], True), (40123, [], False), (40123, [40123], True)])
 def test_a_port_that_the_kernel_chose_is_not_expected_again(port, published, lasting):
     assert ready.is_lasting({"proto": "tcp", "address": "0.0.0.0", "port": port}, published) is lasting
@@ -106,8 +126,14 @@ def test_a_moment_in_which_the_host_does_not_answer_is_no_verdict(monkeypatch):
 
 
 def test_what_podman_prints_when_one_container_is_missing(monkeypatch):
-    shown = '[{"Name": "db", "State": {"Pid": 4711, "Health": {"Status": "starting"}}}, {"Name": "web", "State": {}}]'
+    shown = (
+        '[{"Name": "db", "State": {"Pid": 4711, "Health": {"Status": "starting"}},'
+        ' "NetworkSettings": {"Networks": {"proxy": {}, "blog": {}}}}, {"Name": "web", "State": {}}]'
+    )
     monkeypatch.setattr(ready, "run", lambda *_argv, **_options: Completed(125, shown, "no such container"))
-    assert ready.inspect(["db", "web", "gone"]) == {"db": Container(4711, "starting"), "web": Container(0, "")}
+    assert ready.inspect(["db", "web", "gone"]) == {
+        "db": Container(4711, "starting", ["blog", "proxy"]),
+        "web": Container(0, "", []),
+    }
     monkeypatch.setattr(ready, "run", lambda *_argv, **_options: Completed(125, "", "no such container"))
     assert ready.inspect(["gone"]) == {}

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall, _residue
@@ -20,7 +22,23 @@ def scripts(monkeypatch):
     monkeypatch.setattr(_residue, "require_no_docker", lambda: None)
     monkeypatch.setattr(_firewall, "read", lambda family: _firewall.parse(SAVED if family == "iptables" else ""))
     monkeypatch.setattr(_firewall, "apply", lambda family, script: given.append((family, script)))
+    monkeypatch.setattr(_firewall, "save", lambda family: SAVED)
+    monkeypatch.setattr(_firewall, "restore", lambda family, saved: given.append((family, saved)))
+    monkeypatch.setattr(_residue, "Outside", AlwaysOpen)
     return given
+
+
+class AlwaysOpen:
+    """All ports answer from outside."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        pass
+
+    def answering(self, ports):
+        return list(ports)
 
 
 @pytest.fixture
@@ -43,7 +61,22 @@ def test_check_mode_finds_the_same_and_removes_nothing(scripts, params):
         ]
     }
     expected = "*filter\n:FORWARD ACCEPT [0:0]\n-D FORWARD -o docker0 -j DOCKER\n-F DOCKER\n-X DOCKER\nCOMMIT\n"
-    assert scripts == [("iptables", expected), ("ip6tables", "")]
+    assert scripts == [("iptables", expected)]
+
+
+def test_a_port_that_another_firewall_would_close_keeps_dockers_rules(scripts, params, monkeypatch):
+    """ufw's policy is DROP too, and Docker's rules are what let published ports through it."""
+    ports = [{"host_ip": "", "host_port": number, "proto": "tcp", "container": "web"} for number in (80, 443)]
+    write_json(Path(params["inventory_path"]).parent / "plan.json", {"format": 1, "workloads": [{"ports": ports}]})
+
+    class Closes(AlwaysOpen):
+        def answering(self, ports):
+            return [port for port in ports if port["host_port"] == 80 or not scripts]
+
+    monkeypatch.setattr(_residue, "Outside", Closes)
+    with pytest.raises(_residue.ResidueError, match="port 443 would not answer from outside any more, so they stay"):
+        docker_residue.clean(params, False)
+    assert scripts[-1] == ("iptables", SAVED)
 
 
 def test_a_running_dockerd_keeps_everything(params, monkeypatch):
