@@ -3,25 +3,29 @@
 """Cut a move off at every point, by killing its process and by cutting the machine's power, and see what the host makes
 of it by itself; then move again.
 
-usage: matrix.py [--sample COUNT] [--seed SEED] [--faults] [--write SECONDS] [WORD...]; cases that contain all words. What
-passed with the same files is not repeated. --write cuts nothing off: it moves to Podman, lets the client write for so long,
-and moves back, twice.
+usage: matrix.py [--sample COUNT] [--seed SEED] [--machines COUNT] [--faults] [--write SECONDS] [WORD...]; cases that
+contain all words, on so many machines at a time. What passed with the same files is not repeated. --write cuts nothing off:
+it moves to Podman, lets the client write for so long, and moves back, twice.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import queue
 import random
 import secrets
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import station
 from cases import Case, cases
-from faults import FAULTS
-from station import Station
+from faults import FAULTS, Fault
+from station import Station, digest
 from writer import Writer, kept
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", default="")
+    parser.add_argument("--machines", type=int, default=1)
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--write", type=float, default=0)
     parser.add_argument("words", nargs="*")
@@ -45,44 +50,76 @@ def main() -> int:
         seed = given.seed or str(secrets.randbelow(10000))
         print(f"SEED={seed}", flush=True)
         chosen = random.Random(seed).sample(chosen, min(given.sample, len(chosen)))
-    with Station(ROOT) as machine:
-        if given.write:
+    if given.write:
+        with Station(ROOT) as machine:
             return keep_writing(machine, given.write)
-        machine.prepare_return()
-        return find_faults(machine, given.words) if given.faults else run(machine, chosen)
+    if given.faults:
+        return find_faults([fault for fault in FAULTS if all(word in fault.what for word in given.words)])
+    return run(chosen, given.machines)
 
 
-def run(machine: Station, chosen: list[Case]) -> int:
+def run(chosen: list[Case], machines: int) -> int:
     """Run the cases; the exit code."""
-    state = machine.digest
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results = results if results.get("state") == state else {"state": state, "passed": []}
-    failed = 0
-    machine.install(None)
-    for number, case in enumerate(chosen, 1):
-        if str(case) in results["passed"]:
-            continue
-        began = time.monotonic()
-        wrong = attempt(machine, case)
-        failed += bool(wrong)
-        print(f"{number}/{len(chosen)} {case}: {wrong or 'ok'} ({time.monotonic() - began:.0f} s)", flush=True)
-        if not wrong:
-            results["passed"].append(str(case))
-            RESULTS.write_text(json.dumps(results))
-    print(f"{len([case for case in chosen if str(case) in results['passed']])} passed, {failed} failed", flush=True)
+    results = Results(chosen)
+    waiting = queue.SimpleQueue[Case]()
+    for case in results.left():
+        waiting.put(case)
+    with ThreadPoolExecutor(machines) as lanes:
+        for lane in [lanes.submit(work_off, waiting, results, number) for number in range(machines)]:
+            lane.result()
+    failed = len(results.left())
+    print(f"{len(chosen) - failed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 
-def find_faults(machine: Station, words: list[str]) -> int:
+def work_off(waiting: queue.SimpleQueue[Case], results: Results, number: int) -> None:
+    """Try what is waiting, on a machine of its own."""
+    if waiting.empty():
+        return
+    with Station(ROOT, f"crash{number or ''}") as machine:
+        while not waiting.empty():
+            with contextlib.suppress(queue.Empty):
+                case = waiting.get_nowait()
+                began = time.monotonic()
+                results.note(case, attempt(machine, case), time.monotonic() - began)
+
+
+class Results:
+    """Which cases passed with the files as they are, kept in a file, so that a run can be continued."""
+
+    def __init__(self, chosen: list[Case]) -> None:
+        self._chosen = chosen
+        self._state = digest(ROOT)
+        self._lock = threading.Lock()
+        found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        self._passed: list[str] = found["passed"] if found.get("state") == self._state else []
+
+    def left(self) -> list[Case]:
+        """The cases that have not passed."""
+        return [case for case in self._chosen if str(case) not in self._passed]
+
+    def note(self, case: Case, wrong: str, seconds: float) -> None:
+        """Print how a case went, and remember it when nothing is ``wrong``."""
+        with self._lock:
+            if not wrong:
+                self._passed.append(str(case))
+                RESULTS.write_text(json.dumps({"state": self._state, "passed": self._passed}))
+            number = self._chosen.index(case) + 1
+            print(f"{number}/{len(self._chosen)} {case}: {wrong or 'ok'} ({seconds:.0f} s)", flush=True)
+
+
+def find_faults(faults: list[Fault]) -> int:
     """Run the case of each fault with the fault; the exit code."""
     by_name = {str(case): case for case in cases()}
     missed = 0
-    for fault in (item for item in FAULTS if all(word in item.what for word in words)):
-        machine.install(fault)
-        wrong = attempt(machine, by_name[fault.case])
-        missed += not wrong
-        print(f"fault: {fault.what}: {'caught by ' + fault.case + ': ' + wrong if wrong else 'NOT CAUGHT'}", flush=True)
-    print(f"{len(FAULTS) - missed} faults caught, {missed} missed", flush=True)
+    with Station(ROOT) as machine:
+        for fault in faults:
+            machine.install(fault)
+            wrong = attempt(machine, by_name[fault.case])
+            missed += not wrong
+            verdict = f"caught by {fault.case}: {wrong}" if wrong else "NOT CAUGHT"
+            print(f"fault: {fault.what}: {verdict}", flush=True)
+    print(f"{len(faults) - missed} faults caught, {missed} missed", flush=True)
     return 1 if missed else 0
 
 

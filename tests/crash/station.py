@@ -62,10 +62,6 @@ class Station:
 
     def __init__(self, root: Path, name: str = "crash", deploy: str = SHOP) -> None:
         self._root, self._name, self._deploy = root, name, deploy
-        utils = sorted((root / "plugins" / "module_utils").rglob("*.py"))
-        own = sorted(Path(__file__).parent.glob("*.py"))
-        whole = b"".join(path.read_bytes() for path in [*utils, *own])
-        self.digest = hashlib.sha256(whole).hexdigest()
         self._boot, self._has_return = "", False
 
     def __enter__(self) -> Station:
@@ -95,21 +91,22 @@ class Station:
             return True
         return False
 
-    def prepare_return(self) -> None:
-        """Make the state from which the way back begins."""
-        if self._has_return:
-            return
-        self.move_again("podman")
-        self._lab("save", self._name, "docker")
-
     def install(self, fault: Fault | None) -> None:
         """Put the program on the machine, with a fault in it or without."""
         self._program = program(self._root, fault)
 
     def begin(self, goal: str) -> None:
         """The machine as it was before a move to ``goal``."""
+        if goal == "docker" and not self._has_return:
+            self._prepare_return()
         self._lab("load", self._name, goal)
         self._send()
+
+    def _prepare_return(self) -> None:
+        self.begin("podman")
+        self.move_again("podman")
+        self._lab("save", self._name, "docker")
+        self._has_return = True
 
     def move(self, case: Case) -> None:
         """Begin the move that will be cut off; it goes on by itself."""
@@ -197,6 +194,13 @@ class Station:
             hosts.write_text(inventory(self._machine))
             argv = ["ansible-playbook", "-i", str(hosts), str(Path(__file__).parent / name)]
             subprocess.run(argv, env=environment, cwd=self._root, check=True, stdin=subprocess.DEVNULL)
+
+
+def digest(root: Path) -> str:
+    """Of all that decides how a case goes."""
+    utils = sorted((root / "plugins" / "module_utils").rglob("*.py"))
+    own = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in [*utils, *own])).hexdigest()
 
 
 def program(root: Path, fault: Fault | None) -> bytes:
