@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -65,18 +66,21 @@ class Station:
         self._boot, self._has_return = "", False
 
     def __enter__(self) -> Station:
-        if self._is_kept():
-            self.install(None)
-            return self
-        self._lab("down", self._name)
-        machine = json.loads(self._lab("up", self._name, "--forward", str(PORT)))
-        self.port = int(machine["forwards"][str(PORT)])
-        self._machine = machine
         self.install(None)
+        if not self._is_kept():
+            with contextlib.ExitStack() as on_error:
+                on_error.callback(self.__exit__)
+                self._prepare()
+                on_error.pop_all()
+        return self
+
+    def _prepare(self) -> None:
+        self._lab("down", self._name)
+        self._machine = json.loads(self._lab("up", self._name, "--forward", str(PORT)))
+        self.port = int(self._machine["forwards"][str(PORT)])
         self.ssh(self._deploy)
         self._playbook("prepare.yml")
         self._lab("save", self._name, "podman")
-        return self
 
     def __exit__(self, *_exception: object) -> None:
         if not os.environ.get("KEEP"):
