@@ -86,7 +86,7 @@ def _apply_unless_closed(scripts: dict[str, str], ports: Sequence[Port]) -> None
         firewall.restore(family, text)
     raise ResidueError(
         "Without Docker's rules port {0} would not answer from outside any more, so they stay: another firewall of this host "
-        "closes FORWARD. Let the traffic of Podman's bridges pass there (see podman_firewall_driver of the role podman), and "
+        "closes FORWARD. Let the traffic of Podman's bridges pass there (for ufw: podman_firewall_driver of the role podman), and "
         "run this again.".format(", ".join(str(port["host_port"]) for port in closed))
     )
 
