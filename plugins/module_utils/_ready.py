@@ -129,7 +129,9 @@ def name_lacks(expected: Expected, found: dict[str, Container]) -> list[Lack]:
         sentences = ["{0} has no name server on {1}".format(name, network) for network in own if not served[network]]
         sentences += [
             "the name server of Podman does not answer {0} at {1}, UDP port 53; if a firewall of this host closes its INPUT, "
-            "let port 53 in from Podman's bridges (for ufw: podman_firewall_driver of the role podman)".format(name, address)
+            "let port 53 in from Podman's bridges (for ufw: podman_firewall_driver of the role podman)".format(
+                name, address
+            )
             for address in name_server.silent(container.pid, [server for server in served.values() if server])
         ]
         lacks += [Lack(sentence, expected.owners.get(name, ""), True) for sentence in sentences]
