@@ -13,7 +13,7 @@ import tree
 from steps import CACHE, ROOT, Failed, Skipped, Step, run
 
 # Emulated machines are slow; a scenario that needs longer than this hangs.
-TIMEOUT = 3600.0
+TIMEOUT = 5400.0
 
 # A test that passed, in pytest's closing line.
 EXECUTED = r"\b[1-9]\d* passed"
