@@ -16,7 +16,9 @@ from . import cache
 from .cache import LabError
 
 PROGRAM = "qemu-system-x86_64"
-KERNEL_ARGUMENTS = "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off"
+# On a busy host the kernel would come to distrust the emulated clock, and the code that it changes then is sometimes still
+# run as it was (Oops: int3 in sched_clock_cpu).
+KERNEL_ARGUMENTS = "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off tsc=reliable"
 # QEMU 7.2 emulates cmpxchg16b and AVX wrongly: guest kernels panic, glibc aborts. QEMU 10 does not.
 FIRST_GOOD_EMULATION = 10
 
