@@ -44,7 +44,7 @@ _UNITS = {
     RECOVER: """\
 [Unit]
 Description=Bring workloads whose move between Docker and Podman was interrupted to one side
-After=docker.service network-online.target
+After=docker.service docker_to_podman-coexist.service network-online.target
 StartLimitIntervalSec=600
 StartLimitBurst=10
 
@@ -158,8 +158,6 @@ def recover(engine: EngineState) -> int:
 
 def coexist(engine: EngineState) -> int:
     """Free the addresses of workloads that Podman owns, and let their traffic pass Docker's rules."""
-    if engine.retired:
-        return 0
     failed: int = 0
     for name in engine.committed():
         record = transaction.notes(transaction.settled(engine.journal(name)))[RECORD]

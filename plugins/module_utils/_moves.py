@@ -19,6 +19,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
@@ -76,8 +77,11 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
             helper.install(str(engine.root.parent))
         revived = bool(leaving) and params["engine"] == DOCKER and (engine.retired if check else revive(engine))
         with host.outside if leaving and not check else nullcontext():
+            if leaving and not check:
+                broken.update(_unsettled(host, [name for name in recovered if name not in broken]))
             results = _each(lambda item: broken.get(item.name) or one(host, item, check), moves, params["parallel"])
-    if leaving and not check:
+            results += [broken[name] for name in sorted(set(broken).difference(item.name for item in moves))]
+    if not check:
         helper.remove(str(engine.root.parent))
     return {
         "changed": bool(recovered) or revived or any(result["changed"] for result in results),
@@ -86,6 +90,24 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         "left_on_docker": outcome.left_on_docker(plan, engine, results, host.docker),
         "diff": outcome.differences(plan, results, installed),
     }
+
+
+def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
+    """Results for those of the workloads that do not come up in Docker, which has just got them back: what does not answer
+    yet would not be asked for after the next move."""
+    found = {}
+    for name in names:
+        events = host.engine.journal(name)
+        last = transaction.attempts(events)[-1]
+        was_stopped = any((event["event"], event["step"]) == ("do", "stop_docker") for event in last)
+        if not was_stopped or transaction.owner(events) != DOCKER:
+            continue
+        record = transaction.notes(last)[cutover.RECORD]
+        try:
+            wait_docker.wait(record, host.outside, host.docker, host.ready_timeout)
+        except ERRORS as error:
+            found[name] = {**outcome.EMPTY, "name": name, "state": "refused", "reason": str(error)}
+    return found
 
 
 def _each(action: Callable[[Move], Data], moves: Sequence[Move], parallel: int) -> list[Data]:

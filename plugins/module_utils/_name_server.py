@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+import time
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Sequence
@@ -19,7 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach i
 
 _CONFIG = Path("/run/containers/networks/aardvark-dns")
 _PORT = 53
-_TRIES, _SECONDS = 3, 1.0
+_TRIES, _SECONDS = 10, 1.0
 _HEADER = struct.pack("!6H", 0x6432, 0x0100, 1, 0, 0, 0)
 _TYPE_A_CLASS_IN = struct.pack("!2H", 1, 1)
 
@@ -46,16 +47,16 @@ def server(network: str, config: Path = _CONFIG) -> Server | None:
     return None
 
 
-def silent(process: int, servers: Sequence[Server]) -> list[str]:
-    """The addresses of those servers that do not answer in the network of a process."""
+def is_served(process: int, servers: Sequence[Server]) -> bool:
+    """True when one of the servers answers in the network of a process: each knows the names of all networks that the asker
+    is on. Takes seconds to find out that none does."""
     questions = [(address, one.name) for one in servers for address in one.addresses]
     with ThreadPoolExecutor(1, initializer=enter, initargs=("/proc/{0}/ns/net".format(process),)) as inside:
-        tries = [inside.submit(answers, address, name) for address, name in questions]
         try:
-            return [address for (address, _name), attempt in zip(questions, tries) if not attempt.result()]
+            return any(inside.submit(answers, address, name).result() for address, name in questions)
         except BrokenExecutor:
-            # The process has ended.
-            return []
+            # The process has ended, which others notice.
+            return True
 
 
 def answers(address: str, name: str, port: int = _PORT) -> bool:
@@ -63,7 +64,9 @@ def answers(address: str, name: str, port: int = _PORT) -> bool:
     labels = [label.encode()[:63] for label in name.split(".") if label]
     question = _HEADER + b"".join(bytes([len(label)]) + label for label in labels) + b"\0" + _TYPE_A_CLASS_IN
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
-    for _attempt in range(_TRIES):
+    for attempt in range(_TRIES):
+        # A port at which nobody listens yet says so at once.
+        time.sleep(_SECONDS if attempt else 0)
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as asking:
                 asking.settimeout(_SECONDS)

@@ -76,19 +76,21 @@ def _apply_unless_closed(scripts: dict[str, str], ports: Sequence[Port]) -> None
     with Outside() as outside:
         answered = outside.answering(ports)
         before = {family: firewall.save(family) for family in scripts}
-        for family, script in scripts.items():
-            firewall.apply(family, script)
-        still = outside.answering(answered)
-    closed = [port for port in answered if port not in still]
-    if not closed:
-        return
-    for family, text in before.items():
-        firewall.restore(family, text)
-    raise ResidueError(
-        "Without Docker's rules port {0} would not answer from outside any more, so they stay: another firewall of this host "
-        "closes FORWARD. Let the traffic of Podman's bridges pass there (for ufw: podman_firewall_driver of the role podman), and "
-        "run this again.".format(", ".join(str(port["host_port"]) for port in closed))
-    )
+        try:
+            for family, script in scripts.items():
+                firewall.apply(family, script)
+            still = outside.answering(answered)
+            closed = [str(port["host_port"]) for port in answered if port not in still]
+            if closed:
+                raise ResidueError(
+                    "Without Docker's rules port {0} would not answer from outside any more, so they stay until the next boot: "
+                    "another firewall of this host closes FORWARD. Let the traffic of Podman's bridges pass there (for ufw: "
+                    "podman_firewall_driver of the role podman), and run this again.".format(", ".join(closed))
+                )
+        except BaseException:
+            for family, text in before.items():
+                firewall.restore(family, text)
+            raise
 
 
 def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:

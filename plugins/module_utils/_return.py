@@ -98,8 +98,9 @@ def look(record: Data, kept: Path) -> Data:
     """The record of the way back: that of the cutover, units and services as the administrator left them, and a folder for
     what is kept aside."""
     states = units.services(units.services_of(record["units"]))
-    active = [name for name, service in states.items() if service.is_active]
-    return {**record, "installed": units.read(record["units"]), "running": active, "kept": str(kept)}
+    # What an undo has just started is still on its way, and what is started again and again shall be so afterwards.
+    up = [name for name, service in states.items() if service.job or not service.is_down]
+    return {**record, "installed": units.read(record["units"]), "running": up, "kept": str(kept)}
 
 
 def require_there(record: Data, docker: Docker) -> None:

@@ -59,17 +59,22 @@ def expected(record: Data) -> ready.Expected:
         healthy=[member["name"] for member in members if member["health"] and member["healthy"]],
         listening=listening,
         ports=record["answered"],
-        # Other drivers than bridge have no name server.
-        networks=[network["name"] for network in record["networks"] if network["podman_bridge"]],
+        networks=[network["name"] for network in record["networks"] if _has_names(record, network)],
     )
+
+
+def _has_names(record: Data, network: Data) -> bool:
+    """Whether Podman has a name server for a network: not for other drivers than bridge, nor without IPAM."""
+    text = record["units"].get(network["service"].replace("-network.service", ".network"), "")
+    return bool(network["podman_bridge"]) and "\nIPAMDriver=none\n" not in text
 
 
 def _not_ready(record: Data, docker: Docker, missing: Sequence[ready.Lack], what: str, since: float) -> MoveError:
     sentences = "; ".join(lack.sentence for lack in missing)
     logs = []
     for service in sorted({lack.service for lack in missing if lack.service}):
-        text = "\n".join(units.journal_tail(service, since - 1, _LOG_LINES))[-_LOG_CHARACTERS:]
-        logs.append("\nThe last lines of {0}:\n{1}".format(service, _masked(record, docker, text) or "(none)"))
+        text = _masked(record, docker, "\n".join(units.journal_tail(service, since - 1, _LOG_LINES)))
+        logs.append("\nThe last lines of {0}:\n{1}".format(service, text[-_LOG_CHARACTERS:] or "(none)"))
     return MoveError("It {0} on Podman: {1}.{2}".format(what, sentences, "".join(logs)))
 
 
@@ -80,7 +85,8 @@ def _masked(record: Data, docker: Docker, text: str) -> str:
     except DockerError:
         return "(not shown: Docker, which knows the values to hide, does not answer)"
     entries = [entry for document in documents for entry in document["Config"].get("Env") or []]
-    values = {entry.partition("=")[2] for entry in entries}
+    # Of a value of many lines a log may have the last ones only.
+    values = {line for entry in entries for value in [entry.partition("=")[2]] for line in (value, *value.splitlines())}
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "********") if len(value) >= _SECRET_LENGTH else text
     return text

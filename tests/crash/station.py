@@ -53,6 +53,9 @@ def expected(owner: str) -> dict[str, Any]:
         "policies": ["no", "no"] if on_podman else ["unless-stopped", "always"],
         "gates": 0,
         "bridges": [owner],
+        "passages": PASSAGES if on_podman else 0,
+        "units": UNITS if on_podman else [],
+        "awake": AWAKE if on_podman else [],
         "secrets": 1 if on_podman else 0,
         "recovery": "success",
     }
@@ -131,15 +134,23 @@ class Station:
             if "Result=success" in self.ssh(f"systemctl show --property=Result {JOB}"):
                 raise Broken(f"{case.point} was never reached")
         self._until(until, lambda: not self._is_active(RECOVER))
+        self._wait_started()
+
+    def _wait_started(self) -> None:
+        """Until systemd has done what was queued: an undo does not wait for Podman's services."""
+        self._until(time.monotonic() + PATIENCE, lambda: "No jobs" in self._try("systemctl list-jobs"))
 
     def move_again(self, goal: str) -> None:
         """The next run, which nothing cuts off."""
         self._send()
         self._start("move", json.dumps({"goal": goal, "end": "", "point": "", "fails": False}))
         self._until(time.monotonic() + PATIENCE, lambda: not self._is_active(JOB))
-        said = self.ssh("cat /run/crash-answer 2>&1 || true")
-        if '"reason": ""' not in said:
-            raise Broken(f"the next run failed: {said[-1500:]}")
+        said = self._try("cat /run/crash-answer")
+        results = json.loads(said)["workloads"] if said else [{"reason": "it left no answer"}]
+        reasons = [result["reason"] for result in results if result["reason"]]
+        if reasons:
+            raise Broken(f"the next run failed: {reasons[0][-1500:]}")
+        self._wait_started()
 
     def look(self) -> dict[str, Any]:
         """What is so on the machine."""

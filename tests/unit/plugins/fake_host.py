@@ -75,7 +75,14 @@ def plan() -> dict[str, Any]:
         "images": [{"unit_ref": "docker.io/blog/web:1"}],
         "volumes": [{"name": "data"}],
         "networks": [
-            {"name": "blog", "docker_name": "blog", "docker_id": "net-id", "bridge": BRIDGE, "podman_bridge": "pm-1"}
+            {
+                "name": "blog",
+                "docker_name": "blog",
+                "docker_id": "net-id",
+                "bridge": BRIDGE,
+                "podman_bridge": "pm-1",
+                "service": "blog-network.service",
+            }
         ],
         "ports": [PORT],
         "secrets": [{"name": "db-PASSWORD", "container": "db", "env": "PASSWORD"}],

@@ -114,8 +114,15 @@ def test_whenever_docker_starts_again_it_loses_the_addresses_of_what_has_moved(e
     assert "docker_to_podman:blog" in host.rules
     host.broken, host.addresses[BRIDGE] = {"address delete"}, ["172.18.0.1/16"]
     assert _helper.main("coexist", str(engine.root.parent)) == 1
+
+
+def test_a_docker_that_is_brought_back_loses_them_too(engine, host):
+    """A boot may come before the revival of a retired Docker is noted."""
+    begin(engine, host).run(_cutover.commit)
     write_json(engine.retired_path, {"format": 1})
+    host.addresses[BRIDGE] = ["172.18.0.1/16"]
     assert _helper.main("coexist", str(engine.root.parent)) == 0
+    assert host.addresses[BRIDGE] == []
 
 
 def test_the_services_stay_while_a_workload_is_under_way_or_docker_runs_beside_podman(engine, host, systemd, tmp_path):

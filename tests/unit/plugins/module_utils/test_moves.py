@@ -8,12 +8,19 @@ import signal
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _look, _moves, _ready, _signals
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _look,
+    _moves,
+    _ready,
+    _signals,
+    _wait_docker,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     StateError,
     append_journal,
     write_json,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     GREETING,
     PASSWORD,
@@ -184,6 +191,45 @@ def test_an_interrupted_run_is_undone_first(host, engine, move):
     assert move(check=True)["recovered"] == ["old"]
     assert move()["recovered"] == ["old"]
     assert move()["recovered"] == []
+
+
+def interrupt(engine, host, monkeypatch):
+    """A move that is killed when Podman has been started, and which the host has not undone by itself."""
+
+    def die(*_expected):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_ready, "lacks", die)
+        outside = _moves.Outside()
+        run = _moves._cutover(plan(), _moves.Host(engine, host, outside, 1, "plan-hash"), plan()["workloads"][0])
+        with pytest.raises(KeyboardInterrupt):
+            Transaction(engine.journal_path("blog"), "plan-hash", "podman", run.before, run.after).run(run.commit)
+
+
+def test_what_was_interrupted_has_to_be_well_in_docker_before_it_moves_again(host, engine, move, monkeypatch):
+    """Looked at too early, its ports and health would not be asked for on Podman."""
+    interrupt(engine, host, monkeypatch)
+    missing = [["db is starting, and was healthy"], []]
+    monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: missing.pop(0))
+    result = move()
+    assert (result["recovered"], result["workloads"][0]["state"], missing) == (["blog"], "committed", [])
+
+
+def test_what_does_not_come_up_in_docker_again_is_not_moved(host, engine, move, monkeypatch):
+    interrupt(engine, host, monkeypatch)
+    monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: ["db is unhealthy, and was healthy"])
+    [blog] = move()["workloads"]
+    assert blog["state"] == "refused"
+    assert "on Docker: db is unhealthy, and was healthy." in blog["reason"]
+
+
+def test_a_workload_that_is_stuck_is_reported_also_when_another_was_asked_for(host, engine, move, monkeypatch):
+    interrupt(engine, host, monkeypatch)
+    engine.journal_path("blog").rename(engine.journal_path("old"))
+    host.broken = {"network rm"}
+    stuck = {item["name"]: item["state"] for item in move()["workloads"]}
+    assert stuck["old"] == "stuck"
 
 
 def test_empty_lists_of_secrets_that_a_power_cut_left_are_no_obstacle(host, engine, move, tmp_path):

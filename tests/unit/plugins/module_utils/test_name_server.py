@@ -57,19 +57,37 @@ def test_a_server_answers(port):
 
 
 def test_nobody_answers(monkeypatch):
-    monkeypatch.setattr(name_server, "_SECONDS", 0.1)
+    monkeypatch.setattr(name_server, "_SECONDS", 0.01)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
         mute.bind(("127.0.0.1", 0))
         assert not name_server.answers("127.0.0.1", "web", mute.getsockname()[1])
 
 
+def test_a_server_that_comes_late_is_waited_for(monkeypatch, port):
+    """Where nobody listens yet, the kernel says so at once; no try is wasted on that."""
+    slept = []
+    monkeypatch.setattr(name_server.time, "sleep", slept.append)
+    real, refused = socket.socket.connect, [OSError("refused"), OSError("refused")]
+
+    def connect(asking, address):
+        if refused:
+            raise refused.pop()
+        return real(asking, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    assert name_server.answers("127.0.0.1", "web", port)
+    assert slept == [0, 1.0, 1.0]
+
+
 def test_a_process_that_has_ended_lacks_nothing(monkeypatch):
     monkeypatch.setattr(name_server, "enter", lambda _path: os.stat("/proc/none"))
-    assert name_server.silent(1, [Server(["127.0.0.1"], "web")]) == []
+    assert name_server.is_served(1, [Server(["127.0.0.1", "127.0.0.2"], "web")])
 
 
-def test_the_silent_ones_are_named(monkeypatch):
+def test_one_of_a_container_s_servers_is_enough(monkeypatch):
+    """Each knows the names of all networks of who asks; that of an internal one may be behind a firewall."""
     monkeypatch.setattr(name_server, "enter", lambda _path: None)
     monkeypatch.setattr(name_server, "answers", lambda address, name: (address, name) == ("10.89.0.1", "web"))
-    servers = [Server(["10.89.0.1", "fd00::1"], "web"), Server(["10.89.1.1"], "db")]
-    assert name_server.silent(1, servers) == ["fd00::1", "10.89.1.1"]
+    open_, closed = Server(["fd00::1", "10.89.0.1"], "web"), Server(["10.89.1.1"], "db")
+    assert name_server.is_served(1, [closed, open_])
+    assert not name_server.is_served(1, [closed])

@@ -93,22 +93,35 @@ def test_a_port_that_no_longer_answers_is_named_with_its_container():
     assert ready.port_lacks(EXPECTED, [PORT]) == []
 
 
-def test_a_container_that_cannot_ask_for_names_is_hopeless(monkeypatch):
+@pytest.fixture
+def served(monkeypatch):
+    """The first processes of containers that a name server answers; every network has one but "bare"."""
+    pids = set()
+    servers = {"blog": Server(["10.89.0.1"], "db"), "inner": Server(["10.89.1.1"], "db")}
+    monkeypatch.setattr(ready.name_server, "server", servers.get)
+    monkeypatch.setattr(ready.name_server, "is_served", lambda pid, servers: pid in pids and bool(servers))
+    return pids
+
+
+def test_a_container_that_cannot_ask_for_names_is_hopeless(served):
     """On a host whose firewall closes INPUT (ufw), the services of a workload would not find each other."""
-    server = Server(["10.89.0.1"], "db")
-    monkeypatch.setattr(ready.name_server, "server", {"blog": server}.get)
-    monkeypatch.setattr(ready.name_server, "silent", lambda pid, servers: ["10.89.0.1"] if pid == 1 and servers else [])
-    found = {"web": Container(1, "", ["blog", "podman"]), "db": Container(2, "", ["blog"])}
-    [lack] = ready.name_lacks(EXPECTED, found)
-    assert lack.sentence.startswith("the name server of Podman does not answer web at 10.89.0.1, UDP port 53")
+    served.add(2)
+    expected = EXPECTED._replace(networks=["blog", "inner"])
+    found = {"web": Container(1, "", ["blog", "inner", "podman"]), "db": Container(2, "", ["blog"])}
+    [lack] = ready.name_lacks(expected, found)
+    assert lack.sentence.startswith("Podman's name server does not answer web at 10.89.0.1 and 10.89.1.1, UDP port 53")
     assert (lack.service, lack.hopeless) == ("web.service", True)
-    assert ready.name_lacks(EXPECTED._replace(networks=[]), found) == []
+    served.add(1)
+    assert ready.name_lacks(expected, found) == []
 
 
-def test_a_network_without_a_name_server_is_named(monkeypatch):
-    monkeypatch.setattr(ready.name_server, "server", lambda _network: None)
-    [lack] = ready.name_lacks(EXPECTED, {"web": Container(1, "", ["blog"])})
-    assert lack.sentence == "web has no name server on blog"
+def test_a_container_without_a_network_of_its_own_asks_nobody(served):
+    assert ready.name_lacks(EXPECTED, {"web": Container(1, "", ["podman"])}) == []
+
+
+def test_a_network_without_a_name_server_is_waited_for(served):
+    [lack] = ready.name_lacks(EXPECTED._replace(networks=["bare"]), {"web": Container(1, "", ["bare"])})
+    assert (lack.sentence, lack.hopeless) == ("web has no name server on bare", False)
 
 
 @pytest.mark.parametrize(("port", "published", "lasting"), [(80, [], True), (40123, [], False), (40123, [40123], True)])
