@@ -86,7 +86,7 @@ FAULTS = [
         "_transaction.py",
         '        self._write(step.name, "do")\n        try:\n            found[step.name] = step.do(found) or {}\n',
         '        try:\n            found[step.name] = step.do(found) or {}\n            self._write(step.name, "do")\n',
-        "podman: kill after do stop_docker",
+        "podman: kill after do start_podman",
     ),
     Fault(
         "the journal is not synced",

@@ -116,7 +116,7 @@ def look() -> None:
                 "gates": said("nft", "list", "tables").count("docker_to_podman"),
                 "secrets": said("podman", "secret", "ls", "--noheading").count("\n"),
                 "bridges": ["docker" if name.startswith("br-") else "podman" for name in holders],
-                "passages": said("iptables-save").count("docker_to_podman:"),
+                "has_passage": "docker_to_podman:" in said("iptables-save"),
                 "recovery": said("systemctl", "show", "--property=Result", "--value", RECOVER).strip(),
             }
         )

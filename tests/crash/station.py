@@ -44,6 +44,7 @@ def expected(owner: str) -> dict[str, Any]:
     """What has to be so when this engine has the workload."""
     on_podman = owner == "podman"
     both = ["aside", "ledger"]
+    containers = [name + ".container" for name in both]
     return {
         "owner": owner,
         "interrupted": "",
@@ -53,9 +54,9 @@ def expected(owner: str) -> dict[str, Any]:
         "policies": ["no", "no"] if on_podman else ["unless-stopped", "always"],
         "gates": 0,
         "bridges": [owner],
-        "passages": PASSAGES if on_podman else 0,
-        "units": UNITS if on_podman else [],
-        "awake": AWAKE if on_podman else [],
+        "has_passage": on_podman,
+        "units": [*containers, "ledger.volume", "shop.network"] if on_podman else [],
+        "awake": containers if on_podman else [],
         "secrets": 1 if on_podman else 0,
         "recovery": "success",
     }

@@ -298,3 +298,14 @@ def test_what_the_administrator_stopped_on_podman_stays_so_after_a_way_back_that
     with pytest.raises(RolledBack):
         begin().run(_return.commit)
     assert host.services == ["db.service"]
+
+
+def test_services_that_an_undo_has_only_just_started_belong_to_the_way_back(host, begin, monkeypatch):
+    """Killed on its way back, a workload is started again by systemd; the next way back must not take that for stopped."""
+    show = host._show
+    monkeypatch.setattr(host, "_show", lambda name: show(name).replace("ActiveState=active", "ActiveState=activating"))
+    services = list(host.services)
+    host.broken = {"start db"}
+    with pytest.raises(RolledBack):
+        begin().run(_return.commit)
+    assert host.services == services

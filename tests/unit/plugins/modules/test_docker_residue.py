@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall, _residue
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_residue
 
@@ -99,3 +100,17 @@ def test_a_damaged_inventory_is_one_sentence(scripts, params):
         stream.write("{")
     with pytest.raises(StateError, match="is damaged"):
         docker_residue.clean(params, False)
+
+
+def test_what_fails_half_way_puts_all_rules_back(scripts, params, monkeypatch):
+    monkeypatch.setattr(_firewall, "read", lambda _family: _firewall.parse(SAVED))
+
+    def apply(family, script):
+        if family == "ip6tables":
+            raise CommandError("ip6tables-restore failed.")
+        scripts.append((family, script))
+
+    monkeypatch.setattr(_firewall, "apply", apply)
+    with pytest.raises(CommandError):
+        docker_residue.clean(params, False)
+    assert scripts[1:] == [("iptables", SAVED), ("ip6tables", SAVED)]

@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What did not get ready is explained by its log, which shows no value of an environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready, _units, _wait_ready
+
+SECRET = "correct-horse-battery-staple"
+PEM = "-----BEGIN KEY-----\nAAAABBBBCCCC\nDDDDEEEEFFFF\n-----END KEY-----"
+
+
+class Docker:
+    def inspect(self, _container):
+        return {"Config": {"Env": ["PASSWORD=" + SECRET, "KEY=" + PEM]}}
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        # Only so many characters of a log are shown: a value must not be cut before it is found.
+        "password=" + SECRET + "\n" + "y" * (4000 - len("battery-staple\n")),
+        # And only so many lines: of a value of many, perhaps the last ones.
+        "DDDDEEEEFFFF\n-----END KEY-----\n" + "z\n" * 47,
+    ],
+)
+def test_no_part_of_a_value_is_shown(monkeypatch, log):
+    monkeypatch.setattr(_units, "journal_tail", lambda *_service: log.split("\n"))
+    lack = _ready.Lack("web.service is failed", "web.service")
+    error = _wait_ready._not_ready({"containers": [{"id": "a"}]}, Docker(), [lack], "will not come up", 0)
+    assert "staple" not in str(error)
+    assert "DDDDEEEEFFFF" not in str(error)
