@@ -179,7 +179,7 @@ def _reason_to_leave(engine: EngineState, name: str) -> str:
         tries = _tries(engine, name)
     except StateError as error:
         return str(error)
-    return "given up after {0} tries; run the playbook again.".format(tries) if tries >= _TRIES else ""
+    return "given up after {0} tries; run the playbook again.".format(_TRIES) if tries > _TRIES else ""
 
 
 def _tries(engine: EngineState, name: str) -> int:

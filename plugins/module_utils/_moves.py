@@ -135,6 +135,7 @@ def _cutover(plan: Data, host: Host, workload: Data) -> Move:
             found.extend(volumes.trees(plan, host.engine, workload))
 
     def record() -> Data:
+        wait_docker.let_start(workload["containers"], host.docker, host.ready_timeout)
         return look.look(workload, found, host.docker, host.outside)
 
     is_settled = transaction.has_finished(host.engine.journal(workload["name"]), cutover.ENABLE)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any, Dict, Iterable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, process_of
@@ -15,6 +16,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 _POLL_SECONDS = 0.3
+
+Json = Dict[str, Any]
 
 
 def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None:
@@ -29,6 +32,15 @@ def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None
         missing = lacks(record, outside, docker)
 
 
+def let_start(containers: Iterable[Data], docker: Docker, timeout: float) -> None:
+    """Return when no health check is in its first tries, after ``timeout`` seconds at the latest: what was not healthy under
+    Docker need not be healthy afterwards."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline and any(_health(docker.inspect(one["id"])) == "starting" for one in containers):
+        require_undisturbed()
+        time.sleep(_POLL_SECONDS)
+
+
 def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
     """What is worse than it was when the workload left Docker, in sentences."""
     missing = []
@@ -36,7 +48,7 @@ def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
     documents = {member["name"]: docker.inspect(member["id"]) for member in members}
     for member in members:
         state = documents[member["name"]]["State"]
-        health = (state.get("Health") or {}).get("Status")
+        health = _health(documents[member["name"]])
         if not state.get("Running") and not member["restarting"]:
             missing.append("{0} does not run".format(member["name"]))
         elif member["healthy"] and health != "healthy":
@@ -50,3 +62,7 @@ def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
         for port in record["answered"]
         if port not in answering
     ]
+
+
+def _health(document: Json) -> str:
+    return str((document["State"].get("Health") or {}).get("Status") or "")

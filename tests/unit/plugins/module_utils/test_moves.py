@@ -18,9 +18,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     StateError,
     append_journal,
+    read_journal,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction, attempts, notes
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     GREETING,
     PASSWORD,
@@ -230,6 +231,21 @@ def test_a_workload_that_is_stuck_is_reported_also_when_another_was_asked_for(ho
     host.broken = {"network rm"}
     stuck = {item["name"]: item["state"] for item in move()["workloads"]}
     assert stuck["old"] == "stuck"
+
+
+def test_a_container_that_has_just_been_started_is_given_time_to_be_healthy(host, engine, move, monkeypatch):
+    """Its health would not be asked for on Podman otherwise."""
+    state, tries = host.docker["db-id"]["State"], [1]
+
+    def get_healthy(_seconds):
+        tries.append(1)
+        state["Health"]["Status"] = "healthy"
+
+    state["Health"]["Status"] = "starting"
+    monkeypatch.setattr(_wait_docker.time, "sleep", get_healthy)
+    assert move()["workloads"][0]["state"] == "committed"
+    record = notes(attempts(read_journal(engine.journal_path("blog")))[-1])["record"]
+    assert {item["name"]: item["healthy"] for item in record["containers"]}["db"]
 
 
 def test_empty_lists_of_secrets_that_a_power_cut_left_are_no_obstacle(host, engine, move, tmp_path):
