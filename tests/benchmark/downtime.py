@@ -31,9 +31,11 @@ DOCKER_BUILDKIT=0 docker build --tag lab/heavy:1 /root/heavy
 rm -r /root/heavy
 docker run --detach --name ledger --restart always """ + RUN.format(volume="ledger")
 BALLAST = "\nhead --bytes={megabytes}M /dev/urandom > $(docker volume inspect --format '{{{{.Mountpoint}}}}' ledger)/ballast\n"
-IN_PLACE = "podman volume create floor && podman create --name floor " + RUN.format(volume="floor")
+# Docker's firewall lets nothing pass to Podman.
+OPEN = "iptables --insert DOCKER-USER --jump ACCEPT; "
+IN_PLACE = OPEN + "podman volume create floor && podman create --name floor " + RUN.format(volume="floor")
 FLOOR = "docker stop ledger && podman start floor"
-FORGET = "podman rm --all --force; podman rmi --all --force; podman volume rm --all"
+FORGET = OPEN + "podman rm --all --force; podman rmi --all --force; podman volume rm --all"
 BY_HAND = (
     "set -e -o pipefail; docker stop ledger; docker save lab/heavy:1 | podman load; podman volume create hand; "
     "tar --create --directory $(docker volume inspect --format '{{.Mountpoint}}' ledger) . | "
