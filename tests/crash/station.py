@@ -55,7 +55,7 @@ def expected(owner: str) -> dict[str, Any]:
         "gates": 0,
         "bridges": [owner],
         "has_passage": on_podman,
-        "units": [*containers, "ledger.volume", "shop.network"] if on_podman else [],
+        "units": sorted([*containers, "aside-data.volume", "ledger.volume", "shop.network"]) if on_podman else [],
         "awake": containers if on_podman else [],
         "secrets": 1 if on_podman else 0,
         "recovery": "success",
