@@ -15,10 +15,7 @@ from steps import CACHE, ROOT, Failed, Skipped, Step, run
 # Emulated machines are slow; a scenario that needs longer than this hangs.
 TIMEOUT = 5400.0
 
-# Of the matrix in tests/crash/, which takes hours.
-CRASH_CASES = 2
-
-# A test that passed, in the closing line of pytest and of the matrix.
+# A test that passed, in pytest's closing line.
 EXECUTED = r"\b[1-9]\d* passed"
 
 # Molecule says these and exits with 0: an action without its playbook, a verifier that is off or has no tests, and a
@@ -82,21 +79,8 @@ def default_steps() -> list[Step]:
 
 
 def sample_steps() -> list[Step]:
-    """SAMPLE (1) of the other scenarios and a few cases of the crash matrix, chosen by SEED (random)."""
+    """SAMPLE (1) of the other scenarios, chosen by SEED (random)."""
     seed = os.environ.get("SEED") or str(secrets.randbelow(10000))
     chosen = sample([name for name in names() if name != "default"], seed, int(os.environ.get("SAMPLE") or 1))
     print(f"SEED={seed} chose these other scenarios: {', '.join(chosen) or 'none, there are no others'}", flush=True)
-    return [
-        *(Step(f"scenario {name}", partial(execute, name)) for name in chosen),
-        Step("crash matrix, a sample", partial(crash, seed)),
-    ]
-
-
-def crash(seed: str) -> None:
-    """A few cases of the crash matrix."""
-    argv = ["python", "tests/crash/matrix.py", "--sample", str(CRASH_CASES), "--seed", seed]
-    try:
-        run(argv, must=EXECUTED, env={"PYTHONPATH": ".cache/collections"}, timeout=TIMEOUT)
-    except BaseException:
-        run(["python", "molecule/lab/lab.py", "down", "crash"], timeout=300)
-        raise
+    return [Step(f"scenario {name}", partial(execute, name)) for name in chosen]
