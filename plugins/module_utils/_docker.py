@@ -162,8 +162,13 @@ class Docker:
 
 
 def process_of(document: dict[str, Any]) -> int:
-    """The first process of a container, from its inspect document; 0 when it does not run."""
+    """The first process of a container, from its inspect document (Docker's or Podman's); 0 when it does not run."""
     return int(document["State"].get("Pid") or 0)
+
+
+def health_of(document: dict[str, Any]) -> str:
+    """What the health check of a container says, from its inspect document (Docker's or Podman's); "" without one."""
+    return str((document["State"].get("Health") or {}).get("Status") or "")
 
 
 def part(name: str) -> str:

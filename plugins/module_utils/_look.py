@@ -19,6 +19,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
     Docker,
     DockerNotFound,
+    health_of,
     part,
     process_of,
 )
@@ -123,10 +124,9 @@ def require_staged(plan: Data, workload: Data) -> None:
 
 
 def _docker_view(document: Data) -> Data:
-    health = (document["State"].get("Health") or {}).get("Status")
     return {
         "policy": document["HostConfig"].get("RestartPolicy") or NO_RESTART,
-        "healthy": health == "healthy",
+        "healthy": health_of(document) == "healthy",
         "restarting": bool(document["State"].get("Restarting")),
     }
 

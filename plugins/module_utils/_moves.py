@@ -73,11 +73,12 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         moves = (_returns if params["engine"] == DOCKER else _cutovers)(plan, host, params)
         installed = {name: text for item in plan["workloads"] for name, text in units.read(item["units"]).items()}
         leaving = [item for item in moves if not (_is_there(host, item) or _moved_otherwise(host, item))]
-        if leaving and not check:
+        acts = bool(leaving) and not check
+        if acts:
             helper.install(str(engine.root.parent))
         revived = bool(leaving) and params["engine"] == DOCKER and (engine.retired if check else revive(engine))
-        with host.outside if leaving and not check else nullcontext():
-            if leaving and not check:
+        with host.outside if acts else nullcontext():
+            if acts:
                 broken.update(_unsettled(host, [name for name in recovered if name not in broken]))
             results = _each(lambda item: broken.get(item.name) or one(host, item, check), moves, params["parallel"])
             results += [broken[name] for name in sorted(set(broken).difference(item.name for item in moves))]
@@ -99,8 +100,7 @@ def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
     for name in names:
         events = host.engine.journal(name)
         last = transaction.attempts(events)[-1]
-        was_stopped = any((event["event"], event["step"]) == ("do", "stop_docker") for event in last)
-        if not was_stopped or transaction.owner(events) != DOCKER:
+        if "stop_docker" not in transaction.begun(last) or transaction.owner(events) != DOCKER:
             continue
         record = transaction.notes(last)[cutover.RECORD]
         try:

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _name_server as name_server
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import health_of, process_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
     ProcessError,
     container_view,
@@ -185,8 +186,8 @@ def inspect(names: Sequence[str]) -> dict[str, Container]:
         return {}
     return {
         str(document["Name"]): Container(
-            int(document["State"].get("Pid") or 0),
-            str((document["State"].get("Health") or {}).get("Status") or ""),
+            process_of(document),
+            health_of(document),
             sorted((document.get("NetworkSettings") or {}).get("Networks") or {}),
         )
         for document in documents

@@ -121,7 +121,7 @@ def require_original(events: Sequence[Data], data: str) -> None:
     for attempt in reversed(transaction.attempts(events)):
         if data == CURRENT or any(event["event"] == "commit" for event in attempt):
             return
-        if any(event["event"] == "do" and event["step"] in ("warm_volumes", "carry_back") for event in attempt):
+        if not transaction.begun(attempt).isdisjoint(("warm_volumes", "carry_back")):
             raise MoveError(
                 "An earlier way back has written into Docker's volumes. What they held before is in {0}; put it back by "
                 "hand, or take the data that Podman has. Nothing was changed.".format(

@@ -98,6 +98,11 @@ def notes(attempt: Sequence[Data]) -> Notes:
     return {event["step"]: event["data"] for event in attempt if event["event"] == "done"}
 
 
+def begun(attempt: Sequence[Data]) -> set[str]:
+    """The steps that an attempt has begun, whether or not they came to their end."""
+    return {event["step"] for event in attempt if event["event"] == "do"}
+
+
 def explain(error: Exception) -> str:
     """The sentence of an error; those not meant for users get their type before it."""
     foreseen = type(error).__module__.startswith("ansible_collections.")
@@ -154,12 +159,11 @@ class Transaction:
         if _has(events, "commit"):
             raise ValueError("a committed transaction is not undone")
         found = notes(events)
-        begun = {event["step"] for event in events if event["event"] == "do"}
-        undone = {event["step"] for event in events if event["event"] == "undone"}
+        left = begun(events) - {event["step"] for event in events if event["event"] == "undone"}
         failures: list[str] = []
         with deaf():
             for step in reversed(self._before):
-                if step.name in begun - undone:
+                if step.name in left:
                     self._undo(step, found, failures)
             if not failures:
                 self._try("rollback", failures, lambda: self._write("rollback", "rollback", {"reason": reason}))

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Iterable
+from typing import Iterable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, process_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, health_of, process_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
@@ -16,8 +16,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 _POLL_SECONDS = 0.3
-
-Json = Dict[str, Any]
 
 
 def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None:
@@ -36,7 +34,7 @@ def let_start(containers: Iterable[Data], docker: Docker, timeout: float) -> Non
     """Return when no health check is in its first tries, after ``timeout`` seconds at the latest: what was not healthy under
     Docker need not be healthy afterwards."""
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline and any(_health(docker.inspect(one["id"])) == "starting" for one in containers):
+    while time.monotonic() < deadline and any(health_of(docker.inspect(one["id"])) == "starting" for one in containers):
         require_undisturbed()
         time.sleep(_POLL_SECONDS)
 
@@ -48,7 +46,7 @@ def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
     documents = {member["name"]: docker.inspect(member["id"]) for member in members}
     for member in members:
         state = documents[member["name"]]["State"]
-        health = _health(documents[member["name"]])
+        health = health_of(documents[member["name"]])
         if not state.get("Running") and not member["restarting"]:
             missing.append("{0} does not run".format(member["name"]))
         elif member["healthy"] and health != "healthy":
@@ -62,7 +60,3 @@ def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
         for port in record["answered"]
         if port not in answering
     ]
-
-
-def _health(document: Json) -> str:
-    return str((document["State"].get("Health") or {}).get("Status") or "")

@@ -65,8 +65,8 @@ def expected(record: Data) -> ready.Expected:
 
 def _has_names(record: Data, network: Data) -> bool:
     """Whether Podman has a name server for a network: not for other drivers than bridge, nor without IPAM."""
-    text = record["units"].get(network["service"].replace("-network.service", ".network"), "")
-    return bool(network["podman_bridge"]) and "\nIPAMDriver=none\n" not in text
+    texts = [text for unit, text in record["units"].items() if units.services_of([unit]) == [network["service"]]]
+    return bool(network["podman_bridge"]) and "\nIPAMDriver=none\n" not in "".join(texts)
 
 
 def _not_ready(record: Data, docker: Docker, missing: Sequence[ready.Lack], what: str, since: float) -> MoveError:

@@ -86,7 +86,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, read_json
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import ReachError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Port, ReachError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
@@ -94,16 +94,14 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble
 def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Find and remove the parts; returns the result of the module."""
     inventory = read_json(params["inventory_path"])
-    plan = Path(params["inventory_path"]).parent / "plan.json"
-    workloads = read_json(plan)["workloads"] if plan.exists() else []
-    ports = [port for workload in workloads for port in workload["ports"]]
+    folder = Path(params["inventory_path"]).parent
     # In check mode the task that stops it has only been looked at as well.
     if not check:
         residue.require_no_docker()
     removers: dict[str, Callable[[], residue.Found]] = {
-        "firewall": lambda: residue.remove_firewall(inventory, ports, check),
+        "firewall": lambda: residue.remove_firewall(inventory, published(folder / "plan.json"), check),
         "bridges": lambda: residue.remove_bridges(inventory, check),
-        "services": lambda: residue.remove_services(str(Path(params["inventory_path"]).parent.parent), check),
+        "services": lambda: residue.remove_services(str(folder.parent), check),
         "adopted": lambda: residue.move_adopted(inventory, check),
         "data_root": lambda: residue.remove_data_root(inventory, check),
     }
@@ -116,6 +114,12 @@ def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
         "left": {part: result.left for part, result in results.items()},
         "diff": {"before": before, "after": ""},
     }
+
+
+def published(plan: Path) -> list[Port]:
+    """The published ports of a plan; none without one."""
+    workloads = read_json(plan)["workloads"] if plan.exists() else []
+    return [port for workload in workloads for port in workload["ports"]]
 
 
 def main() -> None:

@@ -139,7 +139,7 @@ class Station:
 
     def _wait_started(self) -> None:
         """Until systemd has done what was queued: an undo does not wait for Podman's services."""
-        self._until(time.monotonic() + PATIENCE, lambda: "No jobs" in self._try("systemctl list-jobs"))
+        self._wait("systemctl list-jobs | grep --quiet '^No jobs'")
 
     def move_again(self, goal: str) -> None:
         """The next run, which nothing cuts off."""
@@ -170,10 +170,13 @@ class Station:
         subprocess.run(argv, input=self._program, check=True)
 
     def _wait_ended(self, unit: str) -> None:
-        """One connection, because each costs an emulated machine a second of work."""
-        state = f"$(systemctl show --property=ActiveState --value {unit})"
-        ended = f"case {state} in inactive|failed) exit 0;; esac"
-        self.ssh(f"for try in $(seq {PATIENCE:.0f}); do {ended}; sleep 1; done; echo {unit} does not end >&2; exit 1")
+        state = f"systemctl show --property=ActiveState --value {unit}"
+        self._wait(f"{state} | grep --quiet --line-regexp --extended-regexp 'inactive|failed'")
+
+    def _wait(self, question: str) -> None:
+        """Until a command on the machine succeeds. One connection, because each costs an emulated machine a second of
+        work."""
+        self.ssh(f"for try in $(seq {PATIENCE:.0f}); do {question} && exit 0; sleep 1; done; exit 1")
 
     def _until(self, deadline: float, question: Any) -> None:
         while not question():

@@ -21,7 +21,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     read_journal,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction, attempts, notes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import attempts, notes
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     GREETING,
     PASSWORD,
@@ -194,7 +194,7 @@ def test_an_interrupted_run_is_undone_first(host, engine, move):
     assert move()["recovered"] == []
 
 
-def interrupt(engine, host, monkeypatch):
+def interrupt(move, monkeypatch):
     """A move that is killed when Podman has been started, and which the host has not undone by itself."""
 
     def die(*_expected):
@@ -202,15 +202,13 @@ def interrupt(engine, host, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(_ready, "lacks", die)
-        outside = _moves.Outside()
-        run = _moves._cutover(plan(), _moves.Host(engine, host, outside, 1, "plan-hash"), plan()["workloads"][0])
         with pytest.raises(KeyboardInterrupt):
-            Transaction(engine.journal_path("blog"), "plan-hash", "podman", run.before, run.after).run(run.commit)
+            move()
 
 
 def test_what_was_interrupted_has_to_be_well_in_docker_before_it_moves_again(host, engine, move, monkeypatch):
     """Looked at too early, its ports and health would not be asked for on Podman."""
-    interrupt(engine, host, monkeypatch)
+    interrupt(move, monkeypatch)
     missing = [["db is starting, and was healthy"], []]
     monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: missing.pop(0))
     result = move()
@@ -218,7 +216,7 @@ def test_what_was_interrupted_has_to_be_well_in_docker_before_it_moves_again(hos
 
 
 def test_what_does_not_come_up_in_docker_again_is_not_moved(host, engine, move, monkeypatch):
-    interrupt(engine, host, monkeypatch)
+    interrupt(move, monkeypatch)
     monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: ["db is unhealthy, and was healthy"])
     [blog] = move()["workloads"]
     assert blog["state"] == "refused"
@@ -226,7 +224,7 @@ def test_what_does_not_come_up_in_docker_again_is_not_moved(host, engine, move, 
 
 
 def test_a_workload_that_is_stuck_is_reported_also_when_another_was_asked_for(host, engine, move, monkeypatch):
-    interrupt(engine, host, monkeypatch)
+    interrupt(move, monkeypatch)
     engine.journal_path("blog").rename(engine.journal_path("old"))
     host.broken = {"network rm"}
     stuck = {item["name"]: item["state"] for item in move()["workloads"]}
@@ -235,10 +233,9 @@ def test_a_workload_that_is_stuck_is_reported_also_when_another_was_asked_for(ho
 
 def test_a_container_that_has_just_been_started_is_given_time_to_be_healthy(host, engine, move, monkeypatch):
     """Its health would not be asked for on Podman otherwise."""
-    state, tries = host.docker["db-id"]["State"], [1]
+    state = host.docker["db-id"]["State"]
 
     def get_healthy(_seconds):
-        tries.append(1)
         state["Health"]["Status"] = "healthy"
 
     state["Health"]["Status"] = "starting"
