@@ -12,6 +12,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _commits as commits
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate as gate
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rehearsal as rehearsal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_ready as wait_ready
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
@@ -74,6 +75,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("install_units", if_(podman.are_asleep), on(podman.install), on(podman.remove)),
         Step("create_volumes", if_(podman.has_volumes), on(podman.create_volumes), on(podman.forget_volumes)),
         Step("open_forward", if_(addresses.is_open), on(addresses.open_passage), on(addresses.close_passage)),
+        Step("rehearse", never, on(rehearsal.perform), on(rehearsal.forget)),
         Step("hold_restarts", if_(side.are_held), on(side.hold), on(side.give_back)),
         Step("stop_docker", if_(side.are_stopped), lambda notes: side.stop(notes[RECORD]), on(side.start_again)),
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),

@@ -77,5 +77,6 @@ def _match(port: Data) -> str:
     host_ip = port.get("host_ip") or "0.0.0.0"
     address = ipaddress.ip_address(host_ip)
     family = "" if address.is_unspecified else "ip{0} daddr {1} ".format("6" if address.version == 6 else "", address)
-    proto = "udp" if port["proto"] == "udp" else "tcp"
-    return "fib daddr type local {0}{1} dport {2} drop".format(family, proto, int(port["host_port"]))
+    # As by a service that is stopped: who waits for an answer that was dropped tries again after many seconds only.
+    proto, verdict = ("udp", "drop") if port["proto"] == "udp" else ("tcp", "reject with tcp reset")
+    return "fib daddr type local {0}{1} dport {2} {3}".format(family, proto, int(port["host_port"]), verdict)

@@ -47,6 +47,7 @@ def planned(workload: Data) -> Data:
         "ports": workload["ports"],
         "commits": workload.get("commits", []),
         "bridges": bridges(workload),
+        "images": [image["unit_ref"] for image in workload["images"]],
         "volumes": [],
     }
 

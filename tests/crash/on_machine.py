@@ -107,12 +107,13 @@ def look() -> None:
                 "interrupted": transaction.interrupted(events),
                 "finished": _recovery.is_finished(events),
                 "docker": sorted(said("docker", "ps", "--format", "{{.Names}}").split()),
-                "podman": sorted(said("podman", "ps", "--format", "{{.Names}}").split()),
+                "podman": sorted(said("podman", "ps", "--all", "--format", "{{.Names}}").split()),
                 "policies": said(
                     "docker", "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", *CONTAINERS
                 ).split(),
                 "units": sorted(units),
                 "awake": sorted(name for name, text in units.items() if "[Install]" in text),
+                "networks": sorted(said("podman", "network", "ls", "--format", "{{.Name}}").split()),
                 "gates": said("nft", "list", "tables").count("docker_to_podman"),
                 "secrets": said("podman", "secret", "ls", "--noheading").count("\n"),
                 "bridges": ["docker" if name.startswith("br-") else "podman" for name in holders],

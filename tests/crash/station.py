@@ -52,6 +52,7 @@ def expected(owner: str) -> dict[str, Any]:
         "docker": [] if on_podman else both,
         "podman": both if on_podman else [],
         "policies": ["no", "no"] if on_podman else ["unless-stopped", "always"],
+        "networks": ["podman", "shop"] if on_podman else ["podman"],
         "gates": 0,
         "bridges": [owner],
         "has_passage": on_podman,

@@ -20,6 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _podman,
     _podman_side,
     _ready,
+    _rehearsal,
     _rounds,
     _units,
     _volumes,
@@ -114,6 +115,7 @@ class Host:
         self.networks: list[str] = []
         self.secrets: dict[str, tuple[str, str]] = {}
         self.links: list[str] = []
+        self.rehearsals: list[str] = []
         self.missing = ""
         self.created: list[str] = []
         self.services: list[str] = []
@@ -138,6 +140,7 @@ class Host:
             self.networks,
             self.secrets,
             self.links,
+            self.rehearsals,
             self.services,
             self.rules,
             self.gate,
@@ -147,7 +150,7 @@ class Host:
 
     def install(self, monkeypatch: Any, unit_dir: Path) -> None:
         """Take the place of the edges to the real host."""
-        for module in (_addresses, _gate, _look, _podman_side, _units):
+        for module in (_addresses, _gate, _look, _podman_side, _rehearsal, _units):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(
             _firewall, "read", lambda family: _firewall.parse(self.rules if family == "iptables" else "")
@@ -264,7 +267,12 @@ class Host:
         self.synced += [word for word in words if not word.startswith("-")]
         return Completed(0, "", "")
 
-    def _podman(self, kind: str, verb: str, name: str) -> Completed:
+    def _podman(self, kind: str, *words: str) -> Completed:
+        if kind in ("create", "init", "rm"):
+            return self._rehearsal(kind, *words)
+        verb, name = words
+        if "-rehearsal-" in name:
+            return self._rehearsal(verb, name)
         if kind != "network":
             return Completed(1 if kind == self.missing else 0, "", "")
         if verb == "rm":
@@ -272,6 +280,16 @@ class Host:
             self.networks.remove(name)
             return Completed(0, "", "")
         return Completed(0 if name in self.networks else 1, "", "")
+
+    def _rehearsal(self, verb: str, *words: str) -> Completed:
+        """A container and a network of one name."""
+        [name] = {word.split("=")[-1] for word in words if "-rehearsal-" in word}
+        if verb == "create":
+            self.event("rehearse")
+            self.rehearsals.append(name)
+        elif verb == "rm" and name in self.rehearsals:
+            self.rehearsals.remove(name)
+        return Completed(1 if verb == "exists" and name not in self.rehearsals else 0, "", "")
 
     def _secret(self, verb: str, words: Any, value: str) -> Completed:
         if verb == "exists":

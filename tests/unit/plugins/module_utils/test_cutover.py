@@ -81,6 +81,8 @@ def test_everything_happens_in_the_order_of_the_design(host, begin):
         "daemon-reload",
         "start volumes",
         "firewall",
+        "rehearse",
+        "rehearse",
         "policy db no",
         "policy web no",
         "policy job no",

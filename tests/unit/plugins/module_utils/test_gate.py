@@ -16,13 +16,13 @@ def port(number, host_ip="", proto="tcp"):
 @pytest.mark.parametrize(
     ("given", "rule"),
     [
-        (port(80), "fib daddr type local tcp dport 80 drop"),
-        (port(80, "0.0.0.0"), "fib daddr type local tcp dport 80 drop"),
-        (port(80, "::"), "fib daddr type local tcp dport 80 drop"),
+        (port(80), "fib daddr type local tcp dport 80 reject with tcp reset"),
+        (port(80, "0.0.0.0"), "fib daddr type local tcp dport 80 reject with tcp reset"),
+        (port(80, "::"), "fib daddr type local tcp dport 80 reject with tcp reset"),
         (port(53, proto="udp"), "fib daddr type local udp dport 53 drop"),
-        (port(53, "192.0.2.1"), "fib daddr type local ip daddr 192.0.2.1 tcp dport 53 drop"),
-        (port(53, "2001:db8::1"), "fib daddr type local ip6 daddr 2001:db8::1 tcp dport 53 drop"),
-        (port(53, "127.0.0.1"), "fib daddr type local ip daddr 127.0.0.1 tcp dport 53 drop"),
+        (port(53, "192.0.2.1"), "fib daddr type local ip daddr 192.0.2.1 tcp dport 53 reject with tcp reset"),
+        (port(53, "2001:db8::1"), "fib daddr type local ip6 daddr 2001:db8::1 tcp dport 53 reject with tcp reset"),
+        (port(53, "127.0.0.1"), "fib daddr type local ip daddr 127.0.0.1 tcp dport 53 reject with tcp reset"),
     ],
 )
 def test_each_port_is_closed_on_its_addresses_for_others_and_for_the_host(given, rule):

@@ -123,6 +123,7 @@ def test_check_mode_says_what_would_run_and_touches_nothing(host, engine, move):
         "install_units",
         "create_volumes",
         "open_forward",
+        "rehearse",
         "hold_restarts",
         "stop_docker",
         "sync_volumes",
