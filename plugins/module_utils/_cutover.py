@@ -75,7 +75,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("install_units", if_(podman.are_asleep), on(podman.install), on(podman.remove)),
         Step("create_volumes", if_(podman.has_volumes), on(podman.create_volumes), on(podman.forget_volumes)),
         Step("open_forward", if_(addresses.is_open), on(addresses.open_passage), on(addresses.close_passage)),
-        Step("rehearse", never, on(rehearsal.perform), on(rehearsal.forget)),
+        Step("rehearse", if_(rehearsal.is_over), on(rehearsal.perform), on(rehearsal.forget)),
         Step("hold_restarts", if_(side.are_held), on(side.hold), on(side.give_back)),
         Step("stop_docker", if_(side.are_stopped), lambda notes: side.stop(notes[RECORD]), on(side.start_again)),
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),

@@ -8,8 +8,19 @@ finds in memory: about half of the time that it takes (docs/performance.md).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import SCRATCH_DIR, make_folder
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+
+# Gone with the next boot.
+_MARK = "rehearsed"
+
+
+def is_over(_record: Data) -> bool:
+    """Whether there was one since the host booted."""
+    return Path(SCRATCH_DIR, _MARK).exists()
 
 
 def perform(record: Data) -> None:
@@ -22,6 +33,8 @@ def perform(record: Data) -> None:
         run(["podman", "create", *flags, "--name=" + name, "--network=" + name, image], check=False)
         run(["podman", "init", name], check=False)
     forget(record)
+    make_folder(Path(SCRATCH_DIR))
+    Path(SCRATCH_DIR, _MARK).touch()
 
 
 def forget(record: Data) -> None:

@@ -164,6 +164,7 @@ class Host:
         monkeypatch.setattr(_rounds, "final", self.sync)
         monkeypatch.setattr(_look, "storage", lambda: _podman.Storage("/graph", "/graph/volumes"))
         monkeypatch.setattr(_ready, "lacks", lambda *_expected: self.lacks)
+        monkeypatch.setattr(_rehearsal, "SCRATCH_DIR", str(unit_dir.parent / "scratch"))
         self.unit_dir = unit_dir
 
     # Docker

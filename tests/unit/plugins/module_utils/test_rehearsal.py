@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A start is rehearsed while Docker serves: it leaves nothing behind, and a move does not depend on it."""
+"""A start is rehearsed while Docker serves: once a boot, it leaves nothing behind, and a move does not depend on
+it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ NAME = "docker_to_podman-rehearsal-0123456789ab"
 
 
 @pytest.fixture
-def podman(monkeypatch):
+def podman(monkeypatch, tmp_path):
     """What was run; ``fails`` holds first words of what does not work."""
 
     class Podman(list):
@@ -30,13 +31,16 @@ def podman(monkeypatch):
 
     found = Podman()
     monkeypatch.setattr(_rehearsal, "run", found.run)
+    monkeypatch.setattr(_rehearsal, "SCRATCH_DIR", str(tmp_path / "scratch"))
     return found
 
 
 @pytest.mark.parametrize("fails", [(), ("create",), ("init",), ("network create",)])
 def test_it_leaves_nothing_behind_and_may_fail(podman, fails):
     podman.fails = fails
+    assert not _rehearsal.is_over(RECORD)
     _rehearsal.perform(RECORD)
+    assert _rehearsal.is_over(RECORD)
     begun = ["network create " + NAME, "create --image-volume=ignore", "init " + NAME]
     assert [words for words in podman if words.startswith(tuple(begun))] != []
     assert podman[-3:] == ["rm --force --ignore --time=0 " + NAME, "network exists " + NAME, "network rm " + NAME]
