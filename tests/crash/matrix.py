@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import station
 from cases import Case, cases
@@ -73,6 +74,7 @@ def run(chosen: list[Case], machines: int) -> int:
 def work_off(waiting: Iterator[Case], results: Results, number: int) -> None:
     """Try what is waiting, on a machine of its own."""
     with Station(ROOT, f"crash{number or ''}") as machine:
+        machine.save_both_ends()
         for case in waiting:
             began = time.monotonic()
             results.note(case, attempt(machine, case), time.monotonic() - began)
@@ -107,6 +109,7 @@ def find_faults(faults: list[Fault]) -> int:
     by_name = {str(case): case for case in cases()}
     missed = 0
     with Station(ROOT) as machine:
+        machine.save_both_ends()
         for fault in faults:
             machine.install(fault)
             wrong = attempt(machine, by_name[fault.case])
@@ -125,9 +128,9 @@ def keep_writing(machine: Station, seconds: float) -> int:
             machine.move_again("podman")
             before = len(writer.acknowledged)
             time.sleep(seconds)
-            machine.move_again("docker")
+            seen = machine.move_again("docker")
             try:
-                require(machine, "docker", writer.acknowledged)
+                require(seen, "docker", machine.port, writer)
             except Wrong as error:
                 print(f"turn {turn}: {error}", flush=True)
                 return 1
@@ -142,24 +145,21 @@ def attempt(machine: Station, case: Case) -> str:
         machine.begin(case.goal)
         with Writer(machine.port) as writer:
             machine.move(case)
-            machine.wait_settled(case)
-            require(machine, case.owner, writer.acknowledged)
-            machine.move_again(case.goal)
-            require(machine, case.goal, writer.acknowledged)
+            require(machine.settle(case), case.owner, machine.port, writer)
+            require(machine.move_again(case.goal), case.goal, machine.port, writer)
     except (Wrong, station.Broken) as error:
         return str(error)
     return ""
 
 
-def require(machine: Station, owner: str, acknowledged: list[int]) -> None:
+def require(seen: dict[str, Any], owner: str, port: int, writer: Writer) -> None:
     """Wrong unless the workload is whole, on this engine alone, with every record that was acknowledged."""
-    seen = machine.look()
     for key, value in station.expected(owner).items():
         if seen[key] != value:
             raise Wrong(f"{key} is {seen[key]!r} instead of {value!r} ({json.dumps(seen)})")
-    told = list(acknowledged)
+    told = list(writer.acknowledged)
     try:
-        found = set(kept(machine.port))
+        found = set(kept(port))
     except OSError as error:
         raise Wrong(f"the service does not answer: {error}") from None
     lost = sorted(set(told) - found)

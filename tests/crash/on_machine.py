@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program's main on the machine: a move that is cut off at one point.
 
-usage: crash.pyz move '{"goal": ..., "end": ..., "point": ..., "fails": ...}', or crash.pyz look
+usage: python3 FOLDER move '{"goal": ..., "end": ..., "point": ..., "fails": ...}', or python3 FOLDER look
 """
 
 from __future__ import annotations

@@ -25,6 +25,38 @@ PACKAGE = "ansible_collections/podshift/docker_to_podman/plugins/module_utils"
 JOB, RECOVER = "docker_to_podman-workloads", "docker_to_podman-recover"
 # Under emulation everything takes several times as long.
 PATIENCE = 400.0
+# Where the program is on the machine, with its bytecode.
+FOLDER = "/root/crash"
+SEND = """
+set -e
+rm -rf {folder}; mkdir {folder}; cd {folder}
+cat > sent.zip; python3 -m zipfile -e sent.zip .; python3 -m compileall -q .
+echo {digest} > digest
+sync
+"""
+START = """
+rm -f /run/crash-answer; systemctl reset-failed {job} 2>/dev/null
+systemd-run --quiet --unit={job} --service-type=exec --property=OnFailure={recover}.service --setenv=HOME=/root \
+    python3 {folder} move '{given}'
+"""
+# One connection does all the waiting and looking, because each costs an emulated machine a second of work. A unit can
+# be between two starts, and a job can start another: both have come to their end when neither has anything to do.
+SETTLE = """
+set -e
+ended() {{
+    until systemctl show --property=ActiveState --value $1 | grep -qxE 'inactive|failed'; do
+        tail --pid=$(systemctl show --property=MainPID --value $1) --sleep-interval=0.3 --follow /dev/null 2>/dev/null || sleep 0.5
+        sleep 0.2
+    done
+}}
+quiet() {{ until systemctl list-jobs | grep -q '^No jobs'; do sleep 0.5; done; }}
+systemctl is-system-running --wait > /dev/null || true
+ended {job}; quiet; ended {recover}; quiet
+systemctl show --property=Result --value {job}
+cat /run/crash-answer 2>/dev/null || true
+echo
+python3 {folder} look
+"""
 SHOP = """
 docker compose --project-directory /srv/blog down --volumes
 docker rm --force --volumes cache
@@ -85,6 +117,7 @@ class Station:
         self.port = int(self._machine["forwards"][str(PORT)])
         self.ssh(self._deploy)
         self._playbook("prepare.yml")
+        self._send()
         self._lab("save", self._name, "podman")
 
     def __exit__(self, *_exception: object) -> None:
@@ -101,88 +134,71 @@ class Station:
         return False
 
     def install(self, fault: Fault | None) -> None:
-        """Put the program on the machine, with a fault in it or without."""
+        """Have a program for the machine, with a fault in it or without."""
         self._program = program(self._root, fault)
 
     def begin(self, goal: str) -> None:
         """The machine as it was before a move to ``goal``."""
-        if goal == "docker" and not self._has_return:
-            self._prepare_return()
         self._lab("load", self._name, goal)
         self._send()
 
-    def _prepare_return(self) -> None:
+    def save_both_ends(self) -> None:
+        """Go there and back, and save both ends: so every case begins on a host whose first start is behind it."""
+        if self._has_return:
+            return
         self.begin("podman")
-        self.move_again("podman")
-        self._lab("save", self._name, "docker")
+        for goal, other in (("podman", "docker"), ("docker", "podman")):
+            self.move_again(goal)
+            self._lab("save", self._name, other)
         self._has_return = True
 
     def move(self, case: Case) -> None:
         """Begin the move that will be cut off; it goes on by itself."""
-        self._boot = self.ssh("cat /proc/sys/kernel/random/boot_id").strip()
-        given = {"goal": case.goal, "end": case.end, "point": case.point, "fails": case.fails}
-        self._start("move", json.dumps(given))
+        if "rehearse" in case.point:
+            self.ssh("rm /run/docker_to_podman/rehearsed")
+        self._boot = self.ssh(
+            "cat /proc/sys/kernel/random/boot_id; " + self._start(case._asdict() | {"fails": case.fails})
+        )
 
-    def wait_settled(self, case: Case) -> None:
-        """Until the case has struck, and the host has done what it does by itself."""
-        until = time.monotonic() + PATIENCE
+    def settle(self, case: Case) -> dict[str, Any]:
+        """What is so when the case has struck, and the host has done what it does by itself."""
         if case.end == "power":
-            self._until(until, lambda: self._try("cat /proc/sys/kernel/random/boot_id").strip() not in ("", self._boot))
-            self._until(
-                until, lambda: self._try("systemctl is-system-running --wait").strip() in ("running", "degraded")
-            )
-        else:
-            self._wait_ended(JOB)
-            if "Result=success" in self.ssh(f"systemctl show --property=Result {JOB}"):
-                raise Broken(f"{case.point} was never reached")
-        self._wait_ended(RECOVER)
-        self._wait_started()
+            self._wait_for_boot()
+        result, _answer, seen = self._settle()
+        if case.end == "kill" and result == "success":
+            raise Broken(f"{case.point} was never reached")
+        return seen
 
-    def _wait_started(self) -> None:
-        """Until systemd has done what was queued: an undo does not wait for Podman's services."""
-        self._wait("systemctl list-jobs | grep --quiet '^No jobs'")
-
-    def move_again(self, goal: str) -> None:
-        """The next run, which nothing cuts off."""
-        self._send()
-        self._start("move", json.dumps({"goal": goal, "end": "", "point": "", "fails": False}))
-        self._wait_ended(JOB)
-        said = self._try("cat /run/crash-answer")
-        results = json.loads(said)["workloads"] if said else [{"reason": "it left no answer"}]
+    def move_again(self, goal: str) -> dict[str, Any]:
+        """What is so after the next run, which nothing cuts off."""
+        self.ssh(self._start({"goal": goal, "end": "", "point": "", "fails": False}))
+        _result, answer, seen = self._settle()
+        results = json.loads(answer)["workloads"] if answer else [{"reason": "it left no answer"}]
         reasons = [result["reason"] for result in results if result["reason"]]
         if reasons:
             raise Broken(f"the next run failed: {reasons[0][-1500:]}")
-        self._wait_started()
+        return seen
 
-    def look(self) -> dict[str, Any]:
-        """What is so on the machine."""
-        found: dict[str, Any] = json.loads(self.ssh("python3 /root/crash.pyz look"))
-        return found
+    def _settle(self) -> tuple[str, str, dict[str, Any]]:
+        """How the job ended, what it answered, and what is so."""
+        said = self.ssh(SETTLE.format(job=JOB, recover=RECOVER, folder=FOLDER), PATIENCE)
+        result, answer, seen = said.rstrip("\n").split("\n")
+        return result, answer, json.loads(seen)
 
-    def _start(self, *words: str) -> None:
-        quoted = " ".join("'" + word + "'" for word in words)
-        self.ssh(
-            f"rm --force /run/crash-answer; systemctl reset-failed {JOB} 2>/dev/null; systemd-run --quiet --unit={JOB} --service-type=exec "
-            f"--property=OnFailure={RECOVER}.service --setenv=HOME=/root python3 /root/crash.pyz {quoted}"
-        )
+    def _start(self, given: dict[str, Any]) -> str:
+        return START.format(job=JOB, recover=RECOVER, folder=FOLDER, given=json.dumps(given))
 
     def _send(self) -> None:
-        argv = self._argv("cat > /root/crash.pyz && sync")
-        subprocess.run(argv, input=self._program, check=True)
+        digest = hashlib.sha256(self._program).hexdigest()
+        if self._try(f"cat {FOLDER}/digest").strip() != digest:
+            argv = self._argv(SEND.format(folder=FOLDER, digest=digest))
+            subprocess.run(argv, input=self._program, check=True)
 
-    def _wait_ended(self, unit: str) -> None:
-        state = f"systemctl show --property=ActiveState --value {unit}"
-        self._wait(f"{state} | grep --quiet --line-regexp --extended-regexp 'inactive|failed'")
-
-    def _wait(self, question: str) -> None:
-        """Until a command on the machine succeeds. One connection, because each costs an emulated machine a second of
-        work."""
-        self.ssh(f"for try in $(seq {PATIENCE:.0f}); do {question} && exit 0; sleep 1; done; exit 1")
-
-    def _until(self, deadline: float, question: Any) -> None:
-        while not question():
-            if time.monotonic() > deadline:
-                raise Broken(f"nothing happened for {PATIENCE:.0f} s")
+    def _wait_for_boot(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while self._try("cat /proc/sys/kernel/random/boot_id") in ("", self._boot):
+            if time.monotonic() > until:
+                raise Broken(f"the machine did not start anew within {PATIENCE:.0f} s")
             time.sleep(0.5)
 
     def _argv(self, command: str) -> list[str]:
@@ -195,9 +211,12 @@ class Station:
             return ""
         return done.stdout
 
-    def ssh(self, command: str) -> str:
+    def ssh(self, command: str, patience: float | None = None) -> str:
         """What a command on the machine prints."""
-        done = subprocess.run(self._argv(command), capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(self._argv(command), capture_output=True, text=True, timeout=patience, check=False)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"{command[:80]}: not done within {patience:.0f} s") from None
         if done.returncode:
             raise Broken(f"{command[:80]}: {done.returncode}: {done.stderr[-1000:]}")
         return done.stdout
