@@ -14,12 +14,14 @@ import ipaddress
 import re
 from typing import Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import HOST_END, MARK
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 # Before raw (-300), so that no packet that is refused becomes a connection.
 _PRIORITY = -310
+# As by a service that is stopped: who waits for an answer that was dropped tries again after many seconds only.
+REFUSED = "reject with tcp reset"
 _LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
 
 
@@ -28,8 +30,8 @@ def table(workload: str) -> str:
     return "docker_to_podman_" + hashlib.sha256(workload.encode()).hexdigest()[:12]
 
 
-def script(workload: str, ports: Sequence[Data], bridges: Sequence[str]) -> str:
-    """The input of nft that closes the ports; it replaces what is there.
+def script(workload: str, ports: Sequence[Data], bridges: Sequence[str], closed: str = REFUSED) -> str:
+    """The input of nft that closes the ports; it replaces what is there. ``closed``: what becomes of TCP.
 
     ``ports``: of the record, each proto, host_ip ("" for all addresses), host_port. ``bridges``: the workload's own, whose
     containers may use its published ports.
@@ -38,17 +40,17 @@ def script(workload: str, ports: Sequence[Data], bridges: Sequence[str]) -> str:
         if not _LINK.match(link):
             raise ValueError("{0!r} is no name of a link".format(link))
     inside = ", ".join('"{0}"'.format(link) for link in ["lo", HOST_END, *bridges])
-    closed = [_match(port) for port in ports]
+    rules = [_match(port, closed) for port in ports]
     lines = [
         *_without(workload),
         "table inet {0} {{".format(table(workload)),
         "chain others {{ type filter hook prerouting priority {0}; policy accept;".format(_PRIORITY),
         "iifname {{ {0} }} accept".format(inside),
-        *closed,
+        *rules,
         "}",
         "chain host {{ type filter hook output priority {0}; policy accept;".format(_PRIORITY),
         "meta mark {0} accept".format(MARK),
-        *closed,
+        *rules,
         "}",
         "}",
     ]
@@ -57,8 +59,14 @@ def script(workload: str, ports: Sequence[Data], bridges: Sequence[str]) -> str:
 
 def close(record: Data) -> None:
     """Close the published ports of a workload."""
-    if record["ports"]:
-        run(["nft", "-f", "-"], input=script(record["workload"], record["ports"], record["bridges"]))
+    wanted = record["workload"], record["ports"], record["bridges"]
+    if not record["ports"]:
+        return
+    try:
+        run(["nft", "-f", "-"], input=script(*wanted))
+    except CommandError:
+        # Kernels before 5.9 refuse nobody at this place; nothing of the script was applied.
+        run(["nft", "-f", "-"], input=script(*wanted, closed="drop"))
 
 
 def open_ports(record: Data) -> None:
@@ -72,11 +80,10 @@ def _without(workload: str) -> list[str]:
     return ["table inet {0}".format(table(workload)), "delete table inet {0}".format(table(workload))]
 
 
-def _match(port: Data) -> str:
+def _match(port: Data, closed: str) -> str:
     """The rule for one port, on the addresses that it is published on. What passes by to other hosts is not meant."""
     host_ip = port.get("host_ip") or "0.0.0.0"
     address = ipaddress.ip_address(host_ip)
     family = "" if address.is_unspecified else "ip{0} daddr {1} ".format("6" if address.version == 6 else "", address)
-    # As by a service that is stopped: who waits for an answer that was dropped tries again after many seconds only.
-    proto, verdict = ("udp", "drop") if port["proto"] == "udp" else ("tcp", "reject with tcp reset")
+    proto, verdict = ("udp", "drop") if port["proto"] == "udp" else ("tcp", closed)
     return "fib daddr type local {0}{1} dport {2} {3}".format(family, proto, int(port["host_port"]), verdict)

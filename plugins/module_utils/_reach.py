@@ -141,7 +141,7 @@ def _build() -> Gateways:
     run([*far, "link", "set", _FAR_END, "up"])
     gateways = {}
     for version, flags in ((4, []), (6, ["nodad"])):
-        subnet = ipaddress.ip_network(free_subnet(version, _routes(version)))
+        subnet = ipaddress.ip_network(free_subnet(version, routes(version)))
         near, distant = str(subnet[1]), str(subnet[2])
         # Without IPv6 in the kernel there is nothing to probe with it, and an IPv6 address is usable at once with nodad.
         needed = version == 4
@@ -154,7 +154,8 @@ def _build() -> Gateways:
     return gateways
 
 
-def _routes(version: int) -> list[str]:
+def routes(version: int) -> list[str]:
+    """The subnets that this host has routes to."""
     shown = run(["ip", "-json", "-{0}".format(version), "route", "show", "table", "main"], check=False).stdout
     return [route["dst"] for route in json.loads(shown or "[]")]
 

@@ -84,8 +84,8 @@ def _apply_unless_closed(scripts: dict[str, str], ports: Sequence[Port]) -> None
             if closed:
                 raise ResidueError(
                     "Without Docker's rules port {0} would not answer from outside any more, so they stay until the next boot: "
-                    "another firewall of this host closes FORWARD. Let the traffic of Podman's bridges pass there (for ufw: "
-                    "podman_firewall_driver of the role podman), and run this again.".format(", ".join(closed))
+                    "another firewall of this host closes FORWARD. Let the traffic of Podman's bridges pass there (for ufw "
+                    "the role podman does), and run this again.".format(", ".join(closed))
                 )
         except BaseException:
             for family, text in before.items():

@@ -17,7 +17,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach i
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
-_POLL_SECONDS = 0.3
+_POLL_SECONDS, _LONGEST_PAUSE = 0.3, 2.0
 _LOG_LINES = 50
 _LOG_CHARACTERS = 4000
 # Shorter values ("1", "true") would black out half of every log.
@@ -39,7 +39,7 @@ def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None
         if time.monotonic() > deadline:
             raise _not_ready(record, docker, missing, "was not ready within {0:g} s".format(timeout), began)
         # On a busy host looking takes from the applications what they need to come up.
-        time.sleep(max(_POLL_SECONDS, time.monotonic() - looked))
+        time.sleep(min(_LONGEST_PAUSE, max(_POLL_SECONDS, time.monotonic() - looked)))
 
 
 def expected(record: Data) -> ready.Expected:

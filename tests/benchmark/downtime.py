@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from station import Station
+from station import FIRST, Station
 from writer import Writer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def measure() -> dict[str, float]:
 
 def silence(machine: Station, before: str, work: Callable[[], object]) -> float:
     """The longest time without an answer while work is done."""
-    machine.begin("podman")
+    machine.begin(FIRST)
     if before:
         machine.ssh(before)
     with Writer(machine.port) as writer:

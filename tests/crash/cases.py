@@ -17,6 +17,8 @@ TABLES: dict[str, tuple[list[Step], list[Step]]] = {
 }
 # Nothing to do there in what the matrix moves: after the commit its services run already.
 IDLE = {"start_services"}
+# What is another thing the first time on a host: the journal is made, Podman's first secret and network are.
+FIRST_TIME = {"begin", "rehearse", "create_secrets", "start_podman"}
 
 
 class Case(NamedTuple):
@@ -33,6 +35,11 @@ class Case(NamedTuple):
     def fails(self) -> bool:
         """Whether the move has to fail for this point to be reached."""
         return "undo" in self.point or "rollback" in self.point
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is tried on a host's first move, which takes longer."""
+        return self.goal == PODMAN and self.point.split()[-1] in FIRST_TIME
 
     def __str__(self) -> str:
         return f"{self.goal}: {self.end} {self.point}"

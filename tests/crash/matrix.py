@@ -122,7 +122,7 @@ def find_faults(faults: list[Fault]) -> int:
 
 def keep_writing(machine: Station, seconds: float) -> int:
     """Move to Podman and back, twice, with so much time of writing on Podman; the exit code."""
-    machine.begin("podman")
+    machine.begin(station.FIRST)
     with Writer(machine.port) as writer:
         for turn in (1, 2):
             machine.move_again("podman")
@@ -142,7 +142,7 @@ def keep_writing(machine: Station, seconds: float) -> int:
 def attempt(machine: Station, case: Case) -> str:
     """What is wrong after the case; "" when nothing is."""
     try:
-        machine.begin(case.goal)
+        machine.begin(station.FIRST if case.is_first else case.goal)
         with Writer(machine.port) as writer:
             machine.move(case)
             require(machine.settle(case), case.owner, machine.port, writer)

@@ -114,6 +114,7 @@ def look() -> None:
                 "units": sorted(units),
                 "awake": sorted(name for name, text in units.items() if "[Install]" in text),
                 "networks": sorted(said("podman", "network", "ls", "--format", "{{.Name}}").split()),
+                "rehearsals": sum(link["ifname"] == "pm-rehearsal" for link in addresses),
                 "gates": said("nft", "list", "tables").count("docker_to_podman"),
                 "secrets": said("podman", "secret", "ls", "--noheading").count("\n"),
                 "bridges": ["docker" if name.startswith("br-") else "podman" for name in holders],

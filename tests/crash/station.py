@@ -25,6 +25,8 @@ PACKAGE = "ansible_collections/podshift/docker_to_podman/plugins/module_utils"
 JOB, RECOVER = "docker_to_podman-workloads", "docker_to_podman-recover"
 # Under emulation everything takes several times as long.
 PATIENCE = 400.0
+# The state of a machine on which nothing ever moved.
+FIRST = "first"
 # Where the program is on the machine, with its bytecode.
 FOLDER = "/root/crash"
 SEND = """
@@ -45,8 +47,8 @@ SETTLE = """
 set -e
 ended() {{
     until systemctl show --property=ActiveState --value $1 | grep -qxE 'inactive|failed'; do
-        tail --pid=$(systemctl show --property=MainPID --value $1) --sleep-interval=0.3 --follow /dev/null 2>/dev/null || sleep 0.5
-        sleep 0.2
+        pid=$(systemctl show --property=MainPID --value $1)
+        if [ "$pid" -gt 0 ]; then tail --pid=$pid --sleep-interval=0.3 --follow /dev/null; else sleep 0.5; fi
     done
 }}
 quiet() {{ until systemctl list-jobs | grep -q '^No jobs'; do sleep 0.5; done; }}
@@ -85,6 +87,7 @@ def expected(owner: str) -> dict[str, Any]:
         "podman": both if on_podman else [],
         "policies": ["no", "no"] if on_podman else ["unless-stopped", "always"],
         "networks": ["podman", "shop"] if on_podman else ["podman"],
+        "rehearsals": 0,
         "gates": 0,
         "bridges": [owner],
         "has_passage": on_podman,
@@ -100,7 +103,7 @@ class Station:
 
     def __init__(self, root: Path, name: str = "crash", deploy: str = SHOP) -> None:
         self._root, self._name, self._deploy = root, name, deploy
-        self._boot, self._has_return = "", False
+        self._boot, self._is_saved = "", False
 
     def __enter__(self) -> Station:
         self.install(None)
@@ -118,7 +121,7 @@ class Station:
         self.ssh(self._deploy)
         self._playbook("prepare.yml")
         self._send()
-        self._lab("save", self._name, "podman")
+        self._lab("save", self._name, FIRST)
 
     def __exit__(self, *_exception: object) -> None:
         if not os.environ.get("KEEP"):
@@ -129,7 +132,7 @@ class Station:
         kept = json.loads(self._lab("list")) if os.environ.get("KEEP") else []
         for machine in (item for item in kept if item["name"] == self._name):
             self.port = int(machine["forwards"][str(PORT)])
-            self._has_return = True
+            self._is_saved = True
             return True
         return False
 
@@ -137,25 +140,23 @@ class Station:
         """Have a program for the machine, with a fault in it or without."""
         self._program = program(self._root, fault)
 
-    def begin(self, goal: str) -> None:
-        """The machine as it was before a move to ``goal``."""
-        self._lab("load", self._name, goal)
+    def begin(self, state: str) -> None:
+        """The machine as it was before its first move (FIRST), or before a later one to an engine."""
+        self._lab("load", self._name, state)
         self._send()
 
     def save_both_ends(self) -> None:
         """Go there and back, and save both ends: so every case begins on a host whose first start is behind it."""
-        if self._has_return:
+        if self._is_saved:
             return
-        self.begin("podman")
+        self.begin(FIRST)
         for goal, other in (("podman", "docker"), ("docker", "podman")):
             self.move_again(goal)
             self._lab("save", self._name, other)
-        self._has_return = True
+        self._is_saved = True
 
     def move(self, case: Case) -> None:
         """Begin the move that will be cut off; it goes on by itself."""
-        if "rehearse" in case.point:
-            self.ssh("rm /run/docker_to_podman/rehearsed")
         self._boot = self.ssh(
             "cat /proc/sys/kernel/random/boot_id; " + self._start(case._asdict() | {"fails": case.fails})
         )

@@ -150,7 +150,7 @@ class Host:
 
     def install(self, monkeypatch: Any, unit_dir: Path) -> None:
         """Take the place of the edges to the real host."""
-        for module in (_addresses, _gate, _look, _podman_side, _rehearsal, _units):
+        for module in (_addresses, _gate, _look, _podman_side, _units):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(
             _firewall, "read", lambda family: _firewall.parse(self.rules if family == "iptables" else "")
@@ -164,6 +164,8 @@ class Host:
         monkeypatch.setattr(_rounds, "final", self.sync)
         monkeypatch.setattr(_look, "storage", lambda: _podman.Storage("/graph", "/graph/volumes"))
         monkeypatch.setattr(_ready, "lacks", lambda *_expected: self.lacks)
+        monkeypatch.setattr(_rehearsal, "run", self.rehearse)
+        monkeypatch.setattr(_rehearsal, "routes", lambda _version: [])
         monkeypatch.setattr(_rehearsal, "SCRATCH_DIR", str(unit_dir.parent / "scratch"))
         self.unit_dir = unit_dir
 
@@ -268,12 +270,7 @@ class Host:
         self.synced += [word for word in words if not word.startswith("-")]
         return Completed(0, "", "")
 
-    def _podman(self, kind: str, *words: str) -> Completed:
-        if kind in ("create", "init", "rm"):
-            return self._rehearsal(kind, *words)
-        verb, name = words
-        if "-rehearsal-" in name:
-            return self._rehearsal(verb, name)
+    def _podman(self, kind: str, verb: str, name: str) -> Completed:
         if kind != "network":
             return Completed(1 if kind == self.missing else 0, "", "")
         if verb == "rm":
@@ -282,15 +279,13 @@ class Host:
             return Completed(0, "", "")
         return Completed(0 if name in self.networks else 1, "", "")
 
-    def _rehearsal(self, verb: str, *words: str) -> Completed:
-        """A container and a network of one name."""
-        [name] = {word.split("=")[-1] for word in words if "-rehearsal-" in word}
-        if verb == "create":
+    def rehearse(self, argv: Any, check: bool, timeout: int) -> Completed:
+        if argv[1] == "create":
             self.event("rehearse")
-            self.rehearsals.append(name)
-        elif verb == "rm" and name in self.rehearsals:
-            self.rehearsals.remove(name)
-        return Completed(1 if verb == "exists" and name not in self.rehearsals else 0, "", "")
+            self.rehearsals = [argv[-1]]
+        elif argv[1] == "rm":
+            self.rehearsals = []
+        return Completed(0, "", "")
 
     def _secret(self, verb: str, words: Any, value: str) -> Completed:
         if verb == "exists":

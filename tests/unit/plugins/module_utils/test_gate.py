@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 
 
 def port(number, host_ip="", proto="tcp"):
@@ -54,3 +55,17 @@ def test_a_bridge_with_a_name_that_is_none_never_reaches_the_firewall(link):
 def test_nothing_published_nothing_closed(monkeypatch):
     monkeypatch.setattr(_gate, "run", None)
     _gate.close({"workload": "blog", "ports": [], "bridges": []})
+
+
+def test_a_kernel_that_cannot_refuse_drops(monkeypatch):
+    given = []
+
+    def run(_argv, input):
+        given.append(input)
+        if "reject" in input:
+            raise CommandError("nft failed.")
+
+    monkeypatch.setattr(_gate, "run", run)
+    _gate.close({"workload": "blog", "ports": [port(80)], "bridges": ["pm-1"]})
+    assert "tcp dport 80 reject with tcp reset" in given[0]
+    assert given[1] == given[0].replace("reject with tcp reset", "drop")

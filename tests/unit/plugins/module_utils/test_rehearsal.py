@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A start is rehearsed while Docker serves: once a boot, it leaves nothing behind, and a move does not depend on
+"""A start is rehearsed while Docker serves: once a boot; it leaves nothing behind, and a move does not depend on
 it."""
 
 from __future__ import annotations
@@ -10,48 +10,67 @@ import pytest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rehearsal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
 
-RECORD = {"containers": [{"id": "0123456789abcdef"}], "images": ["docker.io/blog/web:1", "docker.io/blog/db:1"]}
-NAME = "docker_to_podman-rehearsal-0123456789ab"
+RECORD = {"bridges": ["pm-1"], "images": ["docker.io/blog/web:1", "docker.io/blog/db:1"]}
+NAME = "docker_to_podman-rehearsal"
+REMOVED = [
+    "podman rm --force --ignore --time=0 " + NAME,
+    "podman network rm " + NAME,
+    "ip link delete pm-rehearsal type bridge",
+]
 
 
 @pytest.fixture
-def podman(monkeypatch, tmp_path):
-    """What was run; ``fails`` holds first words of what does not work."""
+def host(monkeypatch, tmp_path):
+    """What was run; ``fails`` are the first words of what takes too long."""
 
-    class Podman(list):
+    class Host(list):
         fails = ()
+        taken = ("198.51.100.0/24",)
 
-        def run(self, argv, check=True):
-            words = " ".join(argv[1:])
-            self.append(words)
-            bad = words.startswith(tuple(self.fails))
-            if bad and check:
-                raise CommandError("podman failed.")
-            return Completed(1 if bad else 0, "", "")
+        def run(self, argv, check, timeout):
+            assert not check
+            assert timeout
+            self.append(" ".join(argv))
+            if self[-1].startswith(tuple(self.fails)):
+                raise CommandError("podman did not finish within 60 s.")
+            return Completed(1, "", "")
 
-    found = Podman()
+    found = Host()
     monkeypatch.setattr(_rehearsal, "run", found.run)
+    monkeypatch.setattr(_rehearsal, "routes", lambda _version: found.taken)
     monkeypatch.setattr(_rehearsal, "SCRATCH_DIR", str(tmp_path / "scratch"))
     return found
 
 
-@pytest.mark.parametrize("fails", [(), ("create",), ("init",), ("network create",)])
-def test_it_leaves_nothing_behind_and_may_fail(podman, fails):
-    podman.fails = fails
+@pytest.mark.parametrize("fails", [(), ("podman create",), ("podman init",), ("podman network",), ("podman rm", "ip")])
+def test_it_leaves_nothing_behind_and_may_fail(host, fails):
+    host.fails = fails
     assert not _rehearsal.is_over(RECORD)
     _rehearsal.perform(RECORD)
     assert _rehearsal.is_over(RECORD)
-    begun = ["network create " + NAME, "create --image-volume=ignore", "init " + NAME]
-    assert [words for words in podman if words.startswith(tuple(begun))] != []
-    assert podman[-3:] == ["rm --force --ignore --time=0 " + NAME, "network exists " + NAME, "network rm " + NAME]
-    assert "docker.io/blog/db:1" not in " ".join(podman)
-
-
-def test_no_program_of_the_image_is_run(podman):
+    flags = "--image-volume=ignore --no-healthcheck --pull=never --name={0} --network={0}".format(NAME)
+    subnet = "--subnet=203.0.113.252/30"
+    assert host == [
+        *REMOVED,
+        "podman network create --disable-dns {0} --interface-name=pm-rehearsal {1}".format(subnet, NAME),
+        "podman create {0} docker.io/blog/web:1".format(flags),
+        "podman init " + NAME,
+        *REMOVED,
+    ]
     _rehearsal.perform(RECORD)
-    assert not [words for words in podman if words.startswith(("run", "start", "exec"))]
+    assert len(host) == 9
 
 
-def test_a_workload_without_images_has_nothing_to_rehearse(podman):
+@pytest.mark.parametrize(
+    ("record", "taken"),
+    [({**RECORD, "bridges": []}, ()), (RECORD, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"))],
+)
+def test_without_a_bridge_or_a_free_subnet_there_is_no_network(host, record, taken):
+    host.taken = taken
+    _rehearsal.perform(record)
+    assert "--network=none" in host[3]
+
+
+def test_a_workload_without_images_has_nothing_to_rehearse(host):
     _rehearsal.perform({**RECORD, "images": []})
-    assert not [words for words in podman if "create" in words]
+    assert host == [*REMOVED, *REMOVED]
