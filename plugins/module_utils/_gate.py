@@ -21,7 +21,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 # Before raw (-300), so that no packet that is refused becomes a connection.
 _PRIORITY = -310
 # As by a service that is stopped: who waits for an answer that was dropped tries again after many seconds only.
-REFUSED = "reject with tcp reset"
+_REFUSED = "reject with tcp reset"
 _LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
 
 
@@ -30,7 +30,7 @@ def table(workload: str) -> str:
     return "docker_to_podman_" + hashlib.sha256(workload.encode()).hexdigest()[:12]
 
 
-def script(workload: str, ports: Sequence[Data], bridges: Sequence[str], closed: str = REFUSED) -> str:
+def script(workload: str, ports: Sequence[Data], bridges: Sequence[str], closed: str = _REFUSED) -> str:
     """The input of nft that closes the ports; it replaces what is there. ``closed``: what becomes of TCP.
 
     ``ports``: of the record, each proto, host_ip ("" for all addresses), host_port. ``bridges``: the workload's own, whose

@@ -130,7 +130,7 @@ def keep_writing(machine: Station, seconds: float) -> int:
             time.sleep(seconds)
             seen = machine.move_again("docker")
             try:
-                require(seen, "docker", machine.port, writer)
+                require(seen, "docker", writer)
             except Wrong as error:
                 print(f"turn {turn}: {error}", flush=True)
                 return 1
@@ -145,21 +145,21 @@ def attempt(machine: Station, case: Case) -> str:
         machine.begin(station.FIRST if case.is_first else case.goal)
         with Writer(machine.port) as writer:
             machine.move(case)
-            require(machine.settle(case), case.owner, machine.port, writer)
-            require(machine.move_again(case.goal), case.goal, machine.port, writer)
+            require(machine.settle(case), case.owner, writer)
+            require(machine.move_again(case.goal), case.goal, writer)
     except (Wrong, station.Broken) as error:
         return str(error)
     return ""
 
 
-def require(seen: dict[str, Any], owner: str, port: int, writer: Writer) -> None:
+def require(seen: dict[str, Any], owner: str, writer: Writer) -> None:
     """Wrong unless the workload is whole, on this engine alone, with every record that was acknowledged."""
     for key, value in station.expected(owner).items():
         if seen[key] != value:
             raise Wrong(f"{key} is {seen[key]!r} instead of {value!r} ({json.dumps(seen)})")
     told = list(writer.acknowledged)
     try:
-        found = set(kept(port))
+        found = set(kept(writer.port))
     except OSError as error:
         raise Wrong(f"the service does not answer: {error}") from None
     lost = sorted(set(told) - found)

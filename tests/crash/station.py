@@ -103,11 +103,12 @@ class Station:
 
     def __init__(self, root: Path, name: str = "crash", deploy: str = SHOP) -> None:
         self._root, self._name, self._deploy = root, name, deploy
-        self._boot, self._is_saved = "", False
+        self._boot = ""
 
     def __enter__(self) -> Station:
         self.install(None)
-        if not self._is_kept():
+        self._was_kept = self._find_kept()
+        if not self._was_kept:
             with contextlib.ExitStack() as on_error:
                 on_error.callback(self.__exit__)
                 self._prepare()
@@ -127,12 +128,11 @@ class Station:
         if not os.environ.get("KEEP"):
             self._lab("down", self._name)
 
-    def _is_kept(self) -> bool:
+    def _find_kept(self) -> bool:
         """Whether the machine of an earlier run stands where this one would begin."""
         kept = json.loads(self._lab("list")) if os.environ.get("KEEP") else []
         for machine in (item for item in kept if item["name"] == self._name):
             self.port = int(machine["forwards"][str(PORT)])
-            self._is_saved = True
             return True
         return False
 
@@ -147,13 +147,12 @@ class Station:
 
     def save_both_ends(self) -> None:
         """Go there and back, and save both ends: so every case begins on a host whose first start is behind it."""
-        if self._is_saved:
+        if self._was_kept:
             return
         self.begin(FIRST)
         for goal, other in (("podman", "docker"), ("docker", "podman")):
             self.move_again(goal)
             self._lab("save", self._name, other)
-        self._is_saved = True
 
     def move(self, case: Case) -> None:
         """Begin the move that will be cut off; it goes on by itself."""

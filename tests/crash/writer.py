@@ -15,7 +15,7 @@ class Writer:
     """Writes while the ``with`` block runs; ``acknowledged`` are the numbers that the service said it has."""
 
     def __init__(self, port: int, first: int = 0) -> None:
-        self._port = port
+        self.port = port
         self._next = first
         self._stop = threading.Event()
         self.acknowledged: list[int] = []
@@ -37,7 +37,7 @@ class Writer:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with socket.create_connection(("127.0.0.1", self._port), timeout=3) as connection:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=3) as connection:
                     answers = connection.makefile("rb")
                     while not self._stop.is_set():
                         number = self._next
