@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
@@ -30,7 +32,8 @@ class PowerCut(BaseException):
 
 
 def boot(host):
-    """Docker and systemd start what they start by themselves."""
+    """What was in /run is gone; Docker and systemd start what they start by themselves."""
+    shutil.rmtree(host.unit_dir.parent / "scratch", ignore_errors=True)
     for document in host.docker.values():
         policy = document["HostConfig"]["RestartPolicy"]["Name"]
         document["State"]["Running"] = document["State"]["Running"] and policy in ("always", "unless-stopped")
