@@ -126,12 +126,12 @@ def keep_writing(machine: Station, seconds: float) -> int:
     with Writer(machine.port) as writer:
         for turn, pause in ((1, seconds), (2, seconds / 10)):
             try:
-                require(machine.move_again("podman"), "podman", writer)
+                move_again(machine, "podman", writer)
                 before = len(writer.acknowledged)
                 time.sleep(pause)
-                require(machine.move_again("docker"), "docker", writer)
+                move_again(machine, "docker", writer)
                 written = len(writer.acknowledged) - before
-                require(machine.move_again("docker"), "docker", writer)
+                move_again(machine, "docker", writer)
             except (Wrong, station.Broken) as error:
                 print(f"turn {turn}: {error}", flush=True)
                 return 1
@@ -146,10 +146,15 @@ def attempt(machine: Station, case: Case) -> str:
         with Writer(machine.port) as writer:
             machine.move(case)
             require(machine.settle(case), case.owner, writer)
-            require(machine.move_again(case.goal), case.goal, writer)
+            move_again(machine, case.goal, writer)
     except (Wrong, station.Broken) as error:
         return str(error)
     return ""
+
+
+def move_again(machine: Station, goal: str, writer: Writer) -> None:
+    """Move once more, cut off by nothing; Wrong unless all is there afterwards."""
+    require(machine.move_again(goal), goal, writer)
 
 
 def require(seen: dict[str, Any], owner: str, writer: Writer) -> None:
