@@ -16,6 +16,8 @@ from .debian import mmdebstrap, require, run
 LAB = Path(__file__).resolve().parent.parent
 OVERLAY = LAB / "machines" / "overlay"
 SMALL = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/i18n", "usr/share/info"]
+# What runs in a container does not depend on the host's Debian; PostgreSQL's paths in apps/ have its version in them.
+SUITE = "trixie"
 # Woken by the jump of the clock after a snapshot is loaded, they would work beside a test.
 TIMERS = [f"{name}.timer" for name in ("apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "e2scrub_all", "fstrim")]
 DISK_SCRIPT = """
@@ -75,18 +77,18 @@ def build_machine(machine: dict[str, Any], public_key: str, work: Path) -> None:
     run([*as_root, "rm", "-rf", "root", "root.tar"], log, cwd=work)
 
 
-def application(name: str, suite: str) -> Path:
+def application(name: str) -> Path:
     """The layer with the images of an application, built when absent."""
     folder = LAB / "apps" / name
     return cache.layer(
         "app",
-        f"{name}-{suite}",
-        cache.key({"suite": suite}, [Path(__file__), Path(debian.__file__), folder / "images.yml", folder / "images"]),
-        functools.partial(_build_application, name, suite),
+        name,
+        cache.key({}, [Path(__file__), Path(debian.__file__), folder / "images.yml", folder / "images"]),
+        functools.partial(_build_application, name),
     )
 
 
-def _build_application(application: str, suite: str, work: Path) -> None:
+def _build_application(application: str, work: Path) -> None:
     """A tar for every image that the application names."""
     folder = LAB / "apps" / application
     for name, image in images(application).items():
@@ -96,7 +98,7 @@ def _build_application(application: str, suite: str, work: Path) -> None:
         excluded = [*SMALL, *image.get("exclude", [])]
         cache.say(f"making the image {name}")
         mmdebstrap(
-            suite,
+            SUITE,
             work / f"{image['folder']}.tar",
             ["--variant=essential", f"--include={','.join(image['packages'])}", *hooks]
             + [f"--dpkgopt=path-exclude=/{path}/*" for path in excluded],

@@ -31,7 +31,7 @@ def layers(name: str) -> tuple[Path, Path]:
         functools.partial(image.build_machine, machine, key),
     )
     acceleration = qemu.accelerator_arguments(qemu.accelerator(boot), qemu.version())
-    applications = {app: image.application(app, machine["suite"]) for app in machine["applications"]}
+    applications = {app: image.application(app) for app in machine["applications"]}
     inputs = {
         "qemu": qemu.version(),
         "command": qemu.command(machine, acceleration, Path("folder"), boot, {}),
