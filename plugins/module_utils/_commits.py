@@ -54,15 +54,17 @@ def require(plan: Json, workload: Json) -> None:
             raise ImageError(complaint + " Nothing was changed.")
 
 
-def make(workload: Json) -> None:
+def make(record: Json) -> None:
     """Bring the images of a workload's stopped containers into Podman's storage. Raises ImageError, CommandError."""
-    # What a killed run left; there is never a second one on a host.
-    for left in Path(_SCRATCH).glob(_PREFIX + "*"):
+    # Another workload may be on its way at the same time.
+    prefix = "{0}{1}-".format(_PREFIX, hashlib.sha256(record["workload"].encode()).hexdigest()[:12])
+    # What a killed run left.
+    for left in Path(_SCRATCH).glob(prefix + "*"):
         shutil.rmtree(str(left), ignore_errors=True)
-    for commit in workload.get("commits", ()):
-        with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=_SCRATCH) as folder:
+    for commit in record.get("commits", ()):
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=_SCRATCH) as folder:
             _make(commit, Path(folder))
-    if workload.get("commits"):
+    if record.get("commits"):
         # Podman's storage does not wait for the disk.
         run(["sync", "--file-system", podman.storage().graph_root])
 

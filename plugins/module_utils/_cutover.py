@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
@@ -72,7 +73,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
             on(lambda record: podman.create_secrets(record, docker)),
             on(podman.remove_secrets),
         ),
-        Step("install_units", if_(podman.are_asleep), on(podman.install), on(podman.remove)),
+        Step("install_units", if_(podman.are_asleep), on(podman.install), _once_podman_is_down(podman.remove)),
         Step("create_volumes", if_(podman.has_volumes), on(podman.create_volumes), on(podman.forget_volumes)),
         Step("open_forward", if_(addresses.is_open), on(addresses.open_passage), on(addresses.close_passage)),
         Step("rehearse", if_(rehearsal.is_over), on(rehearsal.perform), on(rehearsal.forget)),
@@ -80,8 +81,8 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("stop_docker", if_(side.are_stopped), lambda notes: side.stop(notes[RECORD]), on(side.start_again)),
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
-        Step("close_ports", never, on(gate.close), on(gate.open_ports)),
-        Step("start_podman", if_(podman.are_started), on(podman.start), on(podman.stop)),
+        Step("close_ports", never, on(gate.close), _once_podman_is_down(gate.open_ports)),
+        Step("start_podman", if_(podman.are_started), on(partial(_start, side)), on(podman.stop)),
         Step("wait_ready", never, wait, nothing),
     ]
 
@@ -97,15 +98,10 @@ def steps_after(docker: Docker, settled: bool) -> list[Step]:
     )
     if settled:
         return [enable]
-
-    def start(record: Data) -> None:
-        DockerSide(docker).require_down(record)
-        podman.start(record)
-
     return [
         Step("open_ports", never, opening("stop_docker"), nothing),
         # The host may have started anew since the commit.
-        Step("start_services", if_(podman.are_started), on(start), nothing),
+        Step("start_services", if_(podman.are_started), on(partial(_start, DockerSide(docker))), nothing),
         enable,
     ]
 
@@ -125,6 +121,21 @@ def opening(stop: str) -> Callable[[Notes], Data]:
         return {"downtime": round(max(0.0, time.time() - notes[stop]["at"]), 2) if stop in notes else 0.0}
 
     return open_ports
+
+
+def _start(side: DockerSide, record: Data) -> None:
+    side.require_down(record)
+    podman.start(record)
+
+
+def _once_podman_is_down(undo: Callable[[Data], object]) -> Callable[[Notes], None]:
+    """An undo that would let clients write into what is about to go, or take its units away while it runs."""
+
+    def call(notes: Notes) -> None:
+        podman.require_down(notes[RECORD])
+        undo(notes[RECORD])
+
+    return call
 
 
 def _warm(record: Data) -> None:

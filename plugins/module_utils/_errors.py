@@ -12,10 +12,11 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_er
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import ReachError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import Interrupted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UnitError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
 
-# Anything else is a defect, and its traceback is in the service's log.
+# Anything else, but for OSError, is a defect, and its traceback is in the service's log.
 ERRORS = (
     CommandError,
     DockerError,
@@ -28,3 +29,8 @@ ERRORS = (
     UnitError,
     VolumeError,
 )
+
+
+def said(error: Exception) -> str:
+    """The sentence of one of these errors, or of an OSError."""
+    return sentence(error) if isinstance(error, OSError) else str(error)

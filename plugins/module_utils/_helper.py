@@ -23,7 +23,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import RECORD
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
     StateError,
@@ -139,8 +139,8 @@ def _guarded(task: Callable[[EngineState], int], engine: EngineState) -> int:
     """A task for one engine, whose trouble is not that of the others."""
     try:
         return task(engine)
-    except ERRORS as error:
-        _say("{0}: {1}".format(engine.engine_id, error))
+    except (*ERRORS, OSError) as error:
+        _say("{0}: {1}".format(engine.engine_id, said(error)))
         return 1
 
 
@@ -179,6 +179,9 @@ def _reason_to_leave(engine: EngineState, name: str) -> str:
         tries = _tries(engine, name)
     except StateError as error:
         return str(error)
+    except OSError:
+        # A full disk, which cannot count the tries either, must not keep an application from coming back.
+        return ""
     return "given up after {0} tries; run the playbook again.".format(_TRIES) if tries > _TRIES else ""
 
 

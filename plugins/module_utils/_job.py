@@ -21,7 +21,7 @@ from typing import Any, Dict, Iterator, NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transient as transient
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._helper import RECOVER
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import proxies
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
@@ -31,7 +31,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._service import PROGRESS, RESULT, TASK
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._work import WORK
 
 # What every module that follows a job can be given (doc_fragments/job.py).
@@ -86,10 +85,8 @@ def call(work: str, given: Json, check: bool) -> Json:
         if check:
             return WORK[work](given, True, Progress())
         return Job(work).follow(given)
-    except ERRORS as error:
-        raise JobError(str(error)) from None
-    except OSError as error:
-        raise JobError(sentence(error)) from None
+    except (*ERRORS, OSError) as error:
+        raise JobError(said(error)) from None
 
 
 class Job:

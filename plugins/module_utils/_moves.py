@@ -21,7 +21,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
     StateError,
@@ -170,6 +170,7 @@ def _return(host: Host, name: str, data: str) -> Move:
     def require(check: bool) -> None:
         if not (check and host.engine.retired):
             way_back.require_there(moved, host.docker)
+            way_back.require_docker_down(moved, host.docker)
         way_back.require_original(events, data)
         way_back.require_room(moved, kept, data)
 
@@ -213,8 +214,8 @@ def one(host: Host, item: Move, check: bool) -> dict[str, Any]:
             raise Interrupted(result["reason"]) from None
     except transaction.Unfinished as error:
         result.update(state="unfinished", reason="It moved, but was not completed: {0}".format(error))
-    except ERRORS as error:
-        result.update(state="refused", reason=str(error))
+    except (*ERRORS, OSError) as error:
+        result.update(state="refused", reason=said(error))
     return {**result, **outcome.of(run)}
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
@@ -23,7 +22,7 @@ _OWNER_LABEL = "podshift.docker_to_podman.container"
 def require_own_secrets(record: Data) -> None:
     """MoveError when Podman has a secret of this name that was not made from these containers."""
     for secret in record["secrets"]:
-        if _secret_exists(secret["name"]) and not _is_secret_of(secret["name"], [secret["owner"]]):
+        if _owner_of_secret(secret["name"]) not in (None, secret["owner"]):
             raise MoveError(
                 "Podman has a secret {0} that is not Docker's; rename it. Nothing was changed.".format(secret["name"])
             )
@@ -35,7 +34,10 @@ def create_secrets(record: Data, docker: Docker) -> None:
         entries = [entry.partition("=") for entry in docker.inspect(secret["owner"])["Config"]["Env"]]
         values = [value for variable, _equals, value in entries if variable == secret["env"]]
         label = "--label={0}={1}".format(_OWNER_LABEL, secret["owner"])
-        run(["podman", "secret", "create", "--replace", label, secret["name"], "-"], input=values[-1])
+        # Podman replaces a secret from 4.7 on only.
+        if _owner_of_secret(secret["name"]) == secret["owner"]:
+            run(["podman", "secret", "rm", secret["name"]])
+        run(["podman", "secret", "create", label, secret["name"], "-"], input=values[-1])
     _sync(record["graph_root"])
 
 
@@ -61,17 +63,16 @@ def remove_secrets(record: Data) -> None:
     """Remove those that were made from these containers."""
     owners = [container["id"] for container in record["containers"]]
     for secret in record["secrets"]:
-        if _secret_exists(secret["name"]) and _is_secret_of(secret["name"], owners):
+        if _owner_of_secret(secret["name"]) in owners:
             run(["podman", "secret", "rm", secret["name"]])
 
 
-def _secret_exists(name: str) -> bool:
-    return run(["podman", "secret", "exists", name], check=False).rc == 0
-
-
-def _is_secret_of(name: str, owners: Sequence[str]) -> bool:
+def _owner_of_secret(name: str) -> str | None:
+    """The container that a secret was made from, "" when this collection did not make it; None without such a secret."""
+    # "podman secret exists" begins with 4.5.
     template = '{{index .Spec.Labels "' + _OWNER_LABEL + '"}}'
-    return run(["podman", "secret", "inspect", "--format", template, name]).stdout.strip() in owners
+    found = run(["podman", "secret", "inspect", "--format", template, name], check=False)
+    return found.stdout.strip() if found.rc == 0 else None
 
 
 # Units
@@ -181,6 +182,13 @@ def up(record: Data) -> list[str]:
         for item in record["containers"]
         if item["service"] in states and not states[item["service"]].is_down
     ]
+
+
+def require_down(record: Data) -> None:
+    """MoveError while any of the containers runs under Podman, or has not come to its end there."""
+    running = up(record)
+    if running:
+        raise MoveError("Podman still runs {0}".format(", ".join(running)))
 
 
 def _link_exists(name: str) -> bool:

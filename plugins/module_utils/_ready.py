@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from contextlib import suppress
 from typing import Any, Dict, List, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _name_server as name_server
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import health_of, process_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import each
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
     ProcessError,
     container_view,
@@ -19,6 +21,9 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, Port
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import Service, services
+
+# A check that hangs keeps nobody from the deadline (Podman before 5.5 waits for it to end); as long as Docker lets one run.
+_CHECK_SECONDS = 30
 
 # Documentation/networking/ip-sysctl.rst, ip_local_port_range: where programs get a port that they did not ask for.
 _EPHEMERAL = range(32768, 61000)
@@ -75,7 +80,9 @@ def _lacks(expected: Expected, outside: Outside) -> list[Lack]:
     found = inspect(
         [name for name in expected.healthy if expected.owners.get(name) in late] if late else list(expected.owners)
     )
-    nudge_health_checks([name for name in expected.healthy if name in found and found[name].health == "starting"])
+    nudge_health_checks(
+        [name for name in expected.healthy if name in found and found[name].health not in ("", "healthy")]
+    )
     missing = missing or health_lacks(expected, found)
     if missing:
         return missing
@@ -195,6 +202,12 @@ def inspect(names: Sequence[str]) -> dict[str, Container]:
 
 
 def nudge_health_checks(names: Sequence[str]) -> None:
-    """Run the health checks now: Podman, unlike Docker, has no shorter interval while a container starts."""
-    for name in names:
-        run(["podman", "healthcheck", "run", name], check=False)
+    """Run the health checks now: Podman, unlike Docker, has no shorter interval while a container starts. Also of what is
+    unhealthy: with nobody to wait for its interval, a check may have used up its retries, and one success is enough."""
+    each(_nudge, names)
+
+
+def _nudge(name: str) -> None:
+    # What comes of it is asked of the container.
+    with suppress(CommandError):
+        run(["podman", "healthcheck", "run", name], check=False, timeout=_CHECK_SECONDS)

@@ -7,6 +7,7 @@ The journal says all that is needed: no plan, no inventory, no controller.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
@@ -77,7 +78,9 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Data]) 
     path = engine.journal_path(name)
     goal, record = transaction.interrupted(events), _record(events)
     if record:
-        podman_side.mend_secrets(record["graph_root"])
+        # It stands in the way of what needs secrets only.
+        with suppress(OSError):
+            podman_side.mend_secrets(record["graph_root"])
     if goal:
         failures = Transaction(path, "", goal, _before(goal, docker)).undo("the run before was interrupted")
         if failures:

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper, _work
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import load_json, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 
 TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
 
@@ -35,10 +34,8 @@ def main() -> None:
     progress = Progress(lambda picture: _show(folder / PROGRESS, picture))
     try:
         answer: dict[str, Any] = {"result": _work.WORK[task["work"]](task["arguments"], False, progress)}
-    except ERRORS as error:
-        answer = {"error": str(error)}
-    except OSError as error:
-        answer = {"error": sentence(error)}
+    except (*ERRORS, OSError) as error:
+        answer = {"error": said(error)}
     write_json(folder / RESULT, answer)
     if task["work"] == "workloads" and _helper.is_under_way(task["arguments"]["state_dir"]):
         # Then the service that recovers takes over.

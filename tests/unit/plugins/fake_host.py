@@ -288,12 +288,13 @@ class Host:
         return Completed(0, "", "")
 
     def _secret(self, verb: str, words: Any, value: str) -> Completed:
-        if verb == "exists":
-            return Completed(0 if words[-1] in self.secrets else 1, "", "")
+        if verb == "inspect" and words[-1] not in self.secrets:
+            return Completed(125, "", "no such secret")
         if verb == "inspect":
             return Completed(0, self.secrets[words[-1]][0].rpartition("=")[2] + "\n", "")
         self.event("secret " + verb)
         if verb == "create":
+            assert words[-2] not in self.secrets, "Podman before 4.7 does not replace"
             self.secrets[words[-2]] = (words[-3], value)
         else:
             del self.secrets[words[-1]]

@@ -24,6 +24,7 @@ from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_uti
 
 NAME = "localhost/docker_to_podman/committed:web"
 BASE = "b" * 64
+KILLED, OTHERS = ("docker_to_podman-commit-" + hashlib.sha256(name).hexdigest()[:12] + "-x" for name in (b"web", b"b"))
 CONFIG = {
     "architecture": "amd64",
     "config": {"Cmd": ["sleep"], "Healthcheck": {"Test": ["CMD", "true"]}},
@@ -113,7 +114,8 @@ def podman(tmp_path, monkeypatch):
     for module in (_podman, _commits):
         monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(_commits, "_SCRATCH", str(tmp_path / "scratch"))
-    (tmp_path / "scratch" / "docker_to_podman-commit-killed").mkdir(parents=True)
+    for left in (KILLED, OTHERS):
+        (tmp_path / "scratch" / left).mkdir(parents=True)
     return fake
 
 
@@ -123,7 +125,7 @@ def workload(tmp_path):
     upper.mkdir(parents=True)
     (upper / "data").write_text("data")
     commit = {"container": "web", "name": NAME, "image": "docker.io/library/app:1", "layers": [str(upper)]}
-    return {"name": "web", "commits": [commit]}
+    return {"name": "web", "workload": "web", "commits": [commit]}
 
 
 def made(podman):
@@ -139,7 +141,8 @@ def test_the_image_has_one_more_layer_and_the_same_settings(podman, workload, tm
     assert len(config["history"]) == 2
     assert podman.archives == [[".", "data"]]
     assert podman.images[BASE]["RepoTags"] == ["docker.io/library/app:1"]
-    assert os.listdir(str(tmp_path / "scratch")) == []
+    # What another workload is about to make stays.
+    assert os.listdir(str(tmp_path / "scratch")) == [OTHERS]
     assert podman.calls[-1].startswith("sync --file-system")
 
 
@@ -156,7 +159,7 @@ def test_a_second_attempt_takes_what_was_written_since_and_leaves_no_old_image(p
 
 
 def test_a_workload_without_images_of_its_own_costs_nothing(podman):
-    for workload in ({"name": "web", "commits": []}, {"name": "by an older version"}):
+    for workload in ({"workload": "web", "commits": []}, {"workload": "by an older version"}):
         _commits.require({}, workload)
         _commits.make(workload)
     assert podman.calls == []

@@ -231,15 +231,36 @@ def test_docker_is_not_started_while_podman_still_runs(host, begin):
         run.run(_cutover.commit)
     assert [failure.split(":")[0] for failure in error.value.failures] == [
         "start_podman",
+        "close_ports",
         "stop_docker",
         "hold_restarts",
+        "install_units",
     ]
-    assert "Docker's containers were not started, because db.service is active" in error.value.failures[1]
+    assert "Docker's containers were not started, because db.service is active" in error.value.failures[2]
+    # Nobody writes into what is about to go, and systemd still knows how to stop it.
+    assert error.value.failures[1] == "close_ports: Podman still runs db, web"
+    assert host.gate
+    assert (host.unit_dir / "db.container").exists()
     assert whereabouts(host) == "Docker runs none, Podman runs db, web."
     host.broken, host.lacks = set(), []
     run = begin()
     assert run.undo("again") == []
     assert whereabouts(host) == "Docker runs db, web, Podman runs none."
+
+
+def test_podman_does_not_start_what_somebody_has_started_in_docker_meanwhile(host, begin, monkeypatch):
+    before = host.state(host.unit_dir)
+    closed = host._nft
+
+    def start_in_docker(*words):
+        host.docker["db-id"]["State"]["Running"] = True
+        return closed(*words)
+
+    monkeypatch.setattr(host, "_nft", start_in_docker)
+    with pytest.raises(RolledBack, match="Docker runs db"):
+        begin().run(_cutover.commit)
+    assert "start" not in host.log
+    assert host.state(host.unit_dir) == before
 
 
 class PowerCut(BaseException):

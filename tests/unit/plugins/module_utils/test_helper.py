@@ -105,6 +105,18 @@ def test_it_gives_up_when_it_fails_again_and_again_and_a_run_by_hand_does_not(en
     assert _helper.recovery.recover(engine, host) == (["blog"], {})
 
 
+def test_a_full_disk_that_cannot_count_the_tries_keeps_nothing_down(engine, host, monkeypatch):
+    interrupt(engine, host)
+
+    def full(path, _event):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(_helper, "append_journal", full)
+    monkeypatch.setattr(_helper.transaction, "append_journal", full)
+    assert _helper.main("recover", str(engine.root.parent)) == 1
+    assert host.docker_runs()
+
+
 def test_whenever_docker_starts_again_it_loses_the_addresses_of_what_has_moved(engine, host):
     begin(engine, host).run(_cutover.commit)
     host.addresses[BRIDGE] = ["172.18.0.1/16"]

@@ -324,6 +324,17 @@ def test_the_way_back_from_a_retired_docker_starts_it_first(host, engine, move, 
     assert not move(to="docker")["changed"]
 
 
+def test_a_full_disk_stops_one_workload_and_is_said(host, move, monkeypatch):
+    def full(path, _event):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(_moves.transaction, "append_journal", full)
+    [blog] = move()["workloads"]
+    assert blog["state"] == "refused"
+    assert "blog.jsonl cannot be used: No space left on device; make room there and run this again." in blog["reason"]
+    assert host.docker_runs()
+
+
 def test_one_workload_goes_back_by_its_name(host, engine, move):
     move()
     with pytest.raises(StateError, match="No workload shop was ever moved"):

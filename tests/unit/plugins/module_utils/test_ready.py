@@ -63,6 +63,35 @@ def test_only_what_was_healthy_has_to_be_healthy():
     assert sentences(ready.health_lacks(EXPECTED, {})) == [("db is not there, and was healthy under Docker", False)]
 
 
+def test_a_check_that_hangs_keeps_nobody_from_the_deadline(monkeypatch):
+    """Podman before 5.5 waits for the command of a health check, however long it takes."""
+    asked = []
+
+    def hang(argv, check, timeout):
+        asked.append(argv[-1])
+        assert timeout <= 30
+        raise CommandError("podman did not finish within 30 s.")
+
+    monkeypatch.setattr(ready, "run", hang)
+    ready.nudge_health_checks(["db", "web"])
+    assert sorted(asked) == ["db", "web"]
+
+
+@pytest.mark.parametrize(("health", "is_asked"), [("starting", True), ("unhealthy", True), ("healthy", False)])
+def test_what_has_used_up_the_retries_of_its_check_is_asked_again(monkeypatch, health, is_asked):
+    """Looking again and again uses them up; the check's own interval may be longer than the deadline."""
+    asked = []
+    monkeypatch.setattr(ready, "services", lambda names: states())
+    monkeypatch.setattr(
+        ready, "inspect", lambda names: {"db": Container(2, health, []), "web": Container(1, "unhealthy", [])}
+    )
+    monkeypatch.setattr(ready, "nudge_health_checks", asked.extend)
+    monkeypatch.setattr(ready, "read_processes", dict)
+    monkeypatch.setattr(ready.answers, "answering", lambda ports, _pids, _outside: ports)
+    ready.lacks(EXPECTED._replace(listening={}, networks=[]), None)
+    assert asked == (["db"] if is_asked else [])
+
+
 @pytest.mark.parametrize(
     ("before", "now", "same"),
     [

@@ -213,6 +213,20 @@ def test_without_its_containers_there_is_no_way_back_and_nothing_is_touched(host
     assert "Docker has the container web no more" in result["reason"]
 
 
+def test_what_somebody_has_started_in_docker_meanwhile_is_not_written_into(host, engine, begin, copies):
+    host.docker["db-id"]["State"]["Running"] = True
+    run = _moves.Host(engine, host, host, 0.01, "plan-hash")
+    result = _moves.one(run, _moves._return(run, "blog", "current"), False)
+    assert (result["state"], copies, host.log) == ("refused", [], [])
+    assert "Docker runs db, although Podman has the workload" in result["reason"]
+    # It may also begin between that look and the copying.
+    before = host.services
+    with pytest.raises(RolledBack, match="Docker runs db"):
+        begin().run(_return.commit)
+    assert host.services == before
+    assert all("/docker/data" not in copy_[2:] for copy_ in copies)
+
+
 def extent(taken):
     return _return.Extent(taken, taken, 10)
 
