@@ -16,6 +16,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command
 
 FAMILIES = ("iptables", "ip6tables")
 USER_CHAIN = "DOCKER-USER"
+OUR_CHAINS = "DOCKER-PODMAN-"
+"""What the names of our own chains begin with; they go with Docker's."""
 KEPT_CHAIN = "FORWARD-USER"
 """Where user rules go that end with RETURN: in FORWARD itself that word would end the chain."""
 _ISOLATION = ("DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2")
@@ -118,10 +120,12 @@ def _table_removal(name: str, table: Table, bridges: list[str], found: list[str]
 
 def _removable(table: Table) -> list[str]:
     """Docker's chains, without those that the chains of other programs use."""
-    used = {
-        _target(rule) for rule in table.rules if _chain(rule) not in CHAINS and table.chains.get(_chain(rule)) == "-"
-    }
-    return [chain for chain in table.chains if chain in CHAINS and chain not in used]
+    used = {_target(rule) for rule in table.rules if not _goes(_chain(rule)) and table.chains.get(_chain(rule)) == "-"}
+    return [chain for chain in table.chains if _goes(chain) and chain not in used]
+
+
+def _goes(chain: str) -> bool:
+    return chain in CHAINS or chain.startswith(OUR_CHAINS)
 
 
 def _is_dockers(name: str, table: Table, rule: str, chains: list[str], bridges: list[str]) -> bool:
@@ -150,8 +154,8 @@ def _within(address: str, subnets: list[str]) -> bool:
 
 
 def _user_rules(table: Table) -> list[str]:
-    """What the user put into DOCKER-USER: not Docker's own last RETURN, not ours."""
-    return [rule for rule in table.of(USER_CHAIN) if rule != "-j RETURN" and COMMENT not in rule]
+    """What the user put into DOCKER-USER: not Docker's own last RETURN."""
+    return [rule for rule in table.of(USER_CHAIN) if rule != "-j RETURN"]
 
 
 def _moved(user: list[str]) -> list[str]:

@@ -3,29 +3,33 @@
 """How the traffic of workloads that have moved gets past Docker's rules, while others still run there (private to the
 collection).
 
-Docker's policy DROP stands behind its chain for the user, and Netavark's own accept (in a table of nftables) does not
-overrule that. Its masquerading of a subnet means all that does not leave by its own bridge; and it has bridged traffic
-pass iptables too (br_netfilter), so between two containers of Podman's the address of the sender would be lost.
+Docker's policy DROP stands at the end of FORWARD, and Netavark's own accept (in a table of nftables) does not overrule
+that. So each workload gets a chain of its own behind DOCKER-USER, where the user's rules have had their say: what they
+drop is dropped, what they return may pass. Docker's masquerading of a subnet means all that does not leave by its own
+bridge; and it has bridged traffic pass iptables too (br_netfilter), so between two containers of Podman's the address of
+the sender would be lost.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import (
     COMMENT,
+    OUR_CHAINS,
     USER_CHAIN,
     Tables,
 )
 
 _NAT_CHAIN = "POSTROUTING"
-_PLACES = (("filter", USER_CHAIN), ("nat", _NAT_CHAIN))
+_JUMP = "-j " + USER_CHAIN
 
 
 def passage(tables: Tables, workload: str, bridges: Sequence[str], moved: Mapping[str, str]) -> str:
-    """iptables-restore input that lets the traffic of Podman's ``bridges`` through DOCKER-USER, and no other; and keeps
-    that within those that took the place of a bridge of Docker's (``moved``: Docker's bridge to Podman's) as it is.
+    """iptables-restore input that lets the traffic of Podman's ``bridges`` through FORWARD, and no other; and keeps that
+    within those that took the place of a bridge of Docker's (``moved``: Docker's bridge to Podman's) as it is.
 
     From a bridge everything may go out, except into Docker's networks, which were closed to it before; to a bridge
     come answers and what was sent to a published port. Empty when all of it is there already, or Docker has no such chain.
@@ -34,31 +38,54 @@ def passage(tables: Tables, workload: str, bridges: Sequence[str], moved: Mappin
     if filters is None or USER_CHAIN not in filters.chains:
         return ""
     mark = "-m comment --comment {0}{1}".format(COMMENT, workload)
-    through: list[str] = []
-    for bridge in bridges:
-        through += [
-            "-i {0} -o docker0 {1} -j RETURN".format(bridge, mark),
-            "-i {0} -o br-+ {1} -j RETURN".format(bridge, mark),
-            "-i {0} {1} -j ACCEPT".format(bridge, mark),
-            "-o {0} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT {1} -j ACCEPT".format(bridge, mark),
-        ]
-    script = [] if _ours(tables, "filter", USER_CHAIN, workload) else _lines("filter", USER_CHAIN, [], through)
+    script = _through(tables, workload, mark, bridges) if bridges else []
     rules, ours = _rules(tables, "nat", _NAT_CHAIN), _ours(tables, "nat", _NAT_CHAIN, workload)
     dockers = _masquerading(rules, moved)
     # Docker puts its own first when it writes them anew.
     are_first = all(rules.index(mine) < rules.index(rule.string) for mine in ours for rule in dockers)
     if len(ours) != len(dockers) or not are_first:
         within = ["-s {0} -o {1} {2} -j ACCEPT".format(rule.group(1), moved[rule.group(2)], mark) for rule in dockers]
-        script += _lines("nat", _NAT_CHAIN, ours, within)
+        places = ["-I {0} {1} {2}".format(_NAT_CHAIN, number, rule) for number, rule in enumerate(within, 1)]
+        script += _table("nat", _without(_NAT_CHAIN, ours) + places)
     return _joined(script)
 
 
 def passage_back(tables: Tables, workload: str) -> str:
     """iptables-restore input that takes the passage of a workload back; empty when there is none."""
-    script: list[str] = []
-    for table, chain in _PLACES:
-        script += _lines(table, chain, _ours(tables, table, chain, workload), [])
-    return _joined(script)
+    lines = _without("FORWARD", _ours(tables, "filter", "FORWARD", workload))
+    if "filter" in tables and _chain(workload) in tables["filter"].chains:
+        lines += ["-F " + _chain(workload), "-X " + _chain(workload)]
+    nat = _without(_NAT_CHAIN, _ours(tables, "nat", _NAT_CHAIN, workload))
+    return _joined(_table("filter", lines) + _table("nat", nat))
+
+
+def _chain(workload: str) -> str:
+    """The name of a workload's chain; those of iptables hold 28 characters."""
+    return OUR_CHAINS + hashlib.sha256(workload.encode()).hexdigest()[:12]
+
+
+def _through(tables: Tables, workload: str, mark: str, bridges: Sequence[str]) -> list[str]:
+    chain, wanted = _chain(workload), [rule for bridge in bridges for rule in _passing(bridge)]
+    lines = []
+    if len(_rules(tables, "filter", chain)) != len(wanted):
+        # To name a chain empties it.
+        lines = [":{0} - [0:0]".format(chain), *("-A {0} {1}".format(chain, rule) for rule in wanted)]
+    forward, jumps = _rules(tables, "filter", "FORWARD"), _ours(tables, "filter", "FORWARD", workload)
+    if not jumps or _JUMP in forward[forward.index(jumps[0]) :]:
+        lines += _without("FORWARD", jumps)
+        others = [rule for rule in forward if rule not in jumps]
+        place = others.index(_JUMP) + 2 if _JUMP in others else 1
+        lines.append("-I FORWARD {0} {1} -j {2}".format(place, mark, chain))
+    return _table("filter", lines)
+
+
+def _passing(bridge: str) -> list[str]:
+    return [
+        "-i {0} -o docker0 -j RETURN".format(bridge),
+        "-i {0} -o br-+ -j RETURN".format(bridge),
+        "-i {0} -j ACCEPT".format(bridge),
+        "-o {0} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT".format(bridge),
+    ]
 
 
 def _masquerading(rules: Sequence[str], moved: Mapping[str, str]) -> list[re.Match[str]]:
@@ -76,11 +103,12 @@ def _ours(tables: Tables, table: str, chain: str, workload: str) -> list[str]:
     return [rule for rule in _rules(tables, table, chain) if mark.search(rule)]
 
 
-def _lines(table: str, chain: str, out: Sequence[str], into: Sequence[str]) -> list[str]:
-    """Lines that take rules out of a chain and put others first into it; none for none."""
-    lines = ["-D {0} {1}".format(chain, rule) for rule in out]
-    lines += ["-I {0} {1} {2}".format(chain, number, rule) for number, rule in enumerate(into, 1)]
-    return ["*" + table, *lines, "COMMIT"] if lines else []
+def _without(chain: str, rules: Sequence[str]) -> list[str]:
+    return ["-D {0} {1}".format(chain, rule) for rule in rules]
+
+
+def _table(name: str, lines: Sequence[str]) -> list[str]:
+    return ["*" + name, *lines, "COMMIT"] if lines else []
 
 
 def _joined(lines: Sequence[str]) -> str:

@@ -29,10 +29,19 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError, DockerNotFound
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_iptables import restore
 
 PASSWORD = "correct horse battery"
 GREETING = "welcome to the blog"
 BRIDGE = "br-0123456789ab"
+DOCKERS_RULES = """\
+*filter
+:FORWARD DROP [0:0]
+:DOCKER-USER - [0:0]
+-A FORWARD -j DOCKER-USER
+-A DOCKER-USER -j RETURN
+COMMIT
+"""
 PORT = {"container": "web", "host_ip": "", "host_port": 8080, "proto": "tcp", "container_port": 80}
 
 
@@ -119,7 +128,7 @@ class Host:
         self.missing = ""
         self.created: list[str] = []
         self.services: list[str] = []
-        self.rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
+        self.rules = _firewall.parse(DOCKERS_RULES)
         self.gate = ""
         self.synced: list[str] = []
         self.lacks: list[_ready.Lack] = []
@@ -152,9 +161,7 @@ class Host:
         """Take the place of the edges to the real host."""
         for module in (_addresses, _gate, _look, _podman_side, _units):
             monkeypatch.setattr(module, "run", self.run)
-        monkeypatch.setattr(
-            _firewall, "read", lambda family: _firewall.parse(self.rules if family == "iptables" else "")
-        )
+        monkeypatch.setattr(_firewall, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
         monkeypatch.setattr(_firewall, "apply", self.apply)
         monkeypatch.setattr(_units.read, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(_units.install, "__defaults__", (str(unit_dir),))
@@ -226,12 +233,7 @@ class Host:
         if script:
             self.event("firewall")
             assert family == "iptables"
-            for line in script.splitlines():
-                if line.startswith("-I DOCKER-USER "):
-                    rule = "-A DOCKER-USER " + line.split(" ", 3)[3]
-                    self.rules = self.rules.replace("-A DOCKER-USER -j RETURN", rule + "\n-A DOCKER-USER -j RETURN")
-                elif line.startswith("-D "):
-                    self.rules = self.rules.replace("-A" + line[2:] + "\n", "", 1)
+            self.rules = restore(self.rules, script)
 
     def run(self, argv: Any, check: bool = True, input: str = "") -> Completed:
         assert PASSWORD not in " ".join(argv), "every process list shows it"

@@ -1,16 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Docker's rules go, the user's stay. A small iptables-restore here takes the scripts at their word."""
+"""Docker's rules go, the user's stay."""
 
 from __future__ import annotations
 
-import copy
+import hashlib
 
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import Table, parse
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import parse
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._passage import passage, passage_back
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_iptables import restore
 
 # A Debian 13 with Docker 26.1, one project stopped and one container running; between Docker's rules those of others.
 SAVED = """\
@@ -79,37 +80,6 @@ FOREIGN = {
 }
 
 
-def restore(tables, script):
-    """What iptables-restore --noflush makes of it; a command that the kernel would refuse is an error."""
-    after = copy.deepcopy(tables)
-    table = Table({}, [])
-    for line in script.splitlines():
-        word, _space, rest = line.partition(" ")
-        chain, _space, rule = rest.partition(" ")
-        if line.startswith("*"):
-            table = after[line[1:]]
-        elif line.startswith(":"):
-            table.chains[word[1:]] = chain
-        elif word == "-A":
-            table.rules.append(line)
-        elif word == "-D":
-            table.rules.remove("-A " + rest)
-        elif word == "-I":
-            number, _space, rule = rule.partition(" ") if rule[0].isdigit() else ("1", "", rule)
-            place = [at for at, other in enumerate(table.rules) if other.startswith("-A {0} ".format(chain))]
-            place.append(place[-1] + 1 if place else len(table.rules))
-            table.rules.insert(place[int(number) - 1], "-A {0} {1}".format(chain, rule))
-        elif word == "-F":
-            table.rules[:] = [other for other in table.rules if not other.startswith("-A {0} ".format(chain))]
-        elif word == "-X":
-            assert not any(other.startswith("-A {0} ".format(chain)) for other in table.rules), line
-            assert not any(other.endswith(" -j " + chain) for other in table.rules), line
-            del table.chains[chain]
-        else:
-            assert line == "COMMIT"
-    return after
-
-
 def with_user_rules(*rules):
     return parse(SAVED.replace("-A DOCKER-USER -j RETURN\n", "".join(rule + "\n" for rule in rules)))
 
@@ -146,7 +116,6 @@ def test_the_policy_of_ufw_stays():
 def test_rules_of_the_user_move_to_the_beginning_of_forward_in_their_order():
     tables = with_user_rules(
         "-A DOCKER-USER -s 203.0.113.0/24 -j DROP",
-        "-A DOCKER-USER -i pm-1 -m comment --comment docker_to_podman:blog -j ACCEPT",
         '-A DOCKER-USER -i eth0 -m comment --comment "not for us" -j DROP',
         "-A DOCKER-USER -j RETURN",
     )
@@ -177,23 +146,52 @@ def test_a_chain_of_docker_that_another_program_uses_is_left():
 
 
 MARK = "-m comment --comment docker_to_podman:blog"
+CHAIN = "DOCKER-PODMAN-" + hashlib.sha256(b"blog").hexdigest()[:12]
 MOVED = {"br-0123456789ab": "pm-0123456789ab"}
 
 
-def test_podmans_bridge_passes_docker_user_and_closes_again():
+def test_podmans_bridge_passes_forward_and_closes_again():
     tables = parse(SAVED)
     opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
-    assert opened["filter"].of("DOCKER-USER") == [
-        "-i pm-0123456789ab -o docker0 {0} -j RETURN".format(MARK),
-        "-i pm-0123456789ab -o br-+ {0} -j RETURN".format(MARK),
-        "-i pm-0123456789ab {0} -j ACCEPT".format(MARK),
-        "-o pm-0123456789ab -m conntrack --ctstate RELATED,ESTABLISHED,DNAT {0} -j ACCEPT".format(MARK),
-        "-j RETURN",
+    jump = "{0} -j {1}".format(MARK, CHAIN)
+    assert opened["filter"].of("FORWARD")[:3] == ["-j DOCKER-USER", jump, "-j DOCKER-ISOLATION-STAGE-1"]
+    assert opened["filter"].of(CHAIN) == [
+        "-i pm-0123456789ab -o docker0 -j RETURN",
+        "-i pm-0123456789ab -o br-+ -j RETURN",
+        "-i pm-0123456789ab -j ACCEPT",
+        "-o pm-0123456789ab -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
     ]
     assert passage(opened, "blog", ["pm-0123456789ab"], MOVED) == ""
     both = restore(opened, passage(opened, "blog2", ["pm-2"], {"docker0": "pm-2"}))
     assert restore(both, passage_back(both, "blog2")) == opened
     assert restore(opened, passage_back(opened, "blog")) == tables
+
+
+@pytest.mark.parametrize("end", ["-A DOCKER-USER -j RETURN", "-A DOCKER-USER -s 10.0.0.0/8 -j RETURN"])
+def test_what_the_user_drops_is_dropped_before_it_may_pass(end):
+    """Rules in DOCKER-USER are how Docker's users close published ports to the world."""
+    rules = ["-A DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport 5432 -j DROP", end]
+    tables = with_user_rules(*rules)
+    opened = restore(tables, passage(tables, "blog", ["pm-1"], {}))
+    assert [rule for rule in opened["filter"].rules if rule.startswith("-A DOCKER-USER ")] == rules
+    assert opened["filter"].of("FORWARD")[:2] == ["-j DOCKER-USER", "{0} -j {1}".format(MARK, CHAIN)]
+
+
+def test_docker_that_starts_anew_puts_the_users_rules_first_again():
+    tables = parse(SAVED)
+    opened = restore(tables, passage(tables, "blog", ["pm-1"], {}))
+    first = "-I FORWARD 1 -m set --match-set docker-ext-bridges-v4 dst -j DOCKER\n"
+    again = restore(opened, "*filter\n-D FORWARD -j DOCKER-USER\n" + first + "-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n")
+    assert passage(again, "blog", ["pm-1"], {}) == ""
+    # Should they ever come behind ours, ours goes behind them.
+    behind = restore(opened, "*filter\n-D FORWARD -j DOCKER-USER\n-I FORWARD 3 -j DOCKER-USER\nCOMMIT\n")
+    mended = restore(behind, passage(behind, "blog", ["pm-1"], {}))["filter"].of("FORWARD")
+    assert mended.index("-j DOCKER-USER") + 1 == mended.index("{0} -j {1}".format(MARK, CHAIN))
+    assert sum(CHAIN in rule for rule in mended) == 1
+
+
+def test_a_workload_without_a_bridge_needs_no_passage():
+    assert passage(parse(SAVED), "blog", [], {}) == ""
 
 
 def test_containers_of_podman_see_one_another_s_address_and_not_that_of_the_bridge():

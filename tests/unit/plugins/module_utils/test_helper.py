@@ -19,7 +19,13 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     write_json,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, engine_state, plan
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
+    BRIDGE,
+    DOCKERS_RULES,
+    Host,
+    engine_state,
+    plan,
+)
 
 
 @pytest.fixture
@@ -120,10 +126,10 @@ def test_a_full_disk_that_cannot_count_the_tries_keeps_nothing_down(engine, host
 def test_whenever_docker_starts_again_it_loses_the_addresses_of_what_has_moved(engine, host):
     begin(engine, host).run(_cutover.commit)
     host.addresses[BRIDGE] = ["172.18.0.1/16"]
-    host.rules = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
+    host.rules = _helper.addresses.firewall.parse(DOCKERS_RULES)
     assert _helper.main("coexist", str(engine.root.parent)) == 0
     assert host.addresses[BRIDGE] == []
-    assert "docker_to_podman:blog" in host.rules
+    assert "docker_to_podman:blog" in host.rules["filter"].of("FORWARD")[1]
     host.broken, host.addresses[BRIDGE] = {"address delete"}, ["172.18.0.1/16"]
     assert _helper.main("coexist", str(engine.root.parent)) == 1
 
