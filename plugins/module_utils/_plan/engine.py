@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon, options
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon, options, workloads
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
@@ -20,7 +20,13 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.us
 
 def findings(context: Context) -> list[Finding]:
     """What concerns the whole host."""
-    return [*_engine_kind(context), *daemon.findings(context.engine), *_podman(context), *_missing(context)]
+    return [
+        *_engine_kind(context),
+        *daemon.findings(context.engine),
+        *_podman(context),
+        *_missing(context),
+        *_unused(context),
+    ]
 
 
 def _blocker(code: str, path: str, message: str, remedy: str) -> Finding:
@@ -64,6 +70,8 @@ def _podman(context: Context) -> list[Finding]:
     return [_blocker("podman-too-old", "podman_version", message, "Use a release of the system with a newer Podman.")]
 
 
+# How many volumes a finding names.
+_NAMED = 10
 _CONSEQUENCES = {
     "engine": "settings of the daemon are not known",
     "images": "units repeat what the images say",
@@ -82,3 +90,14 @@ def _missing(context: Context) -> list[Finding]:
     message = f"The inventory does not have: {parts}."
     remedy = "For the whole plan make the inventory with the role assess on the host."
     return [Finding(INFO, "partial-inventory", "engine", "", message, remedy)]
+
+
+def _unused(context: Context) -> list[Finding]:
+    used = {name for container in context.containers for name in workloads.volumes_of(container)}
+    left = sorted(set(context.volumes) - used)
+    if not left:
+        return []
+    more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+    message = "No container uses the volumes {}{}; they are not copied.".format(", ".join(left[:_NAMED]), more)
+    remedy = "They stay in Docker's data root; copy what is needed of them before that is deleted."
+    return [Finding(INFO, "unused-volumes", "engine", "volumes", message, remedy)]

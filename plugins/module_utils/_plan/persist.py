@@ -19,7 +19,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.co
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
     INFO,
-    WARNING,
     Finding,
     Json,
     dig,
@@ -100,15 +99,6 @@ def findings(container: Json, known: Context, rules: Json) -> Iterator[Finding]:
         message = f"policy.containers.{name}.persist: {path} cannot become a volume: {obstacle}."
         remedy = "Put the data on a volume under Docker, or take the path out of the policy."
         yield Finding(BLOCKER, "persist", name, "SizeRw", message, remedy)
-
-
-def strangers(known: Context, rules: Json) -> Iterator[Finding]:
-    """Containers whose data the policy wants to keep, and that are not there: a typing error would lose it."""
-    for name in sorted(mapping(rules.get("containers"))):
-        if name not in known.by_name and (policy.persist(rules, name) or policy.commits(rules, name)):
-            message = f"The policy keeps data of a container {name}, which is not there."
-            remedy = f"Correct the name in policy.containers, or accept it with policy.accept: ['no-container:{name}']."
-            yield Finding(WARNING, "no-container", name, f"policy.containers.{name}", message, remedy)
 
 
 def _obstacle(container: Json, path: str, known: Context) -> str:

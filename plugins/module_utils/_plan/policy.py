@@ -27,8 +27,11 @@ _CHOICES = {
 }
 """What can be chosen, the default first."""
 _OWN: dict[str, Any] = dict.fromkeys(_CHOICES, str)
-_KINDS = {"projects": _OWN, "containers": {**_OWN, "persist": list, "commit": bool}}
-"""What can be said of one project or container."""
+_KINDS = {
+    "projects": _OWN,
+    "containers": {**{key: str for key in _CHOICES if key != "grouping"}, "persist": list, "commit": bool},
+}
+"""What can be said of one project or container; a container has no grouping."""
 _KEYS = {**_OWN, "accept": list, "exclude": list, "secrets": list, "noise": list, "projects": dict, "containers": dict}
 _FOLDER = re.compile(r"/[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*\Z")
 _ACCEPTED_BY_PATH = ("untranslated-option", "unknown-field", "daemon-option")

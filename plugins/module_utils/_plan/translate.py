@@ -20,6 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan im
     registries,
     resource_fields,
     secrets,
+    strangers,
     units,
     volume_options,
     workload,
@@ -110,12 +111,14 @@ def _workloads(
     """The workloads that can be planned, the names of containers that stay in Docker by policy, and all findings."""
     services = Services(known.host)
     excluded = set(rules.get("exclude", []))
-    found = engine.findings(known) + registries.findings(known) + _document_findings(known, rules)
-    found += persist.strangers(known, rules)
+    groups = _named(workloads.connect(known.containers, known.names))
+    moving = [member for name, group in groups if name not in excluded for member in group]
+    found = engine.findings(known) + registries.findings(known) + _document_findings(known, moving, rules)
+    found += strangers.findings(known, [name for name, _group in groups], rules)
     stuck = {item.subject for item in found if item.severity == BLOCKER and not policies.is_accepted(item, rules)}
     planned: list[workload.Made] = []
     left: list[str] = []
-    for name, group in _named(workloads.connect(known.containers, known.names)):
+    for name, group in groups:
         own = [item for member in group for item in _container_findings(member, covered, known, rules)]
         own += adopted.findings(group, known, rules)
         if name in excluded:
@@ -184,10 +187,10 @@ def _container_findings(
     return found
 
 
-def _document_findings(known: Context, rules: Json) -> list[Finding]:
-    """The networks and volumes that containers use; what nobody uses stays where it is."""
-    used_networks = {name for item in known.containers for name in networks_of(item)}
-    used_volumes = {name for item in known.containers for name in workloads.volumes_of(item)}
+def _document_findings(known: Context, moving: list[Json], rules: Json) -> list[Finding]:
+    """The networks and volumes of the containers that move; what nobody uses stays where it is."""
+    used_networks = {name for item in moving for name in networks_of(item)}
+    used_volumes = {name for item in moving for name in workloads.volumes_of(item)}
     found = []
     for kind, used, documents, own_findings in (
         ("network", used_networks, known.networks, network_options.findings),

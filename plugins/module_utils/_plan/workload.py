@@ -34,6 +34,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.co
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context, Services
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     INFO,
+    WARNING,
     Finding,
     Json,
     mapping,
@@ -190,6 +191,10 @@ def _notes(entry: Json, layout: units.Layout, known: Context) -> list[Finding]:
     if entry["grouping"] == "network" and known.version < options.PODS:
         remedy = "None needed; with Podman 5.0 or newer a Compose project can become a pod."
         found.append(Finding(INFO, "no-pods", name, "podman_version", entry["reason"], remedy))
+    if entry["grouping"] == "network" and policies.choice(layout.rules, "grouping", name) == "pod":
+        message = f"The policy wants a pod, which it cannot become: {entry['reason']}"
+        remedy = f"Change that, or set policy.projects.{name}.grouping: auto."
+        found.append(Finding(WARNING, "no-pod", name, "policy.grouping", message, remedy))
     awaited = [needs for needs in layout.graph.values() if order.HEALTHY in needs.values()]
     if awaited and known.version < options.NOTIFY_HEALTHY:
         message = "This Podman cannot hold a start back until a container is healthy; they start one after the other."

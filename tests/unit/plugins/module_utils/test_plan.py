@@ -493,6 +493,53 @@ def test_an_excluded_workload_stays_on_docker_and_blocks_nothing():
     assert [workload["name"] for workload in made["workloads"]] == ["cache"]
 
 
+def test_what_an_excluded_workload_alone_uses_blocks_nothing_either():
+    volume = {"Name": "v", "Driver": "sshfs", "Options": {}, "Scope": "local"}
+    containers = [container(Mounts=[volume_mount("v")]), container("cache")]
+    assert report.obstacles(plan(containers, volumes=[volume])) != []
+    made = plan(containers, {"exclude": ["web"]}, volumes=[volume])
+    assert report.obstacles(made) == []
+    assert [workload["name"] for workload in made["workloads"]] == ["cache"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        ({"exclude": ["wbe"]}, "no-workload:wbe"),
+        # It is the name of a container, whose workload has another one.
+        ({"exclude": ["blog-a-1"]}, "no-workload:blog-a-1"),
+        ({"projects": {"blgo": {"grouping": "network"}}}, "no-project:blgo"),
+        ({"containers": {"wbe": {"logs": "k8s-file"}}}, "no-container:wbe"),
+    ],
+)
+def test_a_name_in_the_policy_that_the_host_does_not_have_stops_it(policy, code):
+    containers = [container(), service("blog", "a"), service("blog", "b")]
+    [obstacle] = report.obstacles(plan(containers, policy))
+    assert f"accept it with policy.accept: ['{code}']" in obstacle
+    assert report.obstacles(plan(containers, {**policy, "accept": [code]})) == []
+    there = {"exclude": ["web"], "projects": {"blog": {"logs": "journald"}}, "containers": {"blog-a-1": {}}}
+    assert report.obstacles(plan(containers, there)) == []
+
+
+def test_a_pod_that_is_asked_for_and_cannot_be_is_said():
+    members = [service("blog", "a"), service("blog", "b", HostConfig__UsernsMode="host")]
+    assert ("no-pod", "policy.grouping") in codes(plan(members, {"grouping": "pod"}), "warning")
+    for own in ({}, {"grouping": "auto"}, {"grouping": "pod", "projects": {"blog": {"grouping": "network"}}}):
+        assert codes(plan(members, own), "warning") == set()
+    # One container has nothing to share.
+    assert codes(plan([container()], {"grouping": "pod"}), "warning") == set()
+
+
+def test_volumes_that_no_container_uses_are_named():
+    volumes = [{"Name": name, "Driver": "local"} for name in ("v", "old")]
+    made = plan([container(Mounts=[volume_mount("v")])], volumes=volumes)
+    [said] = [item["message"] for item in made["findings"] if item["code"] == "unused-volumes"]
+    assert said == "No container uses the volumes old; they are not copied."
+    many = [{"Name": f"v{number:02}", "Driver": "local"} for number in range(12)]
+    [said] = [item["message"] for item in plan([], volumes=many)["findings"] if item["code"] == "unused-volumes"]
+    assert said.endswith(" v09 and 2 more; they are not copied.")
+
+
 @pytest.mark.parametrize(
     ("files", "rules", "said"),
     [

@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names in the policy that the host does not have: a typing error would move what was to stay, or lose what was to be kept
+(private to the collection)."""
+
+from __future__ import annotations
+
+from typing import Collection, Iterator
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import project_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
+    WARNING,
+    Finding,
+    Json,
+    mapping,
+    strings,
+)
+
+
+def findings(known: Context, workloads: Collection[str], rules: Json) -> Iterator[Finding]:
+    """Names of no container, project or workload. ``workloads``: the names of all, also of those that stay in Docker."""
+    projects = {project_of(container) for container in known.containers}
+    for kind, code, names, there in (
+        ("containers", "no-container", mapping(rules.get("containers")), known.by_name),
+        ("projects", "no-project", mapping(rules.get("projects")), {*workloads, *projects}),
+        ("exclude", "no-workload", strings(rules.get("exclude")), workloads),
+    ):
+        for name in sorted(set(names) - set(there)):
+            message = f"The policy has it below {kind}, and this host has no such {code[3:]}."
+            remedy = f"Correct the name in policy.{kind}, or accept it with policy.accept: ['{code}:{name}']."
+            yield Finding(WARNING, code, name, f"policy.{kind}", message, remedy)
