@@ -28,7 +28,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     container_ids,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._revival import revive
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._revival import require_installed, revive
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import Interrupted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
@@ -74,9 +74,14 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         installed = {name: text for item in plan["workloads"] for name, text in units.read(item["units"]).items()}
         leaving = [item for item in moves if not (_is_there(host, item) or _moved_otherwise(host, item))]
         acts = bool(leaving) and not check
+        # All go back: also when none is there, on a host whose Docker was empty.
+        revives = engine.retired and params["engine"] == DOCKER and bool(leaving or not params["workloads"])
+        if revives:
+            require_installed()
         if acts:
             helper.install(str(engine.root.parent))
-        revived = bool(leaving) and params["engine"] == DOCKER and (engine.retired if check else revive(engine))
+        if revives and not check:
+            revive(engine)
         with host.outside if acts else nullcontext():
             if acts:
                 broken.update(_unsettled(host, [name for name in recovered if name not in broken]))
@@ -85,7 +90,7 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
     if not check:
         helper.remove(str(engine.root.parent))
     return {
-        "changed": bool(recovered) or revived or any(result["changed"] for result in results),
+        "changed": bool(recovered) or revives or any(result["changed"] for result in results),
         "workloads": results,
         "recovered": recovered,
         "left_on_docker": outcome.left_on_docker(plan, engine, results, host.docker),

@@ -6,18 +6,30 @@ from __future__ import annotations
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, sync_folder
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    EngineState,
+    StateError,
+    sync_folder,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import services
 
 # The socket last: with it, whoever asks Docker something would start the service before its turn.
 _UNITS = ("docker.service", "docker.socket")
 
 
-def revive(engine: EngineState) -> bool:
-    """Unmask, enable and start a retired Docker; False when it was not retired."""
-    if not engine.retired:
-        return False
+def require_installed() -> None:
+    """StateError when Docker has gone from the host. Reads only; units that are masked may have gone all the same."""
+    if all(service.load == "not-found" for service in services(_UNITS).values()):
+        raise StateError(
+            "Docker is not installed on this host any more (remove_docker.yml removes it), so there is no way back to it. "
+            "Nothing was changed."
+        )
+
+
+def revive(engine: EngineState) -> None:
+    """Unmask, enable and start a retired Docker. StateError when it has gone."""
     run(["systemctl", "unmask", "--quiet", *_UNITS])
+    require_installed()
     there = [name for name in _UNITS if services([name])[name].load == "loaded"]
     run(["systemctl", "enable", "--quiet", *there])
     run(["systemctl", "start", *there])
@@ -25,4 +37,3 @@ def revive(engine: EngineState) -> bool:
     engine.retired_path.unlink()
     sync_folder(engine.root)
     helper.coexist(engine)
-    return True

@@ -309,7 +309,7 @@ def test_a_run_that_is_told_to_end_brings_docker_back_first(host, engine, move, 
 def test_the_way_back_from_a_retired_docker_starts_it_first(host, engine, move, monkeypatch):
     move()
     write_json(engine.retired_path, {"format": 1})
-    monkeypatch.setattr(_moves, "revive", lambda _engine: host.event("revive") or engine.retired_path.unlink() or True)
+    monkeypatch.setattr(_moves, "revive", lambda _engine: host.event("revive") or engine.retired_path.unlink())
     host.log.clear()
     asked = host.inspect
     monkeypatch.setattr(host, "inspect", None)
@@ -341,6 +341,27 @@ def test_one_workload_goes_back_by_its_name(host, engine, move):
         move(to="docker", workloads=["shop"])
     assert move(to="docker", workloads=["blog"])["changed"]
     assert not move(to="docker", workloads=["blog"])["changed"]
+
+
+def test_a_docker_that_was_retired_empty_comes_back_too(host, engine, move, monkeypatch):
+    revived = []
+    monkeypatch.setattr(_moves, "revive", lambda engine: revived.append(engine.retired_path.unlink()))
+    write_json(engine.retired_path, {"format": 1})
+    assert move(check=True, to="docker")["changed"]
+    assert move(to="docker")["changed"]
+    assert not move(to="docker")["changed"]
+    assert len(revived) == 1
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_without_docker_there_is_no_way_back_and_it_is_said_before_anything(host, engine, move, monkeypatch, check):
+    move()
+    write_json(engine.retired_path, {"format": 1})
+    monkeypatch.setattr(host, "_show", lambda name: "Id={0}\nLoadState=not-found\nActiveState=inactive".format(name))
+    host.log.clear()
+    with pytest.raises(StateError, match="Docker is not installed on this host any more"):
+        move(check=check, to="docker")
+    assert host.log == []
 
 
 def test_several_move_at_a_time_and_one_that_is_told_to_end_brings_docker_back(host, engine, move, monkeypatch):
