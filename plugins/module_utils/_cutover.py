@@ -64,6 +64,14 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
     def wait(notes: Notes) -> None:
         wait_ready.wait(notes[RECORD], outside, docker, ready_timeout)
 
+    def stop(notes: Notes) -> Data:
+        gate.close_datagrams(notes[RECORD])
+        return side.stop(notes[RECORD])
+
+    def start_again(record: Data) -> None:
+        gate.open_ports(record)
+        side.start_again(record)
+
     return [
         Step(RECORD, never, lambda _notes: look(), nothing),
         Step("warm_volumes", never, on(_warm), nothing),
@@ -78,7 +86,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("open_forward", if_(addresses.is_open), on(addresses.open_passage), on(addresses.close_passage)),
         Step("rehearse", if_(rehearsal.is_over), on(rehearsal.perform), on(rehearsal.forget)),
         Step("hold_restarts", if_(side.are_held), on(side.hold), on(side.give_back)),
-        Step("stop_docker", if_(side.are_stopped), lambda notes: side.stop(notes[RECORD]), on(side.start_again)),
+        Step("stop_docker", if_(side.are_stopped), stop, _once_podman_is_down(start_again)),
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
         Step("close_ports", never, on(gate.close), _once_podman_is_down(gate.open_ports)),

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Published ports that are open to the probe alone, until the commit: what a client was told, an undo would lose (private
-to the collection).
+"""Published ports, and addresses that a workload takes along, are open to the probe alone until the commit: what a client
+was told, an undo would lose (private to the collection).
 
 One table of nftables for each workload, in front of everything else, connection tracking included. Netavark's own
 rules stay as they are.
@@ -30,8 +30,11 @@ def table(workload: str) -> str:
     return "docker_to_podman_" + hashlib.sha256(workload.encode()).hexdigest()[:12]
 
 
-def script(workload: str, ports: Sequence[Data], bridges: Sequence[str], closed: str = _REFUSED) -> str:
-    """The input of nft that closes the ports; it replaces what is there. ``closed``: what becomes of TCP.
+def script(
+    workload: str, ports: Sequence[Data], subnets: Sequence[str], bridges: Sequence[str], closed: str = _REFUSED
+) -> str:
+    """The input of nft that closes the ports, and subnets to connections from elsewhere; it replaces what is there.
+    ``closed``: what becomes of TCP.
 
     ``ports``: of the record, each proto, host_ip ("" for all addresses), host_port. ``bridges``: the workload's own, whose
     containers may use its published ports.
@@ -40,7 +43,7 @@ def script(workload: str, ports: Sequence[Data], bridges: Sequence[str], closed:
         if not _LINK.match(link):
             raise ValueError("{0!r} is no name of a link".format(link))
     inside = ", ".join('"{0}"'.format(link) for link in ["lo", HOST_END, *bridges])
-    rules = [_match(port, closed) for port in ports]
+    rules = [*(_match(port, closed) for port in ports), *(_connection(subnet, closed) for subnet in subnets)]
     lines = [
         *_without(workload),
         "table inet {0} {{".format(table(workload)),
@@ -58,10 +61,27 @@ def script(workload: str, ports: Sequence[Data], bridges: Sequence[str], closed:
 
 
 def close(record: Data) -> None:
-    """Close the published ports of a workload."""
-    wanted = record["workload"], record["ports"], record["bridges"]
-    if not record["ports"]:
-        return
+    """Close the published ports of a workload, and the addresses that it has under both engines."""
+    subnets = [
+        str(ipaddress.ip_interface(address["local"]).network)
+        for network in record["networks"]
+        for address in network["addresses"]
+    ]
+    if record["ports"] or subnets:
+        _close(record["workload"], record["ports"], subnets, record["bridges"])
+
+
+def close_datagrams(record: Data) -> None:
+    """Close the published UDP ports alone. Of a datagram that comes when nobody listens the kernel remembers that it was
+    for the host; all that follow from the same port then go there too, as long as they come every 30 s
+    (Documentation/networking/nf_conntrack-sysctl.rst, nf_conntrack_udp_timeout)."""
+    ports = [port for port in record["ports"] if port["proto"] == "udp"]
+    if ports:
+        _close(record["workload"], ports, [], record["bridges"])
+
+
+def _close(workload: str, ports: Sequence[Data], subnets: Sequence[str], bridges: Sequence[str]) -> None:
+    wanted = workload, ports, subnets, bridges
     try:
         run(["nft", "-f", "-"], input=script(*wanted))
     except CommandError:
@@ -71,13 +91,20 @@ def close(record: Data) -> None:
 
 def open_ports(record: Data) -> None:
     """Open them; also when they are open already."""
-    if record["ports"]:
+    if record["ports"] or record["networks"]:
         run(["nft", "-f", "-"], input="\n".join(_without(record["workload"])) + "\n")
 
 
 def _without(workload: str) -> list[str]:
     """Lines that remove a workload's table, whether or not it is there."""
     return ["table inet {0}".format(table(workload)), "delete table inet {0}".format(table(workload))]
+
+
+def _connection(subnet: str, closed: str) -> str:
+    """The rule for new connections to a subnet; what answers its containers passes."""
+    network = ipaddress.ip_network(subnet)
+    family = "ip6" if network.version == 6 else "ip"
+    return "{0} daddr {1} tcp flags & (fin | syn | rst | ack) == syn {2}".format(family, network, closed)
 
 
 def _match(port: Data, closed: str) -> str:

@@ -172,7 +172,8 @@ def _sleep(record: Data) -> None:
 
 def _among_dockers(record: Data) -> Data:
     bridges = [network["bridge"] for network in record["networks"] if network["bridge"]]
-    return {**record, "bridges": [*bridges, "docker0"]}
+    # Docker's own proxy reaches its containers by their addresses.
+    return {**record, "bridges": [*bridges, "docker0"], "networks": []}
 
 
 def _carried(record: Data) -> list[Trees]:

@@ -236,7 +236,7 @@ def test_docker_is_not_started_while_podman_still_runs(host, begin):
         "hold_restarts",
         "install_units",
     ]
-    assert "Docker's containers were not started, because db.service is active" in error.value.failures[2]
+    assert "Docker's containers were not started, because db.service is active" in error.value.failures[3]
     # Nobody writes into what is about to go, and systemd still knows how to stop it.
     assert error.value.failures[1] == "close_ports: Podman still runs db, web"
     assert host.gate
