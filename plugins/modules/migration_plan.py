@@ -31,9 +31,11 @@ options:
   policy:
     description:
       - What the user decides.
-      - C(grouping) (V(auto), V(pod), V(network)), C(hardening) (V(docker), V(podman)), C(logs) (V(journald), V(k8s-file)),
+      - C(hardening) (V(docker), V(podman)), C(logs) (V(journald), V(k8s-file)),
         C(verify) (V(contents), V(quick), how copies of volumes are compared; V(quick) looks at metadata only) and
         C(strategy) (V(copy), V(adopt)) are for all, or for one below C(projects) or C(containers).
+      - C(grouping) is for all, or for one workload below C(projects). With V(auto) and V(pod) a workload becomes a pod where
+        nothing speaks against it; with V(pod) it is a warning when something does.
       - The strategy V(adopt) makes Podman use a volume's folder where Docker has it, without a copy and without a volume of
         Podman's. Docker's data is then written under Podman, so that a workload that goes back to Docker finds what was
         written meanwhile, also by a start that failed; removing the volume in Docker removes the data. All containers that
@@ -41,8 +43,11 @@ options:
       - C(persist) below C(containers) lists folders of a container's own file system that become named volumes, with
         their data. C(commit) there makes one more layer of its image of all that was written into it. Both need Docker's
         storage driver C(overlay2), or the containerd image store and a container that runs.
-      - C(accept) lists findings that may stand, by C(code), C(code:subject), or the path of a field.
-      - C(exclude) lists workloads that stay in Docker. C(secrets) lists regular expressions for names of secret variables.
+      - C(accept) lists findings that may stand, warnings by C(code) or C(code:subject). Of blockers only C(unknown-field),
+        C(untranslated-option) and C(daemon-option) may, by the path of their field.
+      - C(exclude) lists workloads that stay in Docker, by their names in the report.
+      - A name below C(exclude), C(projects) or C(containers) that the host does not have is a warning.
+      - C(secrets) lists regular expressions for names of secret variables.
       - C(noise) lists paths in containers, with all that is below them, that hold nothing worth keeping.
     type: dict
   plan_path:

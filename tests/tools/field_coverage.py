@@ -32,7 +32,7 @@ planned by these tables alone; the generators of 5.4 and 5.8 have been asked (`m
 
 - **translated**: written into a unit, or it decides what is written there
 - **unless the image's**: translated where it differs from what the image says
-- **info**, **warning**, **blocker**: a finding when it is set; a warning has to be accepted, a blocker stops the workload
+- **info**, **warning**, **blocker**: a finding when it is set; a warning has to be accepted, a blocker stops the host
 - **result**: what the engine made of the settings
 - **not applicable**: it has no effect on what runs
 """
