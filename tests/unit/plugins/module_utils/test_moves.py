@@ -345,7 +345,7 @@ def test_one_workload_goes_back_by_its_name(host, engine, move):
 
 def test_a_docker_that_was_retired_empty_comes_back_too(host, engine, move, monkeypatch):
     revived = []
-    monkeypatch.setattr(_moves, "revive", lambda engine: revived.append(engine.retired_path.unlink()))
+    monkeypatch.setattr(_moves, "revive", lambda engine: revived.append("docker") or engine.retired_path.unlink())
     write_json(engine.retired_path, {"format": 1})
     assert move(check=True, to="docker")["changed"]
     assert move(to="docker")["changed"]
