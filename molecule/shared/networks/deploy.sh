@@ -24,15 +24,6 @@ use IO::Socket::INET;
 $at = IO::Socket::INET->new(LocalPort => 9999, Proto => "udp") or die;
 while (defined $at->recv($said, 99)) { $at->send($said) }
 F
-# As people close a published port to the world; before any project, so that the engine starts them as it will at a boot.
-mkdir -p /etc/systemd/system/docker.service.d
-cat >/etc/systemd/system/docker.service.d/closed.conf <<'F'
-[Service]
-ExecStartPost=iptables --insert DOCKER-USER --protocol tcp --match conntrack --ctorigdstport 8084 --jump DROP
-F
-systemctl daemon-reload
-systemctl restart docker.service
-
 tar -C "$work/root" -c . | docker import --change 'CMD ["httpd", "-f", "-h", "/www"]' - lab/box:1
 
 project() {
@@ -55,7 +46,7 @@ services:
   web:
     image: lab/box:1
     restart: always
-    ports: ["8081:80", "8084:80"]
+    ports: ["8081:80"]
     networks: {front: {ipv4_address: 172.31.10.10}}
     environment: {NAME: web, NEXT: backend}
   api:
