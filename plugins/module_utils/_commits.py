@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Dict
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layer_tar, _layers, _room
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import short_name
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import ImageError
 
 Json = Dict[str, Any]
@@ -57,7 +58,7 @@ def require(plan: Json, workload: Json) -> None:
 def make(record: Json) -> None:
     """Bring the images of a workload's stopped containers into Podman's storage. Raises ImageError, CommandError."""
     # Another workload may be on its way at the same time.
-    prefix = "{0}{1}-".format(_PREFIX, hashlib.sha256(record["workload"].encode()).hexdigest()[:12])
+    prefix = "{0}{1}-".format(_PREFIX, short_name(record["workload"]))
     # What a killed run left.
     for left in Path(_SCRATCH).glob(prefix + "*"):
         shutil.rmtree(str(left), ignore_errors=True)

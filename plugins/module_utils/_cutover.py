@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import Callable
 
@@ -44,6 +43,16 @@ def on(function: Callable[[Data], object]) -> Callable[[Notes], None]:
     return call
 
 
+def guarded(require: Callable[[Data], None], action: Callable[[Data], object]) -> Callable[[Notes], None]:
+    """The same of an action to which something may stand against: ``require`` then raises, and nothing is done."""
+
+    def call(record: Data) -> None:
+        require(record)
+        action(record)
+
+    return on(call)
+
+
 def if_(function: Callable[[Data], bool]) -> Callable[[Notes], bool]:
     """A question about the record, as ``done``."""
     return lambda notes: function(notes[RECORD])
@@ -72,6 +81,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         gate.open_ports(record)
         side.start_again(record)
 
+    # While Podman still runs it, clients would write into what is about to go, and its units are needed to stop it.
     return [
         Step(RECORD, never, lambda _notes: look(), nothing),
         Step("warm_volumes", never, on(_warm), nothing),
@@ -81,16 +91,21 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
             on(lambda record: podman.create_secrets(record, docker)),
             on(podman.remove_secrets),
         ),
-        Step("install_units", if_(podman.are_asleep), on(podman.install), _once_podman_is_down(podman.remove)),
+        Step(
+            "install_units",
+            if_(podman.are_asleep),
+            on(podman.install),
+            guarded(podman.require_down, podman.remove),
+        ),
         Step("create_volumes", if_(podman.has_volumes), on(podman.create_volumes), on(podman.forget_volumes)),
         Step("open_forward", if_(addresses.is_open), on(addresses.open_passage), on(addresses.close_passage)),
         Step("rehearse", if_(rehearsal.is_over), on(rehearsal.perform), on(rehearsal.forget)),
         Step("hold_restarts", if_(side.are_held), on(side.hold), on(side.give_back)),
-        Step("stop_docker", if_(side.are_stopped), stop, _once_podman_is_down(start_again)),
+        Step("stop_docker", if_(side.are_stopped), stop, guarded(podman.require_down, start_again)),
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
-        Step("close_ports", never, on(gate.close), _once_podman_is_down(gate.open_ports)),
-        Step("start_podman", if_(podman.are_started), on(partial(_start, side)), on(podman.stop)),
+        Step("close_ports", never, on(gate.close), guarded(podman.require_down, gate.open_ports)),
+        Step("start_podman", if_(podman.are_started), guarded(side.require_down, podman.start), on(podman.stop)),
         Step("wait_ready", never, wait, nothing),
     ]
 
@@ -106,10 +121,11 @@ def steps_after(docker: Docker, settled: bool) -> list[Step]:
     )
     if settled:
         return [enable]
+    side = DockerSide(docker)
     return [
         Step("open_ports", never, opening("stop_docker"), nothing),
         # The host may have started anew since the commit.
-        Step("start_services", if_(podman.are_started), on(partial(_start, DockerSide(docker))), nothing),
+        Step("start_services", if_(podman.are_started), guarded(side.require_down, podman.start), nothing),
         enable,
     ]
 
@@ -129,21 +145,6 @@ def opening(stop: str) -> Callable[[Notes], Data]:
         return {"downtime": round(max(0.0, time.time() - notes[stop]["at"]), 2) if stop in notes else 0.0}
 
     return open_ports
-
-
-def _start(side: DockerSide, record: Data) -> None:
-    side.require_down(record)
-    podman.start(record)
-
-
-def _once_podman_is_down(undo: Callable[[Data], object]) -> Callable[[Notes], None]:
-    """An undo that would let clients write into what is about to go, or take its units away while it runs."""
-
-    def call(notes: Notes) -> None:
-        podman.require_down(notes[RECORD])
-        undo(notes[RECORD])
-
-    return call
 
 
 def _warm(record: Data) -> None:

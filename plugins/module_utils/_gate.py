@@ -9,12 +9,12 @@ rules stay as they are.
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import re
 from typing import Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import short_name
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import HOST_END, MARK
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
@@ -27,7 +27,7 @@ _LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
 
 def table(workload: str) -> str:
     """The name of a workload's table; a name of nftables holds few characters."""
-    return "docker_to_podman_" + hashlib.sha256(workload.encode()).hexdigest()[:12]
+    return "docker_to_podman_" + short_name(workload)
 
 
 def script(
@@ -67,26 +67,21 @@ def close(record: Data) -> None:
         for network in record["networks"]
         for address in network["addresses"]
     ]
-    if record["ports"] or subnets:
-        _close(record["workload"], record["ports"], subnets, record["bridges"])
+    wanted = record["workload"], record["ports"], subnets, record["bridges"]
+    if not (record["ports"] or subnets):
+        return
+    try:
+        run(["nft", "-f", "-"], input=script(*wanted))
+    except CommandError:
+        # Kernels before 5.9 refuse nobody at this place; nothing of the script was applied.
+        run(["nft", "-f", "-"], input=script(*wanted, closed="drop"))
 
 
 def close_datagrams(record: Data) -> None:
     """Close the published UDP ports alone. Of a datagram that comes when nobody listens the kernel remembers that it was
     for the host; all that follow from the same port then go there too, as long as they come every 30 s
     (Documentation/networking/nf_conntrack-sysctl.rst, nf_conntrack_udp_timeout)."""
-    ports = [port for port in record["ports"] if port["proto"] == "udp"]
-    if ports:
-        _close(record["workload"], ports, [], record["bridges"])
-
-
-def _close(workload: str, ports: Sequence[Data], subnets: Sequence[str], bridges: Sequence[str]) -> None:
-    wanted = workload, ports, subnets, bridges
-    try:
-        run(["nft", "-f", "-"], input=script(*wanted))
-    except CommandError:
-        # Kernels before 5.9 refuse nobody at this place; nothing of the script was applied.
-        run(["nft", "-f", "-"], input=script(*wanted, closed="drop"))
+    close({**record, "ports": [port for port in record["ports"] if port["proto"] == "udp"], "networks": []})
 
 
 def open_ports(record: Data) -> None:

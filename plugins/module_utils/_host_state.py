@@ -13,6 +13,7 @@ Everything is 0600 in folders of 0700: these documents hold environment values.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -38,6 +39,11 @@ def safe_name(name: str) -> str:
     if not _SAFE_NAME.match(name):
         raise StateError("{0!r} cannot be the name of a file; nothing was written.".format(name))
     return name
+
+
+def short_name(workload: str) -> str:
+    """12 characters that stand for a workload where the kernel or a program takes few, and plain ones only."""
+    return hashlib.sha256(workload.encode()).hexdigest()[:12]
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

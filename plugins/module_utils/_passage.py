@@ -12,7 +12,6 @@ the sender would be lost.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Mapping, Sequence
 
@@ -22,6 +21,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewal
     USER_CHAIN,
     Tables,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import short_name
 
 _NAT_CHAIN = "POSTROUTING"
 _JUMP = "-j " + USER_CHAIN
@@ -61,7 +61,7 @@ def passage_back(tables: Tables, workload: str) -> str:
 
 def _chain(workload: str) -> str:
     """The name of a workload's chain; those of iptables hold 28 characters."""
-    return OUR_CHAINS + hashlib.sha256(workload.encode()).hexdigest()[:12]
+    return OUR_CHAINS + short_name(workload)
 
 
 def _through(tables: Tables, workload: str, mark: str, bridges: Sequence[str]) -> list[str]:

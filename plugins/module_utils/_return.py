@@ -8,6 +8,7 @@ kept aside first: whatever fails, both are there.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Callable, Sequence
 
@@ -21,6 +22,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import (
     RECORD,
+    guarded,
     if_,
     never,
     nothing,
@@ -58,31 +60,26 @@ def steps(
         units.install(record["installed"])
         start_again(record)
 
-    def open_ports(record: Data) -> None:
-        require_docker_down(record, docker)
-        gate.open_ports(record)
-
     def wait(notes: Notes) -> None:
         wait_docker.wait(notes[RECORD], outside, docker, ready_timeout)
 
     # Whoever starts a container in Docker meanwhile would have its volume replaced under it.
-    def while_docker_is_down(action: Callable[[Data], None]) -> Callable[[Notes], None]:
-        def act(notes: Notes) -> None:
-            require_docker_down(notes[RECORD], docker)
-            action(notes[RECORD])
-
-        return act
-
+    docker_is_down = partial(require_docker_down, docker=docker)
     return [
         Step(RECORD, never, lambda _notes: record(), nothing),
         Step("keep_data", never, on(_keep_dockers if is_current else _warm_keep_podmans), nothing),
-        Step("warm_volumes", lambda _notes: not is_current, while_docker_is_down(_warm_back), nothing),
+        Step("warm_volumes", lambda _notes: not is_current, guarded(docker_is_down, _warm_back), nothing),
         Step("sleep_units", never, on(_sleep), on(wake)),
         Step("stop_podman", never, lambda notes: podman.stop(notes[RECORD]), on(start_again)),
-        Step("carry_back", never, while_docker_is_down(_carry_back if is_current else _keep_podmans), nothing),
+        Step("carry_back", never, guarded(docker_is_down, _carry_back if is_current else _keep_podmans), nothing),
         Step("close_forward", never, on(addresses.close_passage), on(addresses.open_passage)),
         Step("put_addresses_back", never, on(addresses.put_back), on(addresses.free)),
-        Step("close_ports", never, on(lambda record: gate.close(_among_dockers(record))), on(open_ports)),
+        Step(
+            "close_ports",
+            never,
+            on(lambda record: gate.close(_among_dockers(record))),
+            guarded(docker_is_down, gate.open_ports),
+        ),
         Step("start_docker", if_(side.are_started), on(side.start), on(side.stop)),
         Step("wait_ready", never, wait, nothing),
     ]

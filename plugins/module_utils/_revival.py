@@ -30,7 +30,8 @@ def revive(engine: EngineState) -> None:
     """Unmask, enable and start a retired Docker. StateError when it has gone."""
     run(["systemctl", "unmask", "--quiet", *_UNITS])
     require_installed()
-    there = [name for name in _UNITS if services([name])[name].load == "loaded"]
+    units = services(_UNITS)
+    there = [name for name in _UNITS if units[name].load == "loaded"]
     run(["systemctl", "enable", "--quiet", *there])
     run(["systemctl", "start", *there])
     # Not before: an interrupted revival begins anew.

@@ -63,15 +63,15 @@ FAULTS = [
     Fault(
         "the ports stay closed",
         "_cutover.py",
-        "on(gate.close), _once_podman_is_down(gate.open_ports)",
+        "on(gate.close), guarded(podman.require_down, gate.open_ports)",
         "on(gate.close), nothing",
         "podman: kill after do close_ports",
     ),
     Fault(
         "Podman is not stopped",
         "_cutover.py",
-        "on(partial(_start, side)), on(podman.stop)",
-        "on(partial(_start, side)), nothing",
+        "guarded(side.require_down, podman.start), on(podman.stop)",
+        "guarded(side.require_down, podman.start), nothing",
         "podman: kill after do start_podman",
     ),
     Fault(
@@ -112,7 +112,7 @@ FAULTS = [
     Fault(
         "what Podman wrote is not carried back",
         "_return.py",
-        "while_docker_is_down(_carry_back if is_current else _keep_podmans)",
+        "guarded(docker_is_down, _carry_back if is_current else _keep_podmans)",
         "nothing",
         "docker: kill after do open_ports",
     ),

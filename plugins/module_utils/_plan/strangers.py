@@ -21,12 +21,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
 def findings(known: Context, workloads: Collection[str], rules: Json) -> Iterator[Finding]:
     """Names of no container, project or workload. ``workloads``: the names of all, also of those that stay in Docker."""
     projects = {project_of(container) for container in known.containers}
-    for kind, code, names, there in (
-        ("containers", "no-container", mapping(rules.get("containers")), known.by_name),
-        ("projects", "no-project", mapping(rules.get("projects")), {*workloads, *projects}),
-        ("exclude", "no-workload", strings(rules.get("exclude")), workloads),
+    for key, kind, names, there in (
+        ("containers", "container", mapping(rules.get("containers")), known.by_name),
+        ("projects", "project", mapping(rules.get("projects")), {*workloads, *projects}),
+        ("exclude", "workload", strings(rules.get("exclude")), workloads),
     ):
         for name in sorted(set(names) - set(there)):
-            message = f"The policy has it below {kind}, and this host has no such {code[3:]}."
-            remedy = f"Correct the name in policy.{kind}, or accept it with policy.accept: ['{code}:{name}']."
-            yield Finding(WARNING, code, name, f"policy.{kind}", message, remedy)
+            message = f"The policy has it below {key}, and this host has no such {kind}."
+            remedy = f"Correct the name in policy.{key}, or accept it with policy.accept: ['no-{kind}:{name}']."
+            yield Finding(WARNING, "no-" + kind, name, f"policy.{key}", message, remedy)

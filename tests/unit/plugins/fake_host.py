@@ -107,6 +107,11 @@ def plan() -> dict[str, Any]:
     }
 
 
+def full_disk(path: Path, _event: Any) -> None:
+    """In place of what writes a journal."""
+    raise OSError(28, "No space left on device", str(path))
+
+
 class Host:
     """``broken``: events that fail, for example ``stop web`` or ``start db.service``; ``log``: the events in order."""
 

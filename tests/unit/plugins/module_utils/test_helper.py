@@ -24,6 +24,7 @@ from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host 
     DOCKERS_RULES,
     Host,
     engine_state,
+    full_disk,
     plan,
 )
 
@@ -114,11 +115,8 @@ def test_it_gives_up_when_it_fails_again_and_again_and_a_run_by_hand_does_not(en
 def test_a_full_disk_that_cannot_count_the_tries_keeps_nothing_down(engine, host, monkeypatch):
     interrupt(engine, host)
 
-    def full(path, _event):
-        raise OSError(28, "No space left on device", str(path))
-
-    monkeypatch.setattr(_helper, "append_journal", full)
-    monkeypatch.setattr(_helper.transaction, "append_journal", full)
+    monkeypatch.setattr(_helper, "append_journal", full_disk)
+    monkeypatch.setattr(_helper.transaction, "append_journal", full_disk)
     assert _helper.main("recover", str(engine.root.parent)) == 1
     assert host.docker_runs()
 

@@ -27,6 +27,7 @@ from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host 
     PASSWORD,
     Host,
     engine_state,
+    full_disk,
     plan,
 )
 
@@ -325,10 +326,7 @@ def test_the_way_back_from_a_retired_docker_starts_it_first(host, engine, move, 
 
 
 def test_a_full_disk_stops_one_workload_and_is_said(host, move, monkeypatch):
-    def full(path, _event):
-        raise OSError(28, "No space left on device", str(path))
-
-    monkeypatch.setattr(_moves.transaction, "append_journal", full)
+    monkeypatch.setattr(_moves.transaction, "append_journal", full_disk)
     [blog] = move()["workloads"]
     assert blog["state"] == "refused"
     assert "blog.jsonl cannot be used: No space left on device; make room there and run this again." in blog["reason"]
