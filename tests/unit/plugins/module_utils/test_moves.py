@@ -343,7 +343,7 @@ def test_one_workload_goes_back_by_its_name(host, engine, move):
 
 def test_a_docker_that_was_retired_empty_comes_back_too(host, engine, move, monkeypatch):
     revived = []
-    monkeypatch.setattr(_moves, "revive", lambda engine: revived.append("docker") or engine.retired_path.unlink())
+    monkeypatch.setattr(_moves, "revive", lambda engine: revived.append(engine.retired_path.unlink()))
     write_json(engine.retired_path, {"format": 1})
     assert move(check=True, to="docker")["changed"]
     assert move(to="docker")["changed"]
@@ -355,7 +355,7 @@ def test_a_docker_that_was_retired_empty_comes_back_too(host, engine, move, monk
 def test_without_docker_there_is_no_way_back_and_it_is_said_before_anything(host, engine, move, monkeypatch, check):
     move()
     write_json(engine.retired_path, {"format": 1})
-    monkeypatch.setattr(host, "_show", lambda name: "Id={0}\nLoadState=not-found\nActiveState=inactive".format(name))
+    monkeypatch.setattr(host, "_show", "Id={0}\nLoadState=not-found\nActiveState=inactive".format)
     host.log.clear()
     with pytest.raises(StateError, match="Docker is not installed on this host any more"):
         move(check=check, to="docker")
