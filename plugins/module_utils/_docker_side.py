@@ -11,8 +11,10 @@ from contextlib import suppress
 from typing import Any, Callable, Iterable, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import datagrams
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 NO_RESTART: Data = {"Name": "no", "MaximumRetryCount": 0}
@@ -82,6 +84,9 @@ class DockerSide:
     def _start_all(self, record: Data) -> None:
         # One that cannot start, because its port is taken, keeps none of the others down.
         failures = [said for layer in _layers(record) for said in each(self._start, running(layer)) if said]
+        for argv in datagrams.forget(record["ports"]):
+            with suppress(CommandError):
+                run(argv, check=False)
         if failures:
             raise MoveError(" ".join(failures))
 

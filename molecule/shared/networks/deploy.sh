@@ -24,6 +24,13 @@ use IO::Socket::INET;
 $at = IO::Socket::INET->new(LocalPort => 9999, Proto => "udp") or die;
 while (defined $at->recv($said, 99)) { $at->send($said) }
 F
+# As people close a published port to the world: at each start of Docker, and now.
+closed='iptables --wait --insert DOCKER-USER --protocol tcp --match conntrack --ctorigdstport 8084 --jump DROP'
+mkdir -p /etc/systemd/system/docker.service.d
+printf '[Service]\nExecStartPost=%s\n' "$closed" >/etc/systemd/system/docker.service.d/closed.conf
+systemctl daemon-reload
+$closed
+
 tar -C "$work/root" -c . | docker import --change 'CMD ["httpd", "-f", "-h", "/www"]' - lab/box:1
 
 project() {
@@ -46,7 +53,7 @@ services:
   web:
     image: lab/box:1
     restart: always
-    ports: ["8081:80"]
+    ports: ["8081:80", "8084:80"]
     networks: {front: {ipv4_address: 172.31.10.10}}
     environment: {NAME: web, NEXT: backend}
   api:
@@ -110,7 +117,31 @@ services:
 F
 
 docker run --detach --name agent --network host --restart always --env NAME=agent lab/box:1 httpd -f -h /www -p 9100
-docker run --detach --name echo --publish 9999:9999/udp --restart always lab/box:1 perl /echo.pl
+docker run --detach --name echo --publish 9998:9999/udp --restart always lab/box:1 perl /echo.pl
+
+# Who sends datagrams all the time, from one port, and notes when the last one was answered.
+cat >/usr/local/bin/sender <<'F'
+import socket, time
+peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+peer.bind(("", 5555))
+peer.settimeout(0.5)
+while True:
+    time.sleep(0.3)
+    try:
+        peer.sendto(b"hello", ("10.0.2.15", 9998))
+        peer.recv(9)
+    except OSError:
+        continue
+    with open("/run/answered", "w") as answered:
+        answered.write(str(int(time.time())))
+F
+cat >/etc/systemd/system/sender.service <<'F'
+[Service]
+ExecStart=python3 /usr/local/bin/sender
+[Install]
+WantedBy=multi-user.target
+F
+systemctl enable --now sender.service
 
 # The job has ended before anybody looks.
 docker wait shop-once-1

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
     binds,
     commits,
+    datagrams,
     image_names,
     limits,
     logs,
@@ -191,6 +192,12 @@ def _notes(container: Json, known: Context) -> list[Finding]:
     if published.open:
         message = "Docker would choose a port of the host when it starts; so does Podman, from all that are free."
         found.append(Finding(INFO, "port-open", name, "HostConfig.PortBindings", message, "Publish it on a port."))
+    if datagrams.is_many(published.ports):
+        message = "Who sends datagrams from one port all the time, also while it starts, is not heard until they pause."
+        remedy = "After a start run conntrack --delete --proto udp, or publish {} UDP ports at most.".format(
+            datagrams.MOST
+        )
+        found.append(Finding(INFO, "udp-senders", name, "HostConfig.PortBindings", message, remedy))
     if known.host.get("ipv6") is True and not _has_ipv6(container, known):
         addresses = {port["host_ip"] for port in published.ports if port["proto"] == "tcp"}
         if addresses & {"", "::"}:

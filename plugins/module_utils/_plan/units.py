@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+    datagrams,
     fields,
     image_names,
     limits,
@@ -80,6 +81,7 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
             *restart.service_lines(container, known.systemd),
             *limits.slice_lines(container),
             *_timeouts(config, notifies),
+            *([] if layout.pod_file else datagrams.service_lines(_own_ports(container))),
         ],
         is_wanted=not layout.pod_file and starts_at_boot(container),
         companions=companions,
@@ -119,10 +121,18 @@ def own_settings(container: Json, layout: Layout, known: Context) -> list[Settin
 
 def _alone(container: Json, layout: Layout, known: Context) -> list[Setting]:
     """With networks and ports of its own."""
-    left_out = networking.NOT_SHARED.get(network_mode(container)[0], ())
+    left_out = _left_out(container)
     networks = networking.settings(container, layout.network_files, layout.aliases, layout.services, known)
     maps = user_namespace.settings(known, container)
     return networks + maps + [item for item in own_settings(container, layout, known) if item[0] not in left_out]
+
+
+def _left_out(container: Json) -> Sequence[str]:
+    return networking.NOT_SHARED.get(network_mode(container)[0], ())
+
+
+def _own_ports(container: Json) -> list[dict[str, Any]]:
+    return [] if "publish" in _left_out(container) else ports.published(container).ports
 
 
 def _member(container: Json, layout: Layout, known: Context) -> list[Setting]:
@@ -188,5 +198,6 @@ def pod_unit(members: Sequence[Json], layout: Layout, known: Context) -> Unit:
         "Pod",
         settings,
         unit=[("Description", unexpanded(f"{layout.name}, moved from Docker"))],
+        service=[line for member in members for line in datagrams.service_lines(_own_ports(member))],
         is_wanted=any(starts_at_boot(member) for member in members),
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _addresses,
+    _docker_side,
     _firewall,
     _gate,
     _look,
@@ -164,7 +165,7 @@ class Host:
 
     def install(self, monkeypatch: Any, unit_dir: Path) -> None:
         """Take the place of the edges to the real host."""
-        for module in (_addresses, _gate, _look, _podman_side, _units):
+        for module in (_addresses, _docker_side, _gate, _look, _podman_side, _units):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(_firewall, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
         monkeypatch.setattr(_firewall, "apply", self.apply)
@@ -244,7 +245,9 @@ class Host:
         assert PASSWORD not in " ".join(argv), "every process list shows it"
         self.input = input
         is_secret = argv[:2] == ["podman", "secret"]
-        answer = self._secret(argv[2], argv[3:], input) if is_secret else getattr(self, "_" + argv[0])(*argv[1:])
+        answer = (
+            self._secret(argv[2], argv[3:], input) if is_secret else getattr(self, "_" + Path(argv[0]).name)(*argv[1:])
+        )
         if check and answer.rc:
             raise CommandError(" ".join(argv) + " failed.")
         return answer
@@ -272,6 +275,10 @@ class Host:
             self.event("gate " + ("closed" if is_closed else "open"))
         self.gate = self.input if is_closed else ""
         return Completed(0, "", "")
+
+    def _conntrack(self, *words: str) -> Completed:
+        self.event("forget " + words[-1])
+        return Completed(1, "", "0 flow entries have been deleted.")
 
     def _sync(self, *words: str) -> Completed:
         self.synced += [word for word in words if not word.startswith("-")]

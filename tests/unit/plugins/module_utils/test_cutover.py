@@ -223,6 +223,18 @@ def test_a_volume_that_differs_after_the_copy_stops_it(host, begin):
     assert "start" not in host.log
 
 
+def test_senders_of_datagrams_are_heard_when_docker_has_started_again(host, tmp_path):
+    item = workload()
+    item["ports"] = [{"container": "web", "host_ip": "", "host_port": 5353, "proto": "udp", "container_port": 53}]
+    steps = _cutover.steps(lambda: _look.look(item, TREES, host, host), host, host, 0.01)
+    host.lacks = [Lack("web.service is failed", "web.service", True)]
+    with pytest.raises(RolledBack):
+        Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps).run(_cutover.commit)
+    forgotten = [number for number, event in enumerate(host.log) if event == "forget 5353"]
+    assert len(forgotten) > 1
+    assert host.log.index("start web") < forgotten[0]
+
+
 def test_docker_is_not_started_while_podman_still_runs(host, begin):
     host.broken = {"stop"}
     host.lacks = [Lack("web.service is failed", "web.service", True)]

@@ -652,6 +652,45 @@ def test_a_compose_project_becomes_a_pod_that_owns_its_ports():
     assert "PublishPort" not in workload["units"]["blog-web-1.container"]
 
 
+def udp(*numbers, address="", inner=53):
+    bindings = [{"HostIp": address, "HostPort": str(number)} for number in numbers]
+    return {"HostConfig__PortBindings": {f"{inner}/udp": bindings}}
+
+
+def forgotten(unit):
+    return [line.split()[3:] for line in unit.split("\n") if line.startswith("ExecStartPost=-/usr/sbin/conntrack ")]
+
+
+@pytest.mark.parametrize(
+    ("change", "families"),
+    [
+        (udp(5353), ["ipv4", "ipv6"]),
+        (udp(5353, address="192.0.2.1"), ["ipv4"]),
+        (udp(5353, address="::1"), ["ipv6"]),
+        ({"HostConfig__PortBindings": {"53/tcp": [{"HostIp": "", "HostPort": "5353"}]}}, []),
+        ({**udp(5353), "HostConfig__NetworkMode": "host"}, []),
+    ],
+)
+def test_who_sends_datagrams_through_a_start_is_heard_afterwards(change, families):
+    """As Docker does, and Netavark does not: see datagrams.py."""
+    commands = forgotten(unit_of([container(**change)]))
+    assert commands == [[family, "--proto", "udp", "--orig-port-dst", "5353"] for family in families]
+
+
+def test_the_pod_forgets_for_its_members():
+    members = [service("blog", "web", **udp(5353, address="192.0.2.1")), service("blog", "db")]
+    (workload,) = plan(members)["workloads"]
+    assert len(forgotten(workload["units"]["blog.pod"])) == 1
+    assert forgotten(workload["units"]["blog-web-1.container"]) == []
+
+
+def test_a_host_is_told_of_ports_that_are_too_many_to_forget():
+    made = plan([container(**udp(*range(10000, 10033)))])
+    assert ("udp-senders", "HostConfig.PortBindings") in codes(made, "info")
+    assert forgotten(made["workloads"][0]["units"]["web.container"]) == []
+    assert "udp-senders" not in {code for code, _path in codes(plan([container(**udp(*range(10000, 10032)))]), "info")}
+
+
 EXTRA_HOST = service("blog", "b", HostConfig__ExtraHosts=["x:2.2.2.2"])
 LISTENING = {"listening": [{"proto": "tcp", "address": "127.0.0.1", "port": 9000}]}
 

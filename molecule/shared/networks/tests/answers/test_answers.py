@@ -32,7 +32,7 @@ ECHO = """
 import socket
 peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 peer.settimeout(20)
-peer.sendto(b"hello", ("10.0.2.15", 9999))
+peer.sendto(b"hello", ("10.0.2.15", 9998))
 print(peer.recv(9).decode())
 """
 
@@ -49,6 +49,12 @@ def test_each_service_reaches_the_next_one_by_name_and_address(host, port):
 
 def test_datagrams_are_answered(host):
     assert host.check_output("python3 -c %s", ECHO) == "hello"
+
+
+def test_who_sends_from_one_port_all_the_time_is_answered_too(host):
+    """The kernel remembers where a sender's last datagram went: to the host, while nobody listened, or to the other engine."""
+    assert host.service("sender").is_running
+    assert host.check_output("echo $(($(date +%s) - $(cat /run/answered)))") in ("0", "1", "2", "3", "4", "5")
 
 
 def test_the_way_out_is_open_where_it_was_and_closed_where_it_was(host):

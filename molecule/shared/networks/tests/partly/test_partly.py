@@ -28,6 +28,12 @@ def test_docker_keeps_its_networks_and_not_their_addresses(host):
     assert len([line for line in holders if "172.31.10.254/" in line]) == 1
 
 
+def test_the_port_that_the_user_closed_in_docker_user_is_closed_for_podman_too(host):
+    assert "0.0.0.0:8084" in host.check_output("podman port shop-web-1")
+    with pytest.raises(OSError, match="timed out"):
+        checks.fetch(host, 8084, "/cgi-bin/ask", timeout=10)
+
+
 @pytest.mark.parametrize("unit", ["docker_to_podman-recover", "docker_to_podman-coexist"])
 def test_what_helps_the_host_is_there(host, unit):
     assert host.service(unit).is_enabled

@@ -4,8 +4,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
 
 
 def test_no_container_was_restarted_since_its_commit(host):
     checks.assert_not_restarted(host, sorted(checks.running(host, "podman")), commits=5)
+
+
+def test_what_the_user_had_in_docker_user_stands_in_forward(host):
+    with pytest.raises(OSError, match="timed out"):
+        checks.fetch(host, 8084, "/cgi-bin/ask", timeout=10)
