@@ -193,7 +193,7 @@ def _notes(container: Json, known: Context) -> list[Finding]:
         message = "Docker would choose a port of the host when it starts; so does Podman, from all that are free."
         found.append(Finding(INFO, "port-open", name, "HostConfig.PortBindings", message, "Publish it on a port."))
     if datagrams.is_many(published.ports):
-        message = "Who sends datagrams from one port all the time, also while it starts, is not heard until they pause."
+        message = "Who goes on sending datagrams from one port while it starts is not heard before a pause of 30 s."
         remedy = "After a start run conntrack --delete --proto udp, or publish {} UDP ports at most.".format(
             datagrams.MOST
         )
