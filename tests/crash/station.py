@@ -107,8 +107,7 @@ class Station:
 
     def __enter__(self) -> Station:
         self.install(None)
-        self._was_kept = self._find_kept()
-        if not self._was_kept:
+        if not self._find_kept():
             with contextlib.ExitStack() as on_error:
                 on_error.callback(self.__exit__)
                 self._prepare()
@@ -145,14 +144,16 @@ class Station:
         self._lab("load", self._name, state)
         self._send()
 
-    def save_both_ends(self) -> None:
-        """Go there and back, and save both ends: so every case begins on a host whose first start is behind it."""
-        if self._was_kept:
+    def save_starts(self, goals: set[str]) -> None:
+        """Go there and back as far as needed, and save where moves to these goals begin: with the first start behind them."""
+        if not goals:
             return
         self.begin(FIRST)
-        for goal, other in (("podman", "docker"), ("docker", "podman")):
+        for goal, next_goal in (("podman", "docker"), ("docker", "podman")):
             self.move_again(goal)
-            self._lab("save", self._name, other)
+            self._lab("save", self._name, next_goal)
+            if goals == {next_goal}:
+                return
 
     def move(self, case: Case) -> None:
         """Begin the move that will be cut off; it goes on by itself."""
