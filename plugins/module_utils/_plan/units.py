@@ -40,6 +40,9 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.un
 UNIT_DIR = "/etc/containers/systemd"
 POD_OPTIONS = ("publish", "add_host")
 """Options of members that belong to the pod, which owns the network namespace."""
+_START: Line = ("TimeoutStartSec", "900")
+"""When many start at a boot, systemd's 90 s are too short for each on a slow host, and killed they all begin again. Docker
+waits for ever; here one that hangs is tried again."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def _is_awaited_healthy(name: str, layout: Layout) -> bool:
 def _timeouts(config: Json, notifies: bool) -> list[Line]:
     """Docker never killed a service for recovering slowly, and waited as long as the stop timeout says."""
     stop = config.get("StopTimeout")
-    lines = [("TimeoutStartSec", "infinity")] if notifies else []
+    lines = [("TimeoutStartSec", "infinity")] if notifies else [_START]
     if not isinstance(stop, int):
         return lines
     return [*lines, ("TimeoutStopSec", "infinity" if stop < 0 else str(stop + 30))]
@@ -198,6 +201,6 @@ def pod_unit(members: Sequence[Json], layout: Layout, known: Context) -> Unit:
         "Pod",
         settings,
         unit=[("Description", unexpanded(f"{layout.name}, moved from Docker"))],
-        service=[line for member in members for line in datagrams.service_lines(_own_ports(member))],
+        service=[_START, *(line for member in members for line in datagrams.service_lines(_own_ports(member)))],
         is_wanted=any(starts_at_boot(member) for member in members),
     )

@@ -59,6 +59,7 @@ def codes(made, severity="blocker"):
             {"Config__Labels": {"com.docker.compose.oneoff": "False"}},
             'Label="podshift.com.docker.compose.oneoff=False"',
         ),
+        ({}, "TimeoutStartSec=900"),
         ({"Config__StopTimeout": 120}, "TimeoutStopSec=150"),
         ({"HostConfig__RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}, "WantedBy=multi-user.target"),
         ({"HostConfig__RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}, "StartLimitIntervalSec=0"),
@@ -647,7 +648,9 @@ def test_a_compose_project_becomes_a_pod_that_owns_its_ports():
     pod = workload["units"]["blog.pod"].split("\n")
     for line in ("PublishPort=8080:80", "AddHost=db:127.0.0.1", "NetworkAlias=web", "WantedBy=multi-user.target"):
         assert line in pod
+    assert "TimeoutStartSec=900" in pod
     assert "Notify=healthy" in workload["units"]["blog-db-1.container"].split("\n")
+    assert "TimeoutStartSec=infinity" in workload["units"]["blog-db-1.container"].split("\n")
     assert "After=blog-db-1.service" in workload["units"]["blog-web-1.container"].split("\n")
     assert "PublishPort" not in workload["units"]["blog-web-1.container"]
 
