@@ -78,9 +78,8 @@ def close(record: Data) -> None:
 
 
 def close_datagrams(record: Data) -> None:
-    """Close the published UDP ports alone. Of a datagram that comes when nobody listens the kernel remembers that it was
-    for the host; all that follow from the same port then go there too, as long as they come every 30 s
-    (Documentation/networking/nf_conntrack-sysctl.rst, nf_conntrack_udp_timeout)."""
+    """Close the published UDP ports alone, before nobody listens there: the kernel would remember where the datagrams went
+    meanwhile (``_plan/datagrams.py``)."""
     close({**record, "ports": [port for port in record["ports"] if port["proto"] == "udp"], "networks": []})
 
 

@@ -62,20 +62,19 @@ def run(chosen: list[Case], machines: int) -> int:
     """Run the cases; the exit code."""
     results = Results(chosen)
     left = results.left()
-    goals = {case.goal for case in left if not case.is_first}
     # All machines take from the same one: next() of a list's iterator is one step of the interpreter.
     waiting = iter(left)
     with ThreadPoolExecutor(machines) as lanes:
-        list(lanes.map(lambda number: work_off(waiting, goals, results, number), range(min(machines, len(left)))))
+        list(lanes.map(lambda number: work_off(waiting, left, results, number), range(min(machines, len(left)))))
     failed = len(results.left())
     print(f"{len(chosen) - failed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 
-def work_off(waiting: Iterator[Case], goals: set[str], results: Results, number: int) -> None:
-    """Try what is waiting, on a machine of its own."""
+def work_off(waiting: Iterator[Case], left: list[Case], results: Results, number: int) -> None:
+    """Try what is waiting of what is left, on a machine of its own."""
     with Station(ROOT, f"crash{number or ''}") as machine:
-        machine.save_starts(goals)
+        machine.save_starts(left)
         for case in waiting:
             began = time.monotonic()
             results.note(case, attempt(machine, case), time.monotonic() - began)
@@ -110,7 +109,7 @@ def find_faults(faults: list[Fault]) -> int:
     by_name = {str(case): case for case in cases()}
     missed = 0
     with Station(ROOT) as machine:
-        machine.save_starts({fault.case.partition(":")[0] for fault in faults})
+        machine.save_starts([by_name[fault.case] for fault in faults])
         for fault in faults:
             machine.install(fault)
             wrong = attempt(machine, by_name[fault.case])

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,9 @@ class Station:
         self._lab("load", self._name, state)
         self._send()
 
-    def save_starts(self, goals: set[str]) -> None:
-        """Go there and back as far as needed, and save where moves to these goals begin: with the first start behind them."""
+    def save_starts(self, cases: Iterable[Case]) -> None:
+        """Go there and back as far as needed, and save where these cases begin: with the first start behind them."""
+        goals = {case.goal for case in cases if not case.is_first}
         if not goals:
             return
         self.begin(FIRST)

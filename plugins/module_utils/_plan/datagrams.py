@@ -14,7 +14,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Line
 
-CONNTRACK = "/usr/sbin/conntrack"
+_CONNTRACK = "/usr/sbin/conntrack"
 MOST = 32
 """Each port is another program that a start waits for."""
 
@@ -27,10 +27,11 @@ def is_many(ports: Sequence[Mapping[str, Any]]) -> bool:
 def forget(ports: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """The commands that have the kernel forget where datagrams to these ports (of the plan) went; each fails when there is
     nothing to forget."""
-    wanted = [] if is_many(ports) else _published(ports)
+    if is_many(ports):
+        return []
     return [
-        [CONNTRACK, "--delete", "--family", family, "--proto", "udp", "--orig-port-dst", str(number)]
-        for number, address in wanted
+        [_CONNTRACK, "--delete", "--family", family, "--proto", "udp", "--orig-port-dst", str(number)]
+        for number, address in _published(ports)
         for family in _families(address)
     ]
 
@@ -45,4 +46,6 @@ def _published(ports: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
 
 
 def _families(address: str) -> list[str]:
-    return ["ipv4", "ipv6"] if not address else ["ipv6"] if ":" in address else ["ipv4"]
+    if not address:
+        return ["ipv4", "ipv6"]
+    return ["ipv6" if ":" in address else "ipv4"]

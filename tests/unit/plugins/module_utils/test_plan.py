@@ -655,9 +655,9 @@ def test_a_compose_project_becomes_a_pod_that_owns_its_ports():
     assert "PublishPort" not in workload["units"]["blog-web-1.container"]
 
 
-def udp(*numbers, address="", inner=53):
+def udp(*numbers, address=""):
     bindings = [{"HostIp": address, "HostPort": str(number)} for number in numbers]
-    return {"HostConfig__PortBindings": {f"{inner}/udp": bindings}}
+    return {"HostConfig__PortBindings": {"53/udp": bindings}}
 
 
 def forgotten(unit):
