@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Callable, Iterable, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
@@ -78,7 +78,7 @@ class DockerSide:
 
     def start(self, record: Data) -> None:
         """Start what ran, unless Podman still runs any of it."""
-        _require_podman_down(record)
+        podman.require_down(record)
         self._start_all(record)
 
     def _start_all(self, record: Data) -> None:
@@ -110,7 +110,7 @@ class DockerSide:
         In this order: after a power cut nothing runs, whatever was undone before it; and while Podman runs the workload,
         Docker must not start it at its next start.
         """
-        _require_podman_down(record)
+        podman.require_down(record)
         try:
             self._start_all(record)
         finally:
@@ -121,14 +121,6 @@ class DockerSide:
         up = self.up(record["containers"])
         if up:
             raise MoveError("Podman's containers were not started, because Docker runs {0}.".format(", ".join(up)))
-
-
-def _require_podman_down(record: Data) -> None:
-    services = [container["service"] for container in record["containers"]]
-    up = [str(service) for service in units.services(services).values() if not service.is_down]
-    if up:
-        # Never both engines: two databases on one volume are worse than none.
-        raise MoveError("Docker's containers were not started, because {0}.".format("; ".join(up)))
 
 
 def _layers(record: Data) -> list[list[Data]]:

@@ -176,19 +176,23 @@ def stop(record: Data) -> Data:
 
 def up(record: Data) -> list[str]:
     """The names of the containers whose services are not down."""
-    states = units.services([container["service"] for container in record["containers"]])
-    return [
-        item["name"]
-        for item in record["containers"]
-        if item["service"] in states and not states[item["service"]].is_down
-    ]
+    states = _not_down(record)
+    return [container["name"] for container in record["containers"] if container["service"] in states]
 
 
 def require_down(record: Data) -> None:
-    """MoveError while any of the containers runs under Podman, or has not come to its end there."""
-    running = up(record)
+    """MoveError while any of the containers runs under Podman, or has not come to its end there.
+
+    Never both engines: two databases on one volume are worse than none.
+    """
+    running = _not_down(record)
     if running:
-        raise MoveError("Podman still runs {0}".format(", ".join(running)))
+        raise MoveError("Podman still runs the workload: {0}.".format("; ".join(map(str, running.values()))))
+
+
+def _not_down(record: Data) -> dict[str, units.Service]:
+    states = units.services([container["service"] for container in record["containers"]])
+    return {name: service for name, service in states.items() if not service.is_down}
 
 
 def _link_exists(name: str) -> bool:

@@ -51,6 +51,11 @@ def network_mode(container: Json) -> tuple[str, str]:
     return ("default", "") if mode in ("", "default", "bridge") else ("network", mode)
 
 
+def has_own_network(container: Json) -> bool:
+    """False in a network namespace that is the host's, another container's or without any network."""
+    return network_mode(container)[0] in ("default", "network")
+
+
 def networks_of(container: Json) -> list[str]:
     """The user-defined networks of a container, the primary one first."""
     mode, endpoints = network_mode(container)[1], mapping(dig(container, "NetworkSettings.Networks"))

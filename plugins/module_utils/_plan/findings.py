@@ -186,6 +186,9 @@ def _has_ipv6(container: Json, known: Context) -> bool:
 def _notes(container: Json, known: Context) -> list[Finding]:
     name, found = name_of(container), []
     published = ports.published(container)
+    if ports.is_discarded(container):
+        message = "Docker publishes no port of a container that has no network of its own; nor does Podman."
+        found.append(Finding(INFO, "port-discarded", name, "HostConfig.PortBindings", message, _NONE))
     if published.chosen:
         message = "Docker chose a port of the host; the one in use now is kept for good."
         found.append(Finding(INFO, "port-pinned", name, "HostConfig.PortBindings", message, _NONE))

@@ -42,9 +42,9 @@ PODMAN_DEFAULT = "podman"
 """The name of Podman's own network, which stands for Docker's default bridge."""
 
 NOT_SHARED = {
-    "host": ("publish", "expose"),
-    "none": ("publish", "expose"),
-    "container": ("publish", "expose", "dns", "dns_option", "dns_search", "add_host", "hostname"),
+    "host": ("expose",),
+    "none": ("expose",),
+    "container": ("expose", "dns", "dns_option", "dns_search", "add_host", "hostname"),
 }
 """Options that have no meaning in a network namespace that is not the container's own, by network mode."""
 

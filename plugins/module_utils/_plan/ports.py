@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import has_own_network
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     Json,
     dig,
@@ -30,8 +31,10 @@ class Published(NamedTuple):
 def published(container: Json) -> Published:
     """From HostConfig.PortBindings: NetworkSettings.Ports lists each twice, for IPv4 and IPv6.
 
-    A port that Docker chose is the one in use now.
+    A port that Docker chose is the one in use now. None where Docker discards them (see ``is_discarded``).
     """
+    if not has_own_network(container):
+        return Published([], False, [])
     found: list[dict[str, Any]] = []
     chosen, unchosen = False, []
     # Docker lists what it publishes on all addresses a second time, for IPv6.
@@ -60,6 +63,11 @@ def published(container: Json) -> Published:
                 }
             )
     return Published(found, chosen, unchosen)
+
+
+def is_discarded(container: Json) -> bool:
+    """True when ports were asked for, and Docker published none: the container has no network of its own."""
+    return not has_own_network(container) and bool(_bindings(container))
 
 
 def _bindings(container: Json) -> Json:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
     datagrams,
@@ -84,7 +84,7 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
             *restart.service_lines(container, known.systemd),
             *limits.slice_lines(container),
             *_timeouts(config, notifies),
-            *([] if layout.pod_file else datagrams.service_lines(_own_ports(container))),
+            *([] if layout.pod_file else datagrams.service_lines(ports.published(container).ports)),
         ],
         is_wanted=not layout.pod_file and starts_at_boot(container),
         companions=companions,
@@ -124,18 +124,10 @@ def own_settings(container: Json, layout: Layout, known: Context) -> list[Settin
 
 def _alone(container: Json, layout: Layout, known: Context) -> list[Setting]:
     """With networks and ports of its own."""
-    left_out = _left_out(container)
+    left_out = networking.NOT_SHARED.get(network_mode(container)[0], ())
     networks = networking.settings(container, layout.network_files, layout.aliases, layout.services, known)
     maps = user_namespace.settings(known, container)
     return networks + maps + [item for item in own_settings(container, layout, known) if item[0] not in left_out]
-
-
-def _left_out(container: Json) -> Sequence[str]:
-    return networking.NOT_SHARED.get(network_mode(container)[0], ())
-
-
-def _own_ports(container: Json) -> list[dict[str, Any]]:
-    return [] if "publish" in _left_out(container) else ports.published(container).ports
 
 
 def _member(container: Json, layout: Layout, known: Context) -> list[Setting]:
@@ -201,6 +193,9 @@ def pod_unit(members: Sequence[Json], layout: Layout, known: Context) -> Unit:
         "Pod",
         settings,
         unit=[("Description", unexpanded(f"{layout.name}, moved from Docker"))],
-        service=[_START, *(line for member in members for line in datagrams.service_lines(_own_ports(member)))],
+        service=[
+            _START,
+            *(line for member in members for line in datagrams.service_lines(ports.published(member).ports)),
+        ],
         is_wanted=any(starts_at_boot(member) for member in members),
     )

@@ -680,6 +680,16 @@ def test_who_sends_datagrams_through_a_start_is_heard_afterwards(change, familie
     assert commands == [[family, "--proto", "udp", "--orig-port-dst", "5353"] for family in families]
 
 
+@pytest.mark.parametrize("mode", ["host", "none", "container:" + identifier("vpn")])
+def test_ports_that_docker_discarded_are_no_ports_of_the_workload(mode):
+    """docker run --network host -p: "Published ports are discarded when using host network mode"."""
+    web = container(**udp(*range(10000, 10040)), HostConfig__NetworkMode=mode)
+    made = plan([container("vpn"), web])
+    assert [port for workload in made["workloads"] for port in workload["ports"]] == []
+    assert ("port-discarded", "HostConfig.PortBindings") in codes(made, "info")
+    assert "udp-senders" not in {code for code, _path in codes(made, "info")}
+
+
 def test_the_pod_forgets_for_its_members():
     members = [service("blog", "web", **udp(5353, address="192.0.2.1")), service("blog", "db")]
     (workload,) = plan(members)["workloads"]
