@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -122,11 +123,15 @@ def sanity_steps() -> list[Step]:
     ]
 
 
-def units_steps() -> list[Step]:
-    """The unit tests on every Python at hand."""
+def versions() -> list[str]:
+    """The Pythons that the unit tests can run on, ascending."""
+    return list(pythons()) or [CONTROLLER]
+
+
+def units_steps(chosen: Sequence[str]) -> list[Step]:
+    """The unit tests on these Pythons."""
     executed = r"\b[1-9]\d* passed"
-    versions = list(pythons()) or [CONTROLLER]
     return [
         Step(f"ansible-test units, Python {version}", partial(execute, "units", version, executed))
-        for version in versions
+        for version in chosen
     ]

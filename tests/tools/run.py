@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 import ansible_tests
+import sample
 import scenarios
 import tree
 import words
@@ -56,11 +57,11 @@ def generators_steps() -> list[Step]:
 GROUPS: dict[str, Callable[[], list[Step]]] = {
     "check": check_steps,
     "sanity": ansible_tests.sanity_steps,
-    "units": ansible_tests.units_steps,
+    "units": lambda: ansible_tests.units_steps(ansible_tests.versions()),
     "generators": generators_steps,
     "scenarios": scenarios.all_steps,
     "default": scenarios.default_steps,
-    "sample": scenarios.sample_steps,
+    "sample": sample.steps,
     "build": lambda: [Step("build", build)],
 }
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
-import secrets
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,11 +28,6 @@ LEFT_OUT = (
 def names() -> list[str]:
     """All scenarios, sorted."""
     return sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
-
-
-def sample(others: Sequence[str], seed: str, size: int) -> list[str]:
-    """The scenarios that a seed chooses."""
-    return random.Random(seed).sample(sorted(others), min(size, len(others)))
 
 
 def execute(name: str) -> None:
@@ -76,11 +68,3 @@ def all_steps() -> list[Step]:
 def default_steps() -> list[Step]:
     """The scenario `default`."""
     return [Step("scenario default", partial(execute, "default"))]
-
-
-def sample_steps() -> list[Step]:
-    """SAMPLE (1) of the other scenarios, chosen by SEED (random)."""
-    seed = os.environ.get("SEED") or str(secrets.randbelow(10000))
-    chosen = sample([name for name in names() if name != "default"], seed, int(os.environ.get("SAMPLE") or 1))
-    print(f"SEED={seed} chose these other scenarios: {', '.join(chosen) or 'none, there are no others'}", flush=True)
-    return [Step(f"scenario {name}", partial(execute, name)) for name in chosen]

@@ -6,6 +6,7 @@ import ansible_tests
 import build
 import field_coverage
 import pytest
+import sample
 import scenarios
 import steps
 import tree
@@ -111,9 +112,21 @@ def test_pip_settings_of_all_places_reach_the_clean_environment() -> None:
 
 def test_a_seed_always_chooses_the_same_scenarios() -> None:
     others = ["a", "b", "c", "d"]
-    assert scenarios.sample(others, "7", 2) == scenarios.sample(others[::-1], "7", 2)
-    assert {scenarios.sample(others, str(seed), 1)[0] for seed in range(50)} == set(others)
-    assert scenarios.sample(["a"], "7", 3) == ["a"]
+    assert sample.sample(others, "7", 2) == sample.sample(others[::-1], "7", 2)
+    assert {sample.sample(others, str(seed), 1)[0] for seed in range(50)} == set(others)
+    assert sample.sample(["a"], "7", 3) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("versions", "chosen"),
+    [
+        (["3.8", "3.9", "3.10", "3.13"], [["3.8", "3.10", "3.13"], ["3.8", "3.9", "3.13"]]),
+        (["3.8", "3.13"], [["3.8", "3.13"]]),
+        (["3.11"], [["3.11"]]),
+    ],
+)
+def test_the_oldest_and_the_newest_python_are_always_chosen(versions, chosen) -> None:
+    assert sorted({tuple(sample.pythons(versions, str(seed))) for seed in range(50)}) == [tuple(one) for one in chosen]
 
 
 def test_a_passed_scenario_is_repeated_when_a_file_changed(tmp_path, monkeypatch) -> None:
