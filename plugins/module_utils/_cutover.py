@@ -72,14 +72,19 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
 
     def wait(notes: Notes) -> None:
         wait_ready.wait(notes[RECORD], outside, docker, ready_timeout)
+        # A unit of the host, or somebody, may have started them again meanwhile.
+        side.require_down(notes[RECORD])
 
     def stop(notes: Notes) -> Data:
         gate.close_datagrams(notes[RECORD])
         return side.stop(notes[RECORD])
 
-    def start_again(record: Data) -> None:
-        gate.open_ports(record)
-        side.start_again(record)
+    def start_again(notes: Notes) -> None:
+        podman.require_down(notes[RECORD])
+        gate.open_ports(notes[RECORD])
+        if "stop_docker" not in notes:
+            side.end_stopping(notes[RECORD])
+        side.start(notes[RECORD])
 
     # While Podman still runs it, clients would write into what is about to go, and its units are needed to stop it.
     return [
@@ -101,7 +106,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("open_forward", if_(addresses.is_open), on(addresses.open_passage), on(addresses.close_passage)),
         Step("rehearse", if_(rehearsal.is_over), on(rehearsal.perform), on(rehearsal.forget)),
         Step("hold_restarts", if_(side.are_held), on(side.hold), on(side.give_back)),
-        Step("stop_docker", if_(side.are_stopped), stop, guarded(podman.require_down, start_again)),
+        Step("stop_docker", if_(side.are_stopped), stop, start_again),
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
         Step("close_ports", never, on(gate.close), guarded(podman.require_down, gate.open_ports)),

@@ -98,11 +98,10 @@ class DockerSide:
             return str(error)
         return ""
 
-    def start_again(self, record: Data) -> None:
-        """Start what ran, also what is still about to stop: to Docker that runs until it has ended."""
+    def end_stopping(self, record: Data) -> None:
+        """Have what is still about to stop come to its end: until then it runs to Docker, which would not start it."""
         with suppress(DockerError, MoveError):
             self.stop(record)
-        self.start(record)
 
     def give_back(self, record: Data) -> None:
         """Start what ran, and give the restart policies back.
@@ -120,7 +119,7 @@ class DockerSide:
         """MoveError while Docker runs any of the containers: never both engines."""
         up = self.up(record["containers"])
         if up:
-            raise MoveError("Podman's containers were not started, because Docker runs {0}.".format(", ".join(up)))
+            raise MoveError("Docker runs {0}; never both engines at once.".format(", ".join(up)))
 
 
 def _layers(record: Data) -> list[list[Data]]:

@@ -15,6 +15,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
     Processes,
     host_listeners,
+    read_processes,
 )
 
 GRAPH_ROOT = "/var/lib/containers"
@@ -95,6 +96,11 @@ def daemon_pid(processes: Processes, unix_table: str, socket: str) -> int | None
     }
     holders = (pid for pid, process in sorted(processes.items()) if inodes & process.sockets)
     return next((pid for pid in holders if processes[pid].name == "dockerd"), None)
+
+
+def is_served(socket: str, proc: str = "/proc") -> bool:
+    """Whether a dockerd holds the socket: to connect to one that systemd holds would start it."""
+    return daemon_pid(read_processes(proc), _text(Path(proc, "1/net/unix")), socket) is not None
 
 
 def same_socket(one: str, other: str) -> bool:

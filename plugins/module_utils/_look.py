@@ -38,6 +38,7 @@ def planned(workload: Data) -> Data:
     services = [container["service"] for container in running(workload["containers"])]
     return {
         "workload": workload["name"],
+        "pod": workload["pod"],
         "containers": workload["containers"],
         "layers": workload["layers"],
         "units": workload["units"],

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
@@ -21,6 +22,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
     Data,
+    Ran,
     RolledBack,
     Transaction,
 )
@@ -35,8 +37,15 @@ def of(run: Transaction) -> Data:
         "changed": bool(steps),
         "steps": steps,
         "seconds": {step.name: step.seconds for step in run.ran},
-        "downtime": max((step.data.get("downtime", 0.0) for step in run.ran), default=0.0),
+        "downtime": _downtime(run.ran),
     }
+
+
+def _downtime(ran: Sequence[Ran]) -> float:
+    """Until the ports were open; without that until now, when it runs where it was or still stands still."""
+    opened = [step.data["downtime"] for step in ran if step.name == "open_ports"]
+    stopped = [step.data["at"] for step in ran if step.name in ("stop_docker", "stop_podman")]
+    return opened[0] if opened else round(time.time() - stopped[0], 2) if stopped else 0.0
 
 
 def undone(error: RolledBack, where: str) -> str:

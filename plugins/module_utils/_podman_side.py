@@ -163,15 +163,25 @@ def stop(record: Data) -> Data:
     of the first request, in seconds of the epoch."""
     moment = {"at": time.time()}
     units.stop(units.services_of(record["units"]))
+    if record.get("pod"):
+        # After a power cut its service is down, and Podman has it all the same.
+        run(["podman", "pod", "rm", "--force", "--ignore", record["pod"]])
     for network in record["networks"]:
         exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
         if exists and not network["existed"]:
-            run(["podman", "network", "rm", network["name"]])
+            _remove_network(network["name"], record)
         # A container that could not be connected leaves Netavark's bridge behind, with the address that Docker needs.
         bridge = network["podman_bridge"]
         if bridge and not network["existed"] and _link_exists(bridge):
             run(["ip", "link", "delete", bridge, "type", "bridge"])
     return moment
+
+
+def _remove_network(name: str, record: Data) -> None:
+    if run(["podman", "network", "rm", name], check=False).rc != 0:
+        # Podman before 5.0 keeps containers over a power cut, and nobody removes the network of one.
+        run(["podman", "rm", "--force", "--ignore", *(container["name"] for container in record["containers"])])
+        run(["podman", "network", "rm", name])
 
 
 def up(record: Data) -> list[str]:

@@ -62,6 +62,7 @@ def steps(
 
     def wait(notes: Notes) -> None:
         wait_docker.wait(notes[RECORD], outside, docker, ready_timeout)
+        podman.require_down(notes[RECORD])
 
     # Whoever starts a container in Docker meanwhile would have its volume replaced under it.
     docker_is_down = partial(require_docker_down, docker=docker)
@@ -140,7 +141,7 @@ def require_original(events: Sequence[Data], data: str) -> None:
     for attempt in reversed(transaction.attempts(events)):
         if data == CURRENT or any(event["event"] == "commit" for event in attempt):
             return
-        if not transaction.begun(attempt).isdisjoint(("warm_volumes", "carry_back")):
+        if "warm_volumes" in transaction.begun(attempt):
             raise MoveError(
                 "An earlier way back has written into Docker's volumes. What they held before is in {0}; put it back by "
                 "hand, or take the data that Podman has. Nothing was changed.".format(

@@ -15,9 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper, _work
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper, _staging, _work
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import load_json, write_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+    StateError,
+    load_json,
+    write_json,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 
 TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
@@ -37,9 +41,18 @@ def main() -> None:
     except (*ERRORS, OSError) as error:
         answer = {"error": said(error)}
     write_json(folder / RESULT, answer)
-    if task["work"] == "workloads" and _helper.is_under_way(task["arguments"]["state_dir"]):
+    if task["work"] == "workloads" and _is_under_way(task["arguments"]):
         # Then the service that recovers takes over.
         raise SystemExit(1)
+
+
+def _is_under_way(given: dict[str, Any]) -> bool:
+    try:
+        _plan, engine = _staging.load(given["plan_path"], given["state_dir"])
+    except StateError:
+        # Nothing is begun without a plan.
+        return False
+    return _helper.is_under_way(str(engine.root.parent))
 
 
 def _show(path: Path, picture: dict[str, Any]) -> None:

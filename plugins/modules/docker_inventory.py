@@ -140,7 +140,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import HostError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import HostError, is_served
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     SCRATCH_DIR,
     STATE_DIR,
@@ -154,6 +154,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     write_json,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import collect
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import COMPOSE
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import ProcessError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UnitError
@@ -166,6 +167,7 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     committed = known.committed() if known else {}
     recorded = _record.read_current(known, needed=bool(committed) or known.retired) if known else None
     if known and recorded and known.retired:
+        require_asleep(known, socket)
         return summary(recorded, known, changed=False)
     document = collect(
         Docker(socket),
@@ -177,7 +179,7 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     engine_id = safe_name(document["engine"]["id"])
     engine = EngineState(Path(state_dir) / engine_id) if check_mode else open_engine(state_dir, engine_id, socket)
     result = summary(document, engine, changed)
-    result["awake"] = awake(Docker(socket), container_ids(committed)) if committed else []
+    result["awake"] = awake(Docker(socket), container_ids(committed), recorded) if committed and recorded else []
     if document != recorded:
         path = Path(SCRATCH_DIR, engine_id, "inventory.json") if check_mode else engine.inventory_path
         write_json(path, document)
@@ -185,15 +187,46 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     return result
 
 
-def awake(docker: Docker, moved: set[str]) -> list[str]:
-    """What Docker runs although Podman owns it, and the project that it was started from."""
+def require_asleep(engine: EngineState, socket: str) -> None:
+    """StateError when a Docker that was retired runs again, with containers: retiring it again would end them, and its data
+    could be deleted."""
+    moved = container_ids(engine.committed())
+    # Nobody connects to one that sleeps: its socket would wake it.
+    listed = Docker(socket).get("/containers/json") if is_served(socket) else []
+    names = sorted(_name(item) for item in listed if item["Id"] not in moved)
+    if names:
+        raise StateError(
+            "Docker was retired on this host, but runs again, with {0}. If it shall stay, remove {1} and run this again; "
+            "otherwise stop and disable it (docker.socket, docker.service). Nothing was changed.".format(
+                ", ".join(names), engine.retired_path
+            )
+        )
+
+
+def awake(docker: Docker, moved: set[str], recorded: dict[str, Any]) -> list[str]:
+    """What Docker runs although Podman owns it, and the project that it was started from; also what docker compose up has
+    created again under another ID."""
+    ours = [item for item in recorded["containers"] if item["Id"] in moved]
+    names = {item["Name"].lstrip("/") for item in ours}
+    services = {_service(item["Config"].get("Labels")) for item in ours} - {None}
     found = []
     for item in docker.get("/containers/json"):
-        if item["Id"] in moved and item.get("State") == "running":
-            folder = (item.get("Labels") or {}).get("com.docker.compose.project.working_dir")
-            name = str((item.get("Names") or [item["Id"][:12]])[0]).lstrip("/")
-            found.append("{0} (Compose project in {1})".format(name, folder) if folder else name)
+        labels = item.get("Labels") or {}
+        is_moved = item["Id"] in moved or _name(item) in names or _service(labels) in services
+        if is_moved and item.get("State") == "running":
+            folder = labels.get(COMPOSE + "project.working_dir")
+            found.append("{0} (Compose project in {1})".format(_name(item), folder) if folder else _name(item))
     return sorted(found)
+
+
+def _name(listed: dict[str, Any]) -> str:
+    return str((listed.get("Names") or [listed["Id"][:12]])[0]).lstrip("/")
+
+
+def _service(labels: dict[str, Any] | None) -> tuple[str, str] | None:
+    """Project and service of Compose; None for what Compose did not create."""
+    project, service = ((labels or {}).get(COMPOSE + key) for key in ("project", "service"))
+    return (str(project), str(service)) if project and service else None
 
 
 def own_names(engine: EngineState, committed: Iterable[str]) -> dict[str, Any]:

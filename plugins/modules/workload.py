@@ -119,8 +119,8 @@ workloads:
       type: bool
     downtime:
       description:
-        - From the first request to stop until it was ready and its published ports were open, in seconds. Zero when
-          nothing was stopped.
+        - From the first request to stop until it was ready and its published ports were open, in seconds. Of a workload
+          that failed, until it ran again where it was, or until the way back had failed too. Zero when nothing was stopped.
       type: float
       sample: 4.2
     steps:
@@ -147,10 +147,17 @@ recovered:
   elements: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import ARGUMENTS, JobError, call
+
+
+def down(result: dict[str, Any]) -> str:
+    """How long a workload that failed was down, in a sentence; "" when it was not."""
+    return " It was down for {0:.1f} s.".format(result["downtime"]) if result["downtime"] else ""
 
 
 def main() -> None:
@@ -176,7 +183,7 @@ def main() -> None:
         result.pop("diff", None)
     failed = [item for item in result.get("workloads", []) if item["reason"]]
     if failed:
-        reasons = "\n".join("{0}: {1}".format(item["name"], item["reason"]) for item in failed)
+        reasons = "\n".join("{0}: {1}{2}".format(item["name"], item["reason"], down(item)) for item in failed)
         module.fail_json(
             msg="{0} of {1} workloads did not move.\n{2}".format(len(failed), len(result["workloads"]), reasons),
             **result,

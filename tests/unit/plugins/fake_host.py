@@ -73,6 +73,7 @@ def engine_state(folder: Path) -> EngineState:
 def plan() -> dict[str, Any]:
     workload = {
         "name": "blog",
+        "pod": "blog",
         "containers": [container("db", listening=5432), container("web"), container("job", running=False)],
         "layers": [["db"], ["web", "job"]],
         "services": ["db.service", "web.service"],
@@ -128,6 +129,7 @@ class Host:
         }
         self.addresses = {BRIDGE: ["172.18.0.1/16"]}
         self.networks: list[str] = []
+        self.pods: list[str] = []
         self.secrets: dict[str, tuple[str, str]] = {}
         self.links: list[str] = []
         self.rehearsals: list[str] = []
@@ -153,6 +155,7 @@ class Host:
             self.docker,
             self.addresses,
             self.networks,
+            self.pods,
             self.secrets,
             self.links,
             self.rehearsals,
@@ -284,9 +287,14 @@ class Host:
         self.synced += [word for word in words if not word.startswith("-")]
         return Completed(0, "", "")
 
-    def _podman(self, kind: str, verb: str, name: str) -> Completed:
+    def _podman(self, kind: str, verb: str, *words: str) -> Completed:
+        name = words[-1]
+        if (kind, verb) == ("pod", "rm"):
+            self.pods.remove(name) if name in self.pods else None
         if kind != "network":
             return Completed(1 if kind == self.missing else 0, "", "")
+        if verb == "rm" and self.pods:
+            return Completed(2, "", "has associated containers with it")
         if verb == "rm":
             self.event("network rm")
             self.networks.remove(name)
@@ -333,7 +341,10 @@ class Host:
             assert not self.addresses[BRIDGE], "the subnet is taken"
             self.networks = sorted({"blog", *self.networks})
             self.services = sorted({*(name for name in names if "-volume." not in name), *self.services})
+            self.pods = ["blog"]
         elif verb == "stop":
+            # Of a service that is down nothing is run: what a power cut left stays.
+            self.pods = [] if self.services else self.pods
             self.services = [name for name in self.services if name not in names]
             self.created = [name for name in self.created if name not in names]
         return Completed(0, "", "")

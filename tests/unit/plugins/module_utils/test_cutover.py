@@ -235,6 +235,27 @@ def test_senders_of_datagrams_are_heard_when_docker_has_started_again(host, tmp_
     assert host.log.index("start web") < forgotten[0]
 
 
+def test_what_docker_started_again_meanwhile_does_not_stay_beside_podman(host, begin, monkeypatch):
+    """A unit of the host that runs docker start, for example."""
+    before = host.state(host.unit_dir)
+    monkeypatch.setattr(_ready, "lacks", lambda *_expected: host.docker["web-id"]["State"].update(Running=True) or [])
+    with pytest.raises(RolledBack, match="Docker runs web; never both engines at once"):
+        begin().run(_cutover.commit)
+    assert host.state(host.unit_dir) == before
+
+
+def test_what_runs_in_docker_again_is_not_stopped_for_one_that_does_not_start(host, begin, tmp_path):
+    host.broken = {"start web"}
+    host.lacks = [Lack("web.service is failed", "web.service", True)]
+    run = begin()
+    with pytest.raises(RolledBack):
+        run.run(_cutover.commit)
+    host.log.clear()
+    assert run.undo("again")
+    assert "stop db" not in host.log
+    assert host.docker["db-id"]["State"]["Running"]
+
+
 def test_docker_is_not_started_while_podman_still_runs(host, begin):
     host.broken = {"stop"}
     host.lacks = [Lack("web.service is failed", "web.service", True)]

@@ -292,14 +292,26 @@ def test_dockers_own_data_is_refused_once_an_earlier_way_back_has_written_into_i
     assert _moves.one(run, _moves._return(run, "blog", "current"), False)["state"] == "committed"
 
 
+def test_dockers_own_data_can_be_wanted_again_after_a_way_back_that_never_wrote_into_it(host, engine):
+    host.broken = {"start db"}
+    run = _moves.Host(engine, host, host, 0.01, "plan-hash")
+    assert _moves.one(run, _moves._return(run, "blog", "original"), False)["state"] == "rolled_back"
+    host.broken = set()
+    assert _moves.one(run, _moves._return(run, "blog", "original"), False)["state"] == "committed"
+
+
+def test_what_podman_started_again_meanwhile_does_not_stay_beside_docker(host, begin, monkeypatch):
+    monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: host.services.append("web.service") or [])
+    with pytest.raises(RolledBack, match="Podman still runs the workload: web.service is active"):
+        begin().run(_return.commit)
+
+
 def test_podman_is_not_started_again_while_docker_runs_any_of_it(host, begin, engine, monkeypatch):
     monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: ["db is unhealthy, and was healthy"])
     host.broken = {"stop web"}
     with pytest.raises(RolledBack) as error:
         begin().run(_return.commit)
-    assert any("because Docker runs db, web" in failure for failure in error.value.failures) or (
-        "because Docker runs web" in str(error.value.failures)
-    )
+    assert "stop_podman: Docker runs db, web; never both engines at once." in error.value.failures
     assert host.services == []
     host.broken = set()
     assert _recovery.recover(engine, host) == (["blog"], {})

@@ -15,6 +15,7 @@ from ansible.module_utils import basic
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _inventory
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import append_journal, write_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import COMPOSE
 from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_inventory
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_docker import (
     ENGINE_ID,
@@ -36,6 +37,7 @@ class Host:
         self.root, self.monkeypatch, self.capsys = root, monkeypatch, capsys
         self.state = root / "state" / ENGINE_ID
         monkeypatch.setattr(docker_inventory, "SCRATCH_DIR", str(root / "scratch"))
+        monkeypatch.setattr(docker_inventory, "is_served", lambda _socket: False)
         monkeypatch.setattr(_inventory, "read_processes", lambda _proc: {})
         monkeypatch.setattr(_inventory, "host_facts", lambda *_args: copy.deepcopy(HOST))
 
@@ -173,6 +175,36 @@ def test_what_docker_runs_again_although_it_has_moved_is_a_warning_with_its_proj
     assert result["awake"] == ["web (Compose project in /srv/web)"]
     assert "although it has moved to Podman; stop it there" in str(result["warnings"])
     assert host.run(answers(WEB, DB))["awake"] == []
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"Id": "f" * 64, "Names": ["/web"]},
+        {"Id": "f" * 64, "Names": ["/new-web-1"], "Labels": {COMPOSE + "project": "web", COMPOSE + "service": "app"}},
+    ],
+)
+def test_so_is_what_docker_compose_up_has_created_again(host, again):
+    labels = {COMPOSE + "project": "web", COMPOSE + "service": "app"}
+    web = {**WEB, "Config": {**WEB["Config"], "Labels": labels}}
+    host.run(answers(web, DB))
+    commit(host, "web", web)
+    listed = [{**again, "State": "running"}, {"Id": DB["Id"], "Names": ["/db"], "State": "running"}]
+    assert host.run({**answers(web, DB), "GET /containers/json": listed})["awake"] == [again["Names"][0][1:]]
+
+
+def test_a_retired_engine_that_runs_something_again_is_not_believed_to_sleep(host):
+    host.run(answers(WEB, DB))
+    commit(host, "web", WEB, DB)
+    write_json(host.state / "retired.json", {"format": 1})
+    host.monkeypatch.setattr(docker_inventory, "is_served", lambda _socket: True)
+    moved = [{"Id": item["Id"], "Names": [item["Name"]]} for item in (WEB, DB)]
+    assert not host.run({**answers(), "GET /containers/json": moved}).get("failed")
+    before = host.files()
+    said = host.run({**answers(), "GET /containers/json": [*moved, {"Id": "f" * 64, "Names": ["/shop"]}]})["msg"]
+    assert "but runs again, with shop." in said
+    assert str(host.state / "retired.json") in said
+    assert host.files() == before
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
