@@ -199,7 +199,11 @@ def one(host: Host, item: Move, check: bool) -> dict[str, Any]:
     is_there = _is_there(host, item)
     run = Transaction(host.engine.journal_path(item.name), host.plan_hash, item.goal, item.before, item.after)
     result = {**outcome.EMPTY, "name": item.name, "state": "committed"}
-    if not is_there and _moved_otherwise(host, item):
+    is_otherwise = not is_there and _moved_otherwise(host, item)
+    late = _latecomers(host, item) if is_there or is_otherwise else ""
+    if late:
+        return {**result, "state": "refused", "reason": late}
+    if is_otherwise:
         return result
     try:
         if not is_there:
@@ -226,6 +230,20 @@ def one(host: Host, item: Move, check: bool) -> dict[str, Any]:
 
 def _is_there(host: Host, item: Move) -> bool:
     return transaction.owner(host.engine.journal(item.name)) == item.goal
+
+
+def _latecomers(host: Host, item: Move) -> str:
+    """Why a workload that has moved has not moved as a whole; "" when it has."""
+    moved = container_ids(host.engine.committed())
+    names = [container["name"] for container in item.planned["containers"] if container["id"] not in moved]
+    if item.goal == DOCKER or not names:
+        return ""
+    return (
+        "It has moved to Podman without {0}, which Docker created since. Remove that from Docker, exclude it in the policy, or "
+        "bring the workload back with rollback.yml and move it as a whole. Nothing was changed.".format(
+            ", ".join(names)
+        )
+    )
 
 
 def _moved_otherwise(host: Host, item: Move) -> bool:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Sequence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _mounts as mounts
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.adopted import folder
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, Port
@@ -135,6 +137,8 @@ def remove_data_root(inventory: dict[str, Any], check: bool) -> Found:
     if not os.path.lexists(root):
         return Found([], [])
     require_removable(root)
+    found = mounts.parse(Path("/proc/self/mountinfo").read_text())
+    _require_no_other_use(root, found)
     left = move_adopted(inventory, check).left
     if left:
         raise ResidueError(
@@ -142,8 +146,8 @@ def remove_data_root(inventory: dict[str, Any], check: bool) -> Found:
             "them, and run this again.".format(root, ". ".join(left), folder(root))
         )
     if not check:
-        for mount in mounts_below(root, Path("/proc/self/mountinfo").read_text()):
-            run(["umount", "--", mount])
+        for point in mounts.below(root, found):
+            run(["umount", "--", point])
         _remove_tree(root)
     return Found([root], [])
 
@@ -166,11 +170,21 @@ def require_removable(root: str, unit_dir: str = UNIT_DIR) -> None:
             raise ResidueError("{0} uses what lies below {1}; it is left alone.".format(unit, root))
 
 
-def mounts_below(root: str, mountinfo: str) -> list[str]:
-    """What is mounted below a folder (not on it), deepest first (proc(5), mountinfo)."""
-    points = [line.split()[4] for line in mountinfo.splitlines() if len(line.split()) > 4]
-    plain = [re.sub(r"\\([0-7]{3})", lambda code: chr(int(code.group(1), 8)), point) for point in points]
-    return sorted((point for point in plain if point.startswith(root + "/")), key=lambda point: -point.count("/"))
+def _require_no_other_use(root: str, found: list[mounts.Mount]) -> None:
+    """ResidueError when Podman's storage or another folder of the host is a part of the data root."""
+    storage = podman.storage() if podman.installed() else ()
+    for place in storage:
+        if mounts.is_below(os.path.realpath(place), root):
+            raise ResidueError(
+                "Podman has its images and volumes in {0}, which is a part of {1}; it is left alone. Move Podman's storage "
+                "out of it, and run this again.".format(place, root)
+            )
+    points = mounts.elsewhere(root, found)
+    if points:
+        raise ResidueError(
+            "{0} is mounted on {1}, too, or a part of it is; it is left alone. Unmount that when nobody uses it, and run this "
+            "again.".format(root, ", ".join(points))
+        )
 
 
 def _remove_tree(root: str) -> None:

@@ -269,15 +269,29 @@ def test_a_blocker_stops_before_anything_is_touched(host, engine, move, subject)
     assert host.log == []
 
 
-def test_a_workload_that_moved_under_another_name_is_left_alone(host, engine, move):
+def have_moved(engine, name, containers):
     for event, data in (
         ("begin", {"goal": "podman"}),
-        ("commit", {"goal": "podman", "containers": ["web-id"]}),
+        ("commit", {"goal": "podman", "containers": containers}),
         ("done", {}),
     ):
-        append_journal(engine.journal_path("old"), {"step": "enable_units", "event": event, "data": data})
+        append_journal(engine.journal_path(name), {"step": "enable_units", "event": event, "data": data})
+
+
+def test_a_workload_that_moved_under_another_name_is_left_alone(host, engine, move):
+    have_moved(engine, "old", ["web-id", "db-id", "job-id"])
     result = move()
     assert (result["changed"], result["workloads"][0]["state"], host.log) == (False, "committed", [])
+
+
+@pytest.mark.parametrize("name", ["blog", "old"])
+@pytest.mark.parametrize("check", [True, False])
+def test_what_joined_a_workload_since_it_moved_is_named(host, engine, move, name, check):
+    """docker compose up made it again, or a service was added."""
+    have_moved(engine, name, ["web-id"])
+    result = move(check=check)
+    assert (result["changed"], result["workloads"][0]["state"], host.log) == (False, "refused", [])
+    assert "It has moved to Podman without db, job" in result["workloads"][0]["reason"]
 
 
 def test_two_runs_do_not_meet(host, engine, move):

@@ -9,7 +9,9 @@ import os
 
 import pytest
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _mounts as mounts
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import Storage
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._residue import ResidueError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
 
@@ -33,6 +35,7 @@ def root(tmp_path, monkeypatch):
     (folder / "volumes" / "link").symlink_to(tmp_path / "outside")
     monkeypatch.setattr(residue.require_removable, "__defaults__", (str(tmp_path / "units"),))
     monkeypatch.setattr(residue, "UNIT_DIR", str(tmp_path / "units"))
+    monkeypatch.setattr(residue.podman, "installed", lambda: False)
     return folder
 
 
@@ -109,11 +112,37 @@ def test_data_that_a_unit_uses_in_place_is_left(root, tmp_path):
 
 
 def test_what_is_mounted_below_comes_off_deepest_first():
-    assert residue.mounts_below("/srv/docker", MOUNTS) == [
+    assert mounts.below("/srv/docker", mounts.parse(MOUNTS)) == [
         "/srv/docker/overlay2/a/merged/proc",
         "/srv/docker/overlay2/a/merged",
         "/srv/docker/with blank",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("85 36 254:0 /srv/data/podman /var/lib/containers rw - ext4 /dev/vda rw", ["/var/lib/containers"]),
+        ("85 36 254:0 /srv/data /mnt rw - ext4 /dev/vda rw", ["/mnt"]),
+        ("85 36 254:0 /srv/data/a /srv/data/b rw - ext4 /dev/vda rw", []),
+        ("85 36 254:0 /srv/database /mnt rw - ext4 /dev/vda rw", []),
+        ("85 36 254:0 /srv /mnt rw - ext4 /dev/vda rw", []),
+        ("85 36 254:1 /srv/data /mnt rw - ext4 /dev/vdb rw", []),
+        ("85 36 254:1 /disk /srv/data rw - ext4 /dev/vdb rw\n86 36 254:1 /disk/x /mnt rw - ext4 /dev/vdb rw", ["/mnt"]),
+    ],
+)
+def test_what_is_mounted_elsewhere_from_below_is_found(line, found):
+    assert mounts.elsewhere("/srv/data", mounts.parse(MOUNTS + line)) == found
+
+
+@pytest.mark.parametrize("place", ["podman", "."])
+def test_podmans_storage_below_it_keeps_the_data_root(root, monkeypatch, place):
+    monkeypatch.setattr(residue.podman, "installed", lambda: True)
+    monkeypatch.setattr(residue.podman, "storage", lambda: Storage(str(root / place), "/srv/volumes"))
+    for check in (True, False):
+        with pytest.raises(ResidueError, match="Podman has its images and volumes in"):
+            residue.remove_data_root(inventory(root), check)
+    assert (root / "volumes" / "file").read_text() == "data"
 
 
 def test_of_a_mount_point_only_the_content_goes(root, monkeypatch):
