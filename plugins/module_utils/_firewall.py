@@ -153,6 +153,11 @@ def _within(address: str, subnets: list[str]) -> bool:
     return any(host in ipaddress.ip_network(subnet) for subnet in subnets)
 
 
+def user_rules(tables: Tables) -> list[str]:
+    """What the user put into DOCKER-USER."""
+    return _user_rules(tables["filter"]) if "filter" in tables else []
+
+
 def _user_rules(table: Table) -> list[str]:
     """What the user put into DOCKER-USER: not Docker's own last RETURN."""
     return [rule for rule in table.of(USER_CHAIN) if rule != "-j RETURN"]

@@ -20,7 +20,7 @@ Json = Dict[str, Any]
 # Parts of an inventory that change while nothing is changed: place ("*" is each item) -> keys that do not count.
 VOLATILE: dict[str, list[str]] = {
     "": ["changes", "processes"],
-    "host": ["filesystems", "listeners", "socket_readers"],
+    "host": ["filesystems", "listeners", "socket_readers", "docker_user"],
     "engine.info": [
         "SystemTime", "NGoroutines", "NFd", "NEventsListener", "Images", "DriverStatus",
         "ContainersRunning", "ContainersPaused", "ContainersStopped",

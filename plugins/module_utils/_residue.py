@@ -18,6 +18,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _mounts as mounts
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.adopted import folder
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, Port
@@ -54,8 +55,9 @@ def require_no_docker(proc: str = "/proc") -> None:
             continue
 
 
-def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], check: bool) -> Found:
-    """Docker's chains and rules in both families; rules that the user put into DOCKER-USER are kept in FORWARD.
+def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], folder: Path, check: bool) -> Found:
+    """Docker's chains and rules in both families; rules that the user put into DOCKER-USER are kept in FORWARD, and recorded
+    in the ``folder`` of the engine.
 
     Without Docker's rules those of another firewall may come to bear. ResidueError, and all is as it was, when one of the
     published ``ports`` would no longer answer from outside.
@@ -70,6 +72,7 @@ def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], check: boo
     ]
     scripts = {family: removal.script for family, removal in removals.items() if removal.script}
     if scripts and not check:
+        user_rules.note(folder, {family: removal.kept for family, removal in removals.items()})
         _apply_unless_closed(scripts, [port for port in ports if port["proto"] == "tcp"])
     return Found(found, left)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
@@ -34,6 +35,7 @@ def revive(engine: EngineState) -> None:
     there = [name for name in _UNITS if units[name].load == "loaded"]
     run(["systemctl", "enable", "--quiet", *there])
     run(["systemctl", "start", *there])
+    user_rules.give_back(engine.root)
     # Not before: an interrupted revival begins anew.
     engine.retired_path.unlink()
     sync_folder(engine.root)

@@ -99,7 +99,7 @@ def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
     if not check:
         residue.require_no_docker()
     removers: dict[str, Callable[[], residue.Found]] = {
-        "firewall": lambda: residue.remove_firewall(inventory, published(folder / "plan.json"), check),
+        "firewall": lambda: residue.remove_firewall(inventory, published(folder / "plan.json"), folder, check),
         "bridges": lambda: residue.remove_bridges(inventory, check),
         "services": lambda: residue.remove_services(str(folder.parent), check),
         "adopted": lambda: residue.move_adopted(inventory, check),

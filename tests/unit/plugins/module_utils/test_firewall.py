@@ -9,6 +9,7 @@ import hashlib
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import parse
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._passage import passage, passage_back
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_iptables import restore
@@ -136,6 +137,40 @@ def test_rules_that_return_early_keep_a_chain_of_their_own():
     after = restore(tables, firewall.removal(tables, BRIDGES).script)
     assert after["filter"].of("FORWARD-USER") == ["-s 10.0.0.0/8 -j RETURN", "-i eth0 -j DROP"]
     assert after["filter"].of("FORWARD")[0] == "-j FORWARD-USER"
+
+
+@pytest.mark.parametrize(
+    "rules", [["-p tcp -m tcp --dport 5432 -j DROP", "-s 192.0.2.1/32 -j DROP"], ["-i eth0 -j RETURN"]]
+)
+@pytest.mark.parametrize("after", ["the removal", "a boot", "a boot with what writes the last one"])
+def test_they_are_back_in_docker_user_when_docker_is(tmp_path, monkeypatch, rules, after):
+    dockers = firewall.parse(
+        "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
+    )
+    before = restore(
+        dockers, "".join(["*filter\n", *(f"-I DOCKER-USER {n} {r}\n" for n, r in enumerate(rules, 1)), "COMMIT\n"])
+    )
+    removal = firewall.removal(before, [])
+    _user_rules.note(tmp_path, {"iptables": removal.kept, "ip6tables": []})
+    _user_rules.note(tmp_path, {"iptables": [], "ip6tables": []})
+    without = restore(before, removal.script)
+    started = (
+        dockers
+        if after.startswith("a boot")
+        else restore(
+            without,
+            "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-I FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n",
+        )
+    )
+    if after.endswith("one"):
+        started = restore(started, f"*filter\n-I DOCKER-USER 1 {rules[-1]}\nCOMMIT\n")
+    held = {"iptables": started, "ip6tables": {}}
+    monkeypatch.setattr(firewall, "read", lambda family: held[family])
+    monkeypatch.setattr(firewall, "apply", lambda family, script: held.update({family: restore(held[family], script)}))
+    _user_rules.give_back(tmp_path)
+    _user_rules.give_back(tmp_path)
+    assert held["iptables"]["filter"] == before["filter"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_chain_of_docker_that_another_program_uses_is_left():

@@ -690,6 +690,15 @@ def test_ports_that_docker_discarded_are_no_ports_of_the_workload(mode):
     assert "udp-senders" not in {code for code, _path in codes(made, "info")}
 
 
+def test_rules_of_the_users_own_are_a_warning():
+    """The same words whatever the rules: other programs add and remove some all the time."""
+    host = {"docker_user": ["iptables -s 192.0.2.1/32 -j DROP"]}
+    made = plan([container()], host=host)
+    assert ("docker-user", "host.docker_user") in codes(made, "warning")
+    assert made == plan([container()], host={"docker_user": host["docker_user"] * 2})
+    assert not codes(plan([container()], host={"docker_user": []}), "warning")
+
+
 def test_the_pod_forgets_for_its_members():
     members = [service("blog", "web", **udp(5353, address="192.0.2.1")), service("blog", "db")]
     (workload,) = plan(members)["workloads"]

@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user put into DOCKER-USER: in FORWARD while Docker is retired, and back (private to the collection)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import KEPT_CHAIN, USER_CHAIN, Tables
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import read_json, write_json
+
+RECORD = "docker-user.json"
+"""The name of the record, in the folder of the engine."""
+
+
+def found() -> list[str]:
+    """The rules of both families, with the program that shows them."""
+    rules = [(family, rule) for family in firewall.FAMILIES for rule in firewall.user_rules(firewall.read(family))]
+    return ["{0} {1}".format(family, rule) for family, rule in rules]
+
+
+def note(folder: Path, rules: Mapping[str, Sequence[str]]) -> None:
+    """Record what leaves DOCKER-USER, by family; what was recorded stays when nothing leaves."""
+    if any(rules.values()):
+        write_json(folder / RECORD, {"format": 1, "rules": dict(rules)})
+
+
+def give_back(folder: Path) -> None:
+    """Put back what was recorded, once a started Docker has made the chain."""
+    if not (folder / RECORD).exists():
+        return
+    for family, rules in read_json(folder / RECORD)["rules"].items():
+        firewall.apply(family, script(firewall.read(family), rules))
+    (folder / RECORD).unlink()
+
+
+def script(tables: Tables, rules: Sequence[str]) -> str:
+    """iptables-restore input that brings rules from FORWARD to DOCKER-USER; those that are gone since a boot, too."""
+    table = tables.get("filter")
+    if table is None or USER_CHAIN not in table.chains:
+        return ""
+    forward, present = table.of("FORWARD"), table.of(USER_CHAIN)
+    lines = ["-D FORWARD " + rule for rule in rules if rule in forward]
+    lines += ["-D FORWARD -j " + KEPT_CHAIN] if "-j " + KEPT_CHAIN in forward else []
+    lines += ["-F " + KEPT_CHAIN, "-X " + KEPT_CHAIN] if KEPT_CHAIN in table.chains else []
+    lines += [
+        "-I {0} {1} {2}".format(USER_CHAIN, number, rule) for number, rule in enumerate(rules, 1) if rule not in present
+    ]
+    return "\n".join(["*filter", *lines, "COMMIT"]) + "\n" if lines else ""
