@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
 
 
@@ -20,6 +22,12 @@ def test_dockers_bridges_have_their_addresses_again(host):
         for config in network["IPAM"]["Config"] or []:
             if network["Driver"] == "bridge" and config.get("Gateway"):
                 assert f" {config['Gateway']}/" in addresses, network["Name"]
+
+
+def test_the_port_that_the_user_closed_is_closed_again_and_its_rule_stands_once(host):
+    with pytest.raises(OSError, match="timed out"):
+        checks.fetch(host, 8084, "/cgi-bin/ask", timeout=10)
+    assert host.check_output("iptables --wait --list-rules DOCKER-USER").count("8084") == 1
 
 
 def test_nothing_of_the_migration_is_left(host):
