@@ -13,6 +13,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import secrets
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
@@ -20,8 +21,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 _POLL_SECONDS, _LONGEST_PAUSE = 0.3, 2.0
 _LOG_LINES = 50
 _LOG_CHARACTERS = 4000
-# Shorter values ("1", "true") would black out half of every log.
-_SECRET_LENGTH = 6
+# Shorter values ("1", "true") would black out half of every log, unless they are secrets.
+_VALUE_LENGTH = 6
 
 
 def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None:
@@ -82,14 +83,19 @@ def _not_ready(record: Data, docker: Docker, missing: Sequence[ready.Lack], what
 
 
 def _masked(record: Data, docker: Docker, text: str) -> str:
-    """A log without the environment values of the containers, should a program print its own."""
+    """A log without the environment values of the containers, and the secrets among their arguments and labels, should a
+    program print its own."""
     try:
         documents = [docker.inspect(container["id"]) for container in record["containers"]]
     except DockerError:
         return "(not shown: Docker, which knows the values to hide, does not answer)"
-    entries = [entry for document in documents for entry in document["Config"].get("Env") or []]
+    named = {secret["env"] for secret in record["secrets"]}
+    entries = [entry.partition("=") for document in documents for entry in document["Config"].get("Env") or []]
+    hidden = {value for document in documents for value in secrets.argument_values(document)}
+    hidden |= {value for name, _equals, value in entries if name in named or secrets.is_secret(name, value, ())}
+    values = hidden.union(value for _name, _equals, value in entries if len(value) >= _VALUE_LENGTH)
     # Of a value of many lines a log may have the last ones only.
-    values = {line for entry in entries for value in [entry.partition("=")[2]] for line in (value, *value.splitlines())}
-    for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, "********") if len(value) >= _SECRET_LENGTH else text
+    values |= {line for value in values for line in value.splitlines() if len(line) >= _VALUE_LENGTH}
+    for value in sorted(values - {""}, key=len, reverse=True):
+        text = text.replace(value, "********")
     return text

@@ -81,6 +81,15 @@ def mentions_secret(line: str, rules: Sequence[str]) -> bool:
     return any(is_secret(name, "", rules) for name in set(names)) or _has_credentials(line)
 
 
+def argument_values(container: Json) -> list[str]:
+    """The values that arguments and labels with the name of a secret have."""
+    words = [word for key in ("Entrypoint", "Cmd") for word in strings(dig(container, "Config." + key))]
+    pairs = [(name, value) for name, equals, value in (word.partition("=") for word in words) if equals]
+    pairs += [(name, value) for name, value in zip(words, words[1:]) if name.startswith("-")]
+    pairs += [(key, text(value)) for key, value in mapping(dig(container, "Config.Labels")).items()]
+    return [value for name, value in pairs if value and is_secret(name, value, ())]
+
+
 def _has_credentials(value: str) -> bool:
     return "://" in value and bool(_CREDENTIALS_IN_URL.search(value))
 

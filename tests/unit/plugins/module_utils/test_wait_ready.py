@@ -14,7 +14,23 @@ PEM = "-----BEGIN KEY-----\nAAAABBBBCCCC\nDDDDEEEEFFFF\n-----END KEY-----"
 
 class Docker:
     def inspect(self, _container):
-        return {"Config": {"Env": ["PASSWORD=" + SECRET, "KEY=" + PEM]}}
+        return {
+            "Config": {
+                "Env": [
+                    "PASSWORD=" + SECRET,
+                    "KEY=" + PEM,
+                    "DB_PASSWORD=pass1",
+                    "PIN=4711",
+                    "LEVEL=info",
+                    "EMPTY_TOKEN=",
+                ],
+                "Cmd": ["serve", "--api-key", "k-17", "--level", "info", "--token=t18"],
+                "Labels": {"app.secret": "s-19", "app.tier": "info"},
+            }
+        }
+
+
+RECORD = {"containers": [{"id": "a"}], "secrets": [{"container": "web", "env": "PIN"}]}
 
 
 @pytest.mark.parametrize(
@@ -29,6 +45,14 @@ class Docker:
 def test_no_part_of_a_value_is_shown(monkeypatch, log):
     monkeypatch.setattr(_units, "journal_tail", lambda *_service: log.split("\n"))
     lack = _ready.Lack("web.service is failed", "web.service")
-    error = _wait_ready._not_ready({"containers": [{"id": "a"}]}, Docker(), [lack], "will not come up", 0)
+    error = _wait_ready._not_ready(RECORD, Docker(), [lack], "will not come up", 0)
     assert "staple" not in str(error)
     assert "DDDDEEEEFFFF" not in str(error)
+
+
+def test_short_secrets_are_hidden_and_short_values_are_not(monkeypatch):
+    """The PIN is one by a rule of the policy."""
+    monkeypatch.setattr(_units, "journal_tail", lambda *_service: ["info: pass1, 4711, k-17, t18 and s-19 refused"])
+    lack = _ready.Lack("web.service is failed", "web.service")
+    error = _wait_ready._not_ready(RECORD, Docker(), [lack], "will not come up", 0)
+    assert "info: ********, ********, ********, ******** and ******** refused" in str(error)
