@@ -64,6 +64,13 @@ def is_under_way(events: list[Data]) -> bool:
     return bool(transaction.interrupted(events)) or not is_finished(events)
 
 
+def state(events: list[Data]) -> str:
+    """Where a workload is: ``docker``, ``podman``, ``interrupted`` on its way, or ``unfinished`` behind its commit."""
+    if transaction.interrupted(events):
+        return "interrupted"
+    return transaction.owner(events) if is_finished(events) else "unfinished"
+
+
 def is_finished(events: list[Data]) -> bool:
     """Whether the last transaction that was committed was also brought to its end."""
     settled = transaction.settled(events)

@@ -121,6 +121,23 @@ containers:
     moved:
       description: Whether it belongs to a workload that has moved to Podman.
       type: bool
+workloads:
+  description: The workloads that a move was ever begun of, by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the workload.
+      type: str
+      sample: blog
+    state:
+      description:
+        - V(docker) and V(podman) are the engine that it belongs to.
+        - V(interrupted) is on its way. The host, or the next run, undoes that.
+        - V(unfinished) has moved. The host, or the next run, completes that.
+      type: str
+      sample: podman
 awake:
   description:
     - Containers that Docker runs although Podman owns them, because somebody started them again, with their Compose project.
@@ -260,6 +277,7 @@ def summary(document: dict[str, Any], engine: EngineState, changed: bool) -> dic
             }
             for item in document["containers"]
         ],
+        "workloads": [{"name": name, "state": recovery.state(engine.journal(name))} for name in engine.journals()],
     }
 
 

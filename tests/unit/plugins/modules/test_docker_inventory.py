@@ -163,6 +163,25 @@ def test_a_moved_container_is_reported_as_it_ran(host):
     ]
 
 
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        (["begin"], "interrupted"),
+        (["begin", "rollback"], "docker"),
+        (["begin", "commit"], "unfinished"),
+        (["begin", "commit", "done"], "podman"),
+        (["begin", "commit", "done", "begin"], "interrupted"),
+    ],
+)
+def test_the_state_of_each_workload_is_told(host, events, state):
+    assert host.run(answers(WEB))["workloads"] == []
+    write_json(host.state / "plan.json", {"format": 1, "workloads": []})
+    for event in events:
+        data = {"goal": "podman", "containers": []}
+        append_journal(host.state / "journal" / "web.jsonl", {"event": event, "step": "enable_units", "data": data})
+    assert host.run(answers(WEB))["workloads"] == [{"name": "web", "state": state}]
+
+
 def test_what_docker_runs_again_although_it_has_moved_is_a_warning_with_its_project(host):
     host.run(answers(WEB, DB))
     commit(host, "web", WEB)
@@ -218,7 +237,7 @@ def test_a_retired_engine_is_not_woken_and_its_record_speaks(host, check_mode):
     assert host.run(None, check_mode=check_mode) == result
     assert (result["changed"], result["retired"], host.files()) == (False, True, before)
     moved = [{**item, "moved": True} for item in first["containers"]]
-    assert {**result, "awake": []} == {**first, "changed": False, "retired": True, "containers": moved}
+    assert {**result, "awake": [], "workloads": []} == {**first, "changed": False, "retired": True, "containers": moved}
 
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"
