@@ -7,7 +7,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import Any, Callable, NamedTuple, Sequence
+from types import MappingProxyType
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
@@ -40,15 +41,23 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
     Transaction,
 )
 
+# Seconds of a week: who waits longer has made a mistake.
+_LONGEST = 7 * 24 * 3600
+
 
 class Host(NamedTuple):
-    """What moves work with. ``ready_timeout`` is in seconds."""
+    """What moves work with. ``ready_timeout`` is in seconds, and so are those of ``ready_timeouts``, by workload."""
 
     engine: EngineState
     docker: Docker
     outside: Outside
     ready_timeout: float
     plan_hash: str
+    ready_timeouts: Mapping[str, float] = MappingProxyType({})
+
+    def timeout(self, name: str) -> float:
+        """How many seconds a workload may take until it is ready."""
+        return self.ready_timeouts.get(name, self.ready_timeout)
 
 
 class Move(NamedTuple):
@@ -67,7 +76,10 @@ class Move(NamedTuple):
 def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Move the workloads to ``params["engine"]``; ``params`` and the result are those of the module ``workload``."""
     plan, engine = staging.load(params["plan_path"], params["state_dir"])
-    host = Host(engine, Docker(params["socket"]), Outside(), params["ready_timeout"], plan["hash"])
+    timeouts = _timeouts(
+        params["ready_timeouts"], {item["name"] for item in plan["workloads"]}.union(engine.journals())
+    )
+    host = Host(engine, Docker(params["socket"]), Outside(), params["ready_timeout"], plan["hash"], timeouts)
     with nullcontext() if check else staging.locked(engine):
         recovered, broken = recovery.recover(engine, host.docker, check)
         moves = (_returns if params["engine"] == DOCKER else _cutovers)(plan, host, params)
@@ -98,6 +110,23 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
     }
 
 
+def _timeouts(given: Mapping[str, Any], names: set[str]) -> dict[str, float]:
+    """Deadlines by workload. StateError for a name that is none, or what is no number of seconds."""
+    found = {}
+    for name, seconds in given.items():
+        if name not in names:
+            raise StateError("ready_timeouts names {0}, which is no workload; nothing was changed.".format(name))
+        try:
+            found[name] = float(seconds)
+        except (TypeError, ValueError):
+            found[name] = 0
+        if not 0 < found[name] < _LONGEST:
+            raise StateError(
+                "ready_timeouts gives {0} no number of seconds up to a week; nothing was changed.".format(name)
+            )
+    return found
+
+
 def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
     """Results for those of the workloads that do not come up in Docker, which has just got them back: what does not answer
     yet would not be asked for after the next move."""
@@ -109,7 +138,7 @@ def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
             continue
         record = transaction.notes(last)[cutover.RECORD]
         try:
-            wait_docker.wait(record, host.outside, host.docker, host.ready_timeout)
+            wait_docker.wait(record, host.outside, host.docker, host.timeout(name))
         except ERRORS as error:
             found[name] = {**outcome.EMPTY, "name": name, "state": "refused", "reason": str(error)}
     return found
@@ -140,14 +169,14 @@ def _cutover(plan: Data, host: Host, workload: Data) -> Move:
             found.extend(volumes.trees(plan, host.engine, workload))
 
     def record() -> Data:
-        wait_docker.let_start(workload["containers"], host.docker, host.ready_timeout)
+        wait_docker.let_start(workload["containers"], host.docker, host.timeout(workload["name"]))
         return look.look(workload, found, host.docker, host.outside)
 
     is_settled = transaction.has_finished(host.engine.journal(workload["name"]), cutover.ENABLE)
     return Move(
         workload["name"],
         PODMAN,
-        cutover.steps(record, host.docker, host.outside, host.ready_timeout),
+        cutover.steps(record, host.docker, host.outside, host.timeout(workload["name"])),
         cutover.steps_after(host.docker, is_settled),
         cutover.commit,
         require,
@@ -185,7 +214,7 @@ def _return(host: Host, name: str, data: str) -> Move:
     return Move(
         name,
         DOCKER,
-        way_back.steps(record, host.docker, host.outside, host.ready_timeout, data),
+        way_back.steps(record, host.docker, host.outside, host.timeout(name), data),
         [] if is_back else way_back.steps_after(host.docker),
         way_back.commit,
         require,

@@ -75,6 +75,10 @@ options:
     description: How long a workload may take from its start in Podman until it is ready, in seconds.
     type: int
     default: 120
+  ready_timeouts:
+    description: The same for single workloads, by their names.
+    type: dict
+    default: {}
   state_dir:
     description: The folder on the host in which the collection keeps its state.
     type: path
@@ -92,7 +96,7 @@ EXAMPLES = r"""
   podshift.docker_to_podman.workload:
     plan_path: "{{ plan.plan_path }}"
     workloads: [blog]
-    ready_timeout: 600
+    ready_timeouts: {blog: 600}
 """
 
 RETURN = r"""
@@ -170,6 +174,7 @@ def main() -> None:
             "workloads": {"type": "list", "elements": "str", "default": []},
             "parallel": {"type": "int", "default": 1},
             "ready_timeout": {"type": "int", "default": 120},
+            "ready_timeouts": {"type": "dict", "default": {}},
             "state_dir": {"type": "path", "default": STATE_DIR},
             **ARGUMENTS,
         },

@@ -34,7 +34,7 @@ class Case(NamedTuple):
     @property
     def fails(self) -> bool:
         """Whether the move has to fail for this point to be reached."""
-        return "undo" in self.point or "rollback" in self.point
+        return any(word in self.point for word in ("undo", "failed", "rollback"))
 
     @property
     def is_first(self) -> bool:
@@ -63,7 +63,7 @@ def _of(goal: str) -> list[Case]:
     written += [("commit commit", goal)]
     written += [(f"{event} {name}", goal) for name in acting for event in ("do", "done")]
     written += [(f"{event} {name}", other) for name in undone for event in ("undo", "undone")]
-    written += [("rollback rollback", other)]
+    written += [("failed wait_ready", other), ("rollback rollback", other)]
     return [
         *(Case(goal, "kill", point, owner) for point, owner in points),
         *(Case(goal, "power", f"written {point}", owner) for point, owner in written),

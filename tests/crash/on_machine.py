@@ -83,7 +83,9 @@ def move(case: dict[str, Any]) -> None:
         "parallel": 1,
     }
     plan = glob.glob("/var/lib/docker_to_podman/*/plan.json")[0]
-    answer = _moves.move({**given, "plan_path": plan, "engine": case["goal"], "ready_timeout": 300}, False)
+    answer = _moves.move(
+        {**given, "plan_path": plan, "engine": case["goal"], "ready_timeout": 300, "ready_timeouts": {}}, False
+    )
     Path("/run/crash-answer").write_text(json.dumps(answer))
 
 

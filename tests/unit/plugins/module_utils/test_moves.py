@@ -63,13 +63,14 @@ def host(monkeypatch, tmp_path):
 
 @pytest.fixture
 def move(engine):
-    def run(check=False, workloads=(), to="podman", data="current", parallel=1):
+    def run(check=False, workloads=(), to="podman", data="current", parallel=1, timeouts=()):
         params = {
             "plan_path": str(engine.plan_path),
             "state_dir": str(engine.root.parent),
             "socket": "/run/docker.sock",
             "workloads": list(workloads),
             "ready_timeout": 0.01,
+            "ready_timeouts": dict(timeouts),
             "engine": to,
             "data": data,
             "parallel": parallel,
@@ -345,6 +346,26 @@ def test_a_full_disk_stops_one_workload_and_is_said(host, move, monkeypatch):
     assert blog["state"] == "refused"
     assert "blog.jsonl cannot be used: No space left on device; make room there and run this again." in blog["reason"]
     assert host.docker_runs()
+
+
+def test_a_workload_has_a_deadline_of_its_own(host, move):
+    host.lacks = [_ready.Lack("db.service is activating", "db.service")]
+    said = move(timeouts={"blog": "0.02"})["workloads"][0]["reason"]
+    assert "was not ready within 0.02 s" in said
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "said"),
+    [
+        ({"blgo": 5}, "names blgo, which is no workload"),
+        ({"blog": "soon"}, "gives blog no number"),
+        ({"blog": "nan"}, "gives blog no number"),
+    ],
+)
+def test_a_deadline_that_is_none_is_said(host, move, timeouts, said):
+    with pytest.raises(StateError, match=said):
+        move(timeouts=timeouts)
+    assert host.log == []
 
 
 def test_one_workload_goes_back_by_its_name(host, engine, move):

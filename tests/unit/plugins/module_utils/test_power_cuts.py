@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 
 import pytest
 
@@ -63,8 +64,26 @@ def fail(run):
     run._before = [step._replace(do=never_ready) if step.name == "wait_ready" else step for step in run._before]
 
 
+def recover(engine, host, monkeypatch, writes):
+    """What the host does by itself at a boot; the power goes again when it has written so many records."""
+    left = iter(range(writes))
+
+    def append(path, event):
+        _host_state.append_journal(path, event)
+        if next(left, None) == writes - 1:
+            raise PowerCut
+
+    boot(host)
+    _helper.main("coexist", str(engine.root.parent))
+    with monkeypatch.context() as cut:
+        for module in (_transaction, _helper):
+            cut.setattr(module, "append_journal", append)
+        return _helper.main("recover", str(engine.root.parent))
+
+
+@pytest.mark.parametrize("cuts", [0, 4])
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_after_a_power_cut_one_engine_has_it_all(case, tmp_path, monkeypatch):
+def test_after_power_cuts_one_engine_has_it_all(case, cuts, tmp_path, monkeypatch):
     engine = engine_state(tmp_path)
     host = Host()
     host.install(monkeypatch, tmp_path / "units")
@@ -86,9 +105,11 @@ def test_after_a_power_cut_one_engine_has_it_all(case, tmp_path, monkeypatch):
         cut.setattr(_transaction, "append_journal", append)
         with pytest.raises(PowerCut):
             run.run(commit)
-    boot(host)
-    _helper.main("coexist", str(engine.root.parent))
-    assert _helper.main("recover", str(engine.root.parent)) == 0
+    for number in range(1, cuts + 1):
+        # Each time it comes further.
+        with suppress(PowerCut):
+            recover(engine, host, monkeypatch, writes=2 * number)
+    assert recover(engine, host, monkeypatch, writes=0) == 0
     events = engine.journal("blog")
     up = sorted(document["Name"] for document in host.docker.values() if document["State"]["Running"])
     found = (_transaction.owner(events), _transaction.interrupted(events), up, host.services, host.addresses[BRIDGE])
