@@ -18,7 +18,8 @@ def test_the_very_same_containers_run_in_docker(host):
 
 def test_they_answer_again(host):
     assert "PONG" in host.check_output("docker exec picky redis-cli ping")
-    assert "PONG" in host.check_output("printf 'PING\\r\\nQUIT\\r\\n' | nc -w 20 127.0.0.1 7001")
+    ask = "exec 3<>/dev/tcp/127.0.0.1/7001; echo PING >&3; head -n 1 <&3"
+    assert "PONG" in host.check_output("timeout 20 bash -c %s", ask)
 
 
 def test_what_systemd_refuses_is_known_before_anything_stands_still(host):
