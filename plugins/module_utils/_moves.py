@@ -227,7 +227,7 @@ def one(host: Host, item: Move, check: bool) -> dict[str, Any]:
     events = host.engine.journal(item.name)
     is_there = _is_there(host, item)
     run = Transaction(host.engine.journal_path(item.name), host.plan_hash, item.goal, item.before, item.after)
-    result = {**outcome.EMPTY, "name": item.name, "state": "committed"}
+    result = {**outcome.EMPTY, "name": item.name, "state": "committed", "ports": item.planned["ports"]}
     is_otherwise = not is_there and _moved_otherwise(host, item)
     late = _latecomers(host, item) if is_there or is_otherwise else ""
     if late:

@@ -27,7 +27,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
     Transaction,
 )
 
-EMPTY: Data = {"reason": "", "downtime": 0.0, "seconds": {}, "changed": False, "steps": []}
+EMPTY: Data = {"reason": "", "downtime": 0.0, "seconds": {}, "changed": False, "steps": [], "ports": []}
 
 
 def of(run: Transaction) -> Data:

@@ -19,6 +19,8 @@ description:
   - A workload that has moved is left alone.
   - The work is done by a service of its own on the host. When it is killed, or the host starts anew, another service
     brings what was interrupted to one side, by itself.
+  - A published port that answered the controller before has to answer it again once the workload has moved, or the task
+    fails; the workload stays where it is.
   - With O(engine=docker) the way back, also weeks later. What Podman wrote is carried back into Docker's volumes first,
     and what Docker's held until then is kept below the state folder.
 extends_documentation_fragment:
@@ -132,6 +134,10 @@ workloads:
       type: list
       elements: str
       sample: [record, install_units, hold_restarts, stop_docker]
+    ports:
+      description: Its published ports, as the plan has them.
+      type: list
+      elements: dict
     seconds:
       description: How long each step took.
       type: dict

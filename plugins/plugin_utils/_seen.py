@@ -1,0 +1,60 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Published ports as the controller sees them: between it and the host there may be firewalls that the host knows nothing
+of."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+_SECONDS, _PAUSE, _WORKERS = 3.0, 0.5, 16
+
+Port = dict[str, Any]
+"""A published port of the plan: container, host_ip ("" for all addresses), host_port, proto."""
+
+
+def host(task_vars: Mapping[str, Any]) -> str:
+    """The address of the host, "" when that is the controller itself, or a way through it."""
+    name = str(task_vars.get("ansible_host") or task_vars.get("inventory_hostname") or "")
+    return "" if name == "localhost" or _is(name, "is_loopback") else name
+
+
+def targets(ports: Sequence[Port], name: str) -> list[tuple[str, Port]]:
+    """Where to connect to for each TCP port, without those that are for the host alone."""
+    found = [(port["host_ip"], port) for port in ports if port["proto"] == "tcp"] if name else []
+    return [
+        (name if not address or _is(address, "is_unspecified") else address, port)
+        for address, port in found
+        if not _is(address, "is_loopback")
+    ]
+
+
+def answering(wanted: Sequence[tuple[str, Port]], patience: float = 0) -> list[tuple[str, Port]]:
+    """Those that accept a connection within ``patience`` seconds, or at once."""
+    deadline = time.monotonic() + patience
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        answers = list(pool.map(lambda item: _answers(item[0], int(item[1]["host_port"]), deadline), wanted))
+    return [item for item, answer in zip(wanted, answers) if answer]
+
+
+def _answers(address: str, port: int, deadline: float) -> bool:
+    while True:
+        try:
+            with socket.create_connection((address, port), _SECONDS):
+                return True
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE)
+
+
+def _is(address: str, what: str) -> bool:
+    try:
+        return bool(getattr(ipaddress.ip_address(address), what))
+    except ValueError:
+        return False
