@@ -121,7 +121,7 @@ docker run --detach --name echo --publish 9998:9999/udp --restart always lab/box
 
 # Who sends datagrams all the time, from one port, and notes when the last one was answered.
 cat >/usr/local/bin/sender <<'F'
-import socket, time
+import os, socket, time
 peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 peer.bind(("", 5555))
 peer.settimeout(0.5)
@@ -132,8 +132,9 @@ while True:
         peer.recv(9)
     except OSError:
         continue
-    with open("/run/answered", "w") as answered:
+    with open("/run/answered.part", "w") as answered:
         answered.write(str(int(time.time())))
+    os.replace("/run/answered.part", "/run/answered")
 F
 cat >/etc/systemd/system/sender.service <<'F'
 [Service]
