@@ -9,9 +9,6 @@ from typing import Any
 from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils import _seen as seen
 from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils._follow import FollowingAction
 
-# How long a port may take from its opening on the host to its first answer here.
-_PATIENCE = 10.0
-
 
 class ActionModule(FollowingAction):
     """See the module."""
@@ -23,21 +20,7 @@ class ActionModule(FollowingAction):
             return super().run(tmp, task_vars)
         answered = seen.answering(seen.targets(self._ports(task_vars), name))
         answer = super().run(tmp, task_vars)
-        moved = {port["container"] for item in _moved(answer) for port in item["ports"]}
-        wanted = [item for item in answered if item[1]["container"] in moved]
-        still = seen.answering(wanted, _PATIENCE)
-        lost = [
-            "{0} of {1}".format(port["host_port"], port["container"])
-            for address, port in wanted
-            if (address, port) not in still
-        ]
-        if lost:
-            said = (
-                "It moved, and on the host all published ports are open. The controller does not reach port {0} any more, as "
-                "it did before. Look at what filters between them, or bring it back.".format(", ".join(lost))
-            )
-            answer.update(failed=True, msg="\n".join(filter(None, [answer.get("msg"), said])))
-        return answer
+        return seen.judged(answer, answered)
 
     def _ports(self, task_vars: dict[str, Any] | None) -> list[seen.Port]:
         """The ports of what would move."""
@@ -47,7 +30,3 @@ class ActionModule(FollowingAction):
         finally:
             self._task.check_mode = False
         return [port for item in answer.get("workloads", []) if item["changed"] for port in item["ports"]]
-
-
-def _moved(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [item for item in answer.get("workloads", []) if item["changed"] and item["state"] == "committed"]

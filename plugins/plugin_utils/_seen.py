@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 _SECONDS, _PAUSE, _WORKERS = 3.0, 0.5, 16
+# How long a port may take from its opening on the host to its first answer here.
+_PATIENCE = 10.0
 
 Port = dict[str, Any]
 """A published port of the plan: container, host_ip ("" for all addresses), host_port, proto."""
@@ -40,6 +42,23 @@ def answering(wanted: Sequence[tuple[str, Port]], patience: float = 0) -> list[t
     with ThreadPoolExecutor(_WORKERS) as pool:
         answers = list(pool.map(lambda item: _answers(item[0], int(item[1]["host_port"]), deadline), wanted))
     return [item for item, answer in zip(wanted, answers) if answer]
+
+
+def judged(answer: dict[str, Any], answered: Sequence[tuple[str, Port]]) -> dict[str, Any]:
+    """The answer of the module ``workload``; failed when ports of what moved that had ``answered`` do not any more."""
+    results = answer.get("workloads", [])
+    moved = [item for item in results if item["changed"] and item["state"] == "committed"]
+    containers = {port["container"] for item in moved for port in item["ports"]}
+    wanted = [(address, port) for address, port in answered if port["container"] in containers]
+    still = answering(wanted, _PATIENCE)
+    lost = ["{0} of {1}".format(item[1]["host_port"], item[1]["container"]) for item in wanted if item not in still]
+    if not lost:
+        return answer
+    said = (
+        "It moved, and on the host all published ports are open. The controller does not reach port {0} any more, as it did "
+        "before. Look at what filters between them, or bring it back.".format(", ".join(lost))
+    )
+    return {**answer, "failed": True, "msg": "\n".join(filter(None, [answer.get("msg"), said]))}
 
 
 def _answers(address: str, port: int, deadline: float) -> bool:
