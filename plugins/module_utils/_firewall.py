@@ -101,7 +101,7 @@ def removal(tables: Tables, bridges: Iterable[str]) -> Removal:
 def _table_removal(name: str, table: Table, bridges: list[str], found: list[str], kept: list[str]) -> list[str]:
     chains = _removable(table)
     rules = [rule for rule in table.rules if _is_dockers(name, table, rule, chains, bridges)]
-    user = _user_rules(table) if name == "filter" and USER_CHAIN in chains else []
+    user = user_rules(table) if name == "filter" and USER_CHAIN in chains else []
     open_forward = name == "filter" and "DOCKER" in chains and table.chains.get("FORWARD") == "DROP"
     # ufw sets this policy too, and means it.
     open_forward = open_forward and not any(" -j ufw-" in rule for rule in table.rules)
@@ -153,12 +153,7 @@ def _within(address: str, subnets: list[str]) -> bool:
     return any(host in ipaddress.ip_network(subnet) for subnet in subnets)
 
 
-def user_rules(tables: Tables) -> list[str]:
-    """What the user put into DOCKER-USER."""
-    return _user_rules(tables["filter"]) if "filter" in tables else []
-
-
-def _user_rules(table: Table) -> list[str]:
+def user_rules(table: Table) -> list[str]:
     """What the user put into DOCKER-USER: not Docker's own last RETURN."""
     return [rule for rule in table.of(USER_CHAIN) if rule != "-j RETURN"]
 

@@ -55,9 +55,9 @@ def require_no_docker(proc: str = "/proc") -> None:
             continue
 
 
-def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], folder: Path, check: bool) -> Found:
+def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], state: Path, check: bool) -> Found:
     """Docker's chains and rules in both families; rules that the user put into DOCKER-USER are kept in FORWARD, and recorded
-    in the ``folder`` of the engine.
+    in the folder of the engine, ``state``.
 
     Without Docker's rules those of another firewall may come to bear. ResidueError, and all is as it was, when one of the
     published ``ports`` would no longer answer from outside.
@@ -72,7 +72,7 @@ def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], folder: Pa
     ]
     scripts = {family: removal.script for family, removal in removals.items() if removal.script}
     if scripts and not check:
-        user_rules.note(folder, {family: removal.kept for family, removal in removals.items()})
+        user_rules.note(state, {family: removal.kept for family, removal in removals.items()})
         _apply_unless_closed(scripts, [port for port in ports if port["proto"] == "tcp"])
     return Found(found, left)
 

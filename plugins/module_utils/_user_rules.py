@@ -17,8 +17,8 @@ RECORD = "docker-user.json"
 
 def found() -> list[str]:
     """The rules of both families, with the program that shows them."""
-    rules = [(family, rule) for family in firewall.FAMILIES for rule in firewall.user_rules(firewall.read(family))]
-    return ["{0} {1}".format(family, rule) for family, rule in rules]
+    tables = [(family, firewall.read(family).get("filter")) for family in firewall.FAMILIES]
+    return ["{0} {1}".format(family, rule) for family, table in tables if table for rule in firewall.user_rules(table)]
 
 
 def note(folder: Path, rules: Mapping[str, Sequence[str]]) -> None:

@@ -41,12 +41,8 @@ _MAC = re.compile(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\Z")
 PODMAN_DEFAULT = "podman"
 """The name of Podman's own network, which stands for Docker's default bridge."""
 
-NOT_SHARED = {
-    "host": ("expose",),
-    "none": ("expose",),
-    "container": ("expose", "dns", "dns_option", "dns_search", "add_host", "hostname"),
-}
-"""Options that have no meaning in a network namespace that is not the container's own, by network mode."""
+OF_THE_OTHER = ("dns", "dns_option", "dns_search", "add_host", "hostname")
+"""Options that have no meaning in the network namespace of another container."""
 
 
 def settings(

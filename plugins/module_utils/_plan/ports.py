@@ -119,6 +119,8 @@ def _prefix(address: str) -> str:
 
 
 def exposed(container: Json, image: Json) -> list[Setting]:
-    """Ports that are exposed by neither the image nor a published port."""
+    """Ports that are exposed by neither the image nor a published port; none without a network of the container's own."""
+    if not has_own_network(container):
+        return []
     known = {*mapping(image.get("ExposedPorts")), *_bindings(container)}
     return [("expose", spec) for spec in sorted(mapping(dig(container, "Config.ExposedPorts"))) if spec not in known]

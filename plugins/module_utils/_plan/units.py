@@ -124,7 +124,7 @@ def own_settings(container: Json, layout: Layout, known: Context) -> list[Settin
 
 def _alone(container: Json, layout: Layout, known: Context) -> list[Setting]:
     """With networks and ports of its own."""
-    left_out = networking.NOT_SHARED.get(network_mode(container)[0], ())
+    left_out = networking.OF_THE_OTHER if network_mode(container)[0] == "container" else ()
     networks = networking.settings(container, layout.network_files, layout.aliases, layout.services, known)
     maps = user_namespace.settings(known, container)
     return networks + maps + [item for item in own_settings(container, layout, known) if item[0] not in left_out]

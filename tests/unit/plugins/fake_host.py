@@ -290,7 +290,7 @@ class Host:
     def _podman(self, kind: str, verb: str, *words: str) -> Completed:
         name = words[-1]
         if (kind, verb) == ("pod", "rm"):
-            self.pods.remove(name) if name in self.pods else None
+            self.pods = [pod for pod in self.pods if pod != name]
         if kind != "network":
             return Completed(1 if kind == self.missing else 0, "", "")
         if verb == "rm" and self.pods:
