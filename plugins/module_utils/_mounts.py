@@ -8,6 +8,8 @@ import os
 import re
 from typing import NamedTuple
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import is_below
+
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -23,11 +25,6 @@ def parse(mountinfo: str) -> list[Mount]:
     """All mounts, in their order."""
     rows = [line.split() for line in mountinfo.splitlines()]
     return [Mount(row[2], _plain(row[3]), _plain(row[4])) for row in rows if len(row) > 4]
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies below it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def below(root: str, mounts: list[Mount]) -> list[str]:

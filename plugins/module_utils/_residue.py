@@ -21,6 +21,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.adopted import folder
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import is_below
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, Port
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UNIT_DIR
 
@@ -177,7 +178,7 @@ def _require_no_other_use(root: str, found: list[mounts.Mount]) -> None:
     """ResidueError when Podman's storage or another folder of the host is a part of the data root."""
     storage = podman.storage() if podman.installed() else ()
     for place in storage:
-        if mounts.is_below(os.path.realpath(place), root):
+        if is_below(os.path.realpath(place), root):
             raise ResidueError(
                 "Podman has its images and volumes in {0}, which is a part of {1}; it is left alone. Move Podman's storage "
                 "out of it, and run this again.".format(place, root)

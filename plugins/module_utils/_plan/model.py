@@ -100,3 +100,8 @@ def is_carried(value: str) -> bool:
     """False for characters that get lost on the way: systemd ignores a line with a noncharacter of Unicode, and
     Quadlet makes one byte of U+0080 (tried)."""
     return not _LOST.search(value)
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

@@ -22,6 +22,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     Finding,
     Json,
     dig,
+    is_below,
     items,
     mapping,
     strings,
@@ -104,7 +105,7 @@ def findings(container: Json, known: Context, rules: Json) -> Iterator[Finding]:
 def _obstacle(container: Json, path: str, known: Context) -> str:
     """Why a folder cannot become a volume; "" when it can."""
     for target in _targets(container):
-        if _is_below(path, target) or _is_below(target, path):
+        if is_below(path, target) or is_below(target, path):
             return f"something is mounted at {target}"
     return "" if layers_of(container, known) else UNKNOWN
 
@@ -119,11 +120,6 @@ def _targets(container: Json) -> list[str]:
 
 def _mounts(container: Json) -> list[Json]:
     return [mapping(mount) for mount in items(container.get("Mounts"))]
-
-
-def _is_below(path: str, folder: str) -> bool:
-    """Whether a path is a folder or something in it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _is_normal(path: str) -> bool:
