@@ -32,4 +32,8 @@ def test_the_port_that_the_user_closed_is_closed_again_and_its_rule_stands_once(
 
 def test_nothing_of_the_migration_is_left(host):
     assert host.check_output("find /etc/containers/systemd -type f") == ""
-    assert "docker_to_podman" not in host.run("iptables-save; nft list tables").stdout
+    rules = host.run("iptables-save; nft list ruleset; ufw status; firewall-cmd --list-all-zones").stdout
+    assert [
+        line for line in rules.splitlines() if "docker_to_podman" in line or "pm-" in line or "podman+" in line
+    ] == []
+    assert host.run("grep -r -e pm- -e podman /etc/ufw /etc/firewalld").stdout == ""
