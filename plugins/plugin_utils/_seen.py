@@ -55,7 +55,7 @@ def judged(answer: dict[str, Any], answered: Sequence[tuple[str, Port]]) -> dict
     if not lost:
         return answer
     said = (
-        "It moved, and on the host all published ports are open. The controller does not reach port {0} any more, as it did "
+        "On the host all published ports of what moved are open, but the controller does not reach port {0} any more, as it did "
         "before. Look at what filters between them, or bring it back.".format(", ".join(lost))
     )
     return {**answer, "failed": True, "msg": "\n".join(filter(None, [answer.get("msg"), said]))}
