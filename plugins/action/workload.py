@@ -15,12 +15,17 @@ class ActionModule(FollowingAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer of the module; failed when a port that answered the controller before does not any more."""
-        name = "" if self._connection.transport == "local" else seen.host(task_vars or {})
+        name = "" if self._connection.transport == "local" else seen.host(self._host(task_vars or {}))
         if not name or self._task.check_mode:
             return super().run(tmp, task_vars)
         answered = seen.answering(seen.targets(self._ports(task_vars), name))
         answer = super().run(tmp, task_vars)
         return seen.judged(answer, answered)
+
+    def _host(self, task_vars: dict[str, Any]) -> str:
+        # Ansible hands variables over as they were written.
+        name = task_vars.get("ansible_host") or task_vars.get("inventory_hostname") or ""
+        return str(self._templar.template(name))
 
     def _ports(self, task_vars: dict[str, Any] | None) -> list[seen.Port]:
         """The ports of what would move."""

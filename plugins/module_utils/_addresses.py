@@ -58,6 +58,16 @@ def open_passage(record: Data) -> None:
         firewall.apply(family, script)
 
 
+def coexists(record: Data) -> bool:
+    return are_free(record) and is_open(record)
+
+
+def coexist(record: Data) -> None:
+    """Keep a Docker that runs beside Podman out of the way of the workload."""
+    free(record)
+    open_passage(record)
+
+
 def close_passage(record: Data) -> None:
     for family in firewall.FAMILIES:
         firewall.apply(family, passage_back(firewall.read(family), record["workload"]))

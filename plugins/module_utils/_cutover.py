@@ -17,6 +17,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_ready as wait_ready
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide, each
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
@@ -73,7 +74,13 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
     def wait(notes: Notes) -> None:
         wait_ready.wait(notes[RECORD], outside, docker, ready_timeout)
         # A unit of the host, or somebody, may have started them again meanwhile.
-        side.require_down(notes[RECORD])
+        require_asleep(notes[RECORD])
+
+    def require_asleep(record: Data) -> None:
+        side.require_down(record)
+        gone = side.gone(record["containers"])
+        if gone:
+            raise MoveError("Somebody removed {0} from Docker meanwhile.".format(", ".join(gone)))
 
     def stop(notes: Notes) -> Data:
         gate.close_datagrams(notes[RECORD])
@@ -110,7 +117,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
         Step("close_ports", never, on(gate.close), guarded(podman.require_down, gate.open_ports)),
-        Step("start_podman", if_(podman.are_started), guarded(side.require_down, podman.start), on(podman.stop)),
+        Step("start_podman", if_(podman.are_started), guarded(require_asleep, podman.start), on(podman.stop)),
         Step("wait_ready", never, wait, nothing),
     ]
 
@@ -129,6 +136,8 @@ def steps_after(docker: Docker, settled: bool) -> list[Step]:
     side = DockerSide(docker)
     return [
         Step("open_ports", never, opening("stop_docker"), nothing),
+        # Docker may have been started anew since the addresses were taken off its bridges.
+        Step("coexist", if_(addresses.coexists), on(addresses.coexist), nothing),
         # The host may have started anew since the commit.
         Step("start_services", if_(podman.are_started), guarded(side.require_down, podman.start), nothing),
         enable,

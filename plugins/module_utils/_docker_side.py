@@ -12,7 +12,11 @@ from typing import Any, Callable, Iterable, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
+    Docker,
+    DockerError,
+    DockerNotFound,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import datagrams
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
@@ -47,31 +51,55 @@ class DockerSide:
 
     def are_restored(self, record: Data) -> bool:
         return all(
-            _policy(self._docker.inspect(container["id"])) == (container["policy"].get("Name") or "no")
-            for container in record["containers"]
+            _policy(document) == (container["policy"].get("Name") or "no")
+            for container, document in self._there(record["containers"])
         )
 
     def restore(self, record: Data) -> None:
         """Give the containers the restart policies that they had."""
-        for container in record["containers"]:
-            policy = container["policy"]
-            self._docker.set_restart_policy(container["id"], policy if policy.get("Name") else NO_RESTART)
+        _raise_all(self._restore_all(record))
+
+    def _restore_all(self, record: Data) -> list[str]:
+        return [self._try(self._restore, container) for container in record["containers"]]
+
+    def _restore(self, container: Data) -> None:
+        policy = container["policy"]
+        self._docker.set_restart_policy(container["id"], policy if policy.get("Name") else NO_RESTART)
 
     def are_stopped(self, record: Data) -> bool:
         return not self.up(record["containers"])
 
     def up(self, containers: Iterable[Data]) -> list[str]:
-        """The names of those that run."""
-        return [item["name"] for item in containers if self._docker.inspect(item["id"])["State"].get("Running")]
+        """The names of those that run; of one that is gone, whether what has its name now does."""
+        return [item["name"] for item, document in self._there(containers) if document["State"].get("Running")]
+
+    def gone(self, containers: Iterable[Data]) -> list[str]:
+        """The names of those that Docker has no more."""
+        return [item["name"] for item in containers if self._inspect(item["id"]) is None]
+
+    def _there(self, containers: Iterable[Data]) -> list[tuple[Data, Any]]:
+        """Containers with what Docker says of each; whoever creates one anew gives it the name of the old one."""
+        found = [(item, self._inspect(item["id"]) or self._inspect(item["name"])) for item in containers]
+        return [(item, document) for item, document in found if document]
+
+    def _inspect(self, identity: str) -> Any:
+        try:
+            return self._docker.inspect(identity)
+        except DockerNotFound:
+            return None
 
     def stop(self, record: Data) -> Data:
         """In the reverse order of their start, independent ones at once. Returns the moment, in seconds of the epoch."""
         moment = {"at": time.time()}
         for layer in reversed(_layers(record)):
-            each(lambda container: self._docker.stop(container["id"], container["stop_timeout"]), running(layer))
+            each(self._stop, running(layer))
         if not self.are_stopped(record):
             raise MoveError("Docker did not stop all containers; see what it does (journalctl -u docker).")
         return moment
+
+    def _stop(self, container: Data) -> None:
+        with suppress(DockerNotFound):
+            self._docker.stop(container["id"], container["stop_timeout"])
 
     def are_started(self, record: Data) -> bool:
         return {item["name"] for item in running(record["containers"])} <= set(self.up(record["containers"]))
@@ -79,21 +107,36 @@ class DockerSide:
     def start(self, record: Data) -> None:
         """Start what ran, unless Podman still runs any of it."""
         podman.require_down(record)
-        self._start_all(record)
+        _raise_all(self._start_all(record))
 
-    def _start_all(self, record: Data) -> None:
+    def keep_up(self, record: Data) -> None:
+        """What the restart policies would do if they were not held: start again what has ended, unless Podman runs any."""
+        ended = [item for item, document in self._there(running(record["containers"])) if _restarts(item, document)]
+        if ended:
+            podman.require_down(record)
+            each(lambda container: self._try(self._start, container), ended)
+
+    def _start_all(self, record: Data) -> list[str]:
         # One that cannot start, because its port is taken, keeps none of the others down.
-        failures = [said for layer in _layers(record) for said in each(self._start, running(layer)) if said]
+        failures = [
+            said
+            for layer in _layers(record)
+            for said in each(lambda container: self._try(self._start, container), running(layer))
+        ]
         for argv in datagrams.forget(record["ports"]):
             with suppress(CommandError):
                 run(argv, check=False)
-        if failures:
-            raise MoveError(" ".join(failures))
+        return failures
 
-    def _start(self, container: Data) -> str:
-        """Why a container does not start; "" when it does."""
+    def _start(self, container: Data) -> None:
+        self._docker.start(container["id"])
+
+    def _try(self, action: Callable[[Data], None], container: Data) -> str:
+        """Why something does not succeed; "" when it does. Nobody can do it to a container that is gone."""
         try:
-            self._docker.start(container["id"])
+            action(container)
+        except DockerNotFound:
+            return ""
         except DockerError as error:
             return str(error)
         return ""
@@ -104,16 +147,13 @@ class DockerSide:
             self.stop(record)
 
     def give_back(self, record: Data) -> None:
-        """Start what ran, and give the restart policies back.
+        """Give the restart policies back, and start what ran: after a power cut nothing runs, and what has ended since it
+        was started again had nobody to start it.
 
-        In this order: after a power cut nothing runs, whatever was undone before it; and while Podman runs the workload,
-        Docker must not start it at its next start.
+        Not while Podman runs the workload: Docker would start it at its next start.
         """
         podman.require_down(record)
-        try:
-            self._start_all(record)
-        finally:
-            self.restore(record)
+        _raise_all([*self._restore_all(record), *self._start_all(record)])
 
     def require_down(self, record: Data) -> None:
         """MoveError while Docker runs any of the containers: never both engines."""
@@ -129,3 +169,17 @@ def _layers(record: Data) -> list[list[Data]]:
 
 def _policy(document: Data) -> str:
     return str((document["HostConfig"].get("RestartPolicy") or {}).get("Name") or "")
+
+
+def _restarts(container: Data, document: Any) -> bool:
+    """Whether Docker would start a container again that does not run."""
+    policy, state = container["policy"].get("Name") or "no", document["State"]
+    wanted = policy != "no" and not (policy == "on-failure" and state.get("ExitCode") == 0)
+    return wanted and not state.get("Running")
+
+
+def _raise_all(failures: Sequence[str]) -> None:
+    """MoveError with what failed, when something did; all of it is tried first."""
+    said = [failure for failure in failures if failure]
+    if said:
+        raise MoveError(" ".join(said))

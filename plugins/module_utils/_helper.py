@@ -162,8 +162,7 @@ def coexist(engine: EngineState) -> int:
     for name in engine.committed():
         record = transaction.notes(transaction.settled(engine.journal(name)))[RECORD]
         try:
-            addresses.free(record)
-            addresses.open_passage(record)
+            addresses.coexist(record)
         except ERRORS as error:
             _say("{0}: {1}".format(name, error))
             failed = 1

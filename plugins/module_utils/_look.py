@@ -53,8 +53,8 @@ def planned(workload: Data) -> Data:
     }
 
 
-def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outside) -> Data:
-    """The record: the plan, and what is so under Docker now."""
+def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outside, rules: Sequence[str] = ()) -> Data:
+    """The record: the plan, and what is so under Docker now. ``rules``: those of the policy for names of secrets."""
     record = planned(workload)
     documents = {item["name"]: docker.inspect(item["id"]) for item in record["containers"]}
     processes = {item["name"]: process_of(documents[item["name"]]) for item in running(record["containers"])}
@@ -66,6 +66,7 @@ def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outsid
         "networks": [{**network, **_network_view(network)} for network in record["networks"]],
         "volumes": [{**item._asdict(), "memory": str(item.memory or "")} for item in trees],
         "graph_root": storage().graph_root,
+        "rules": list(rules),
         "answered": answers.answering(workload["ports"], processes, outside),
     }
 

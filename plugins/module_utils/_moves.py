@@ -22,6 +22,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
@@ -137,6 +138,9 @@ def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
         if "stop_docker" not in transaction.begun(last) or transaction.owner(events) != DOCKER:
             continue
         record = transaction.notes(last)[cutover.RECORD]
+        if DockerSide(host.docker).gone(record["containers"]):
+            # It was created anew, so the plan is outdated, which is said below.
+            continue
         try:
             wait_docker.wait(record, host.outside, host.docker, host.timeout(name))
         except ERRORS as error:
@@ -170,7 +174,7 @@ def _cutover(plan: Data, host: Host, workload: Data) -> Move:
 
     def record() -> Data:
         wait_docker.let_start(workload["containers"], host.docker, host.timeout(workload["name"]))
-        return look.look(workload, found, host.docker, host.outside)
+        return look.look(workload, found, host.docker, host.outside, plan["policy"].get("secrets") or [])
 
     is_settled = transaction.has_finished(host.engine.journal(workload["name"]), cutover.ENABLE)
     return Move(
@@ -235,13 +239,20 @@ def one(host: Host, item: Move, check: bool) -> dict[str, Any]:
     if is_otherwise:
         return result
     try:
+        is_cut_off = bool(transaction.interrupted(events))
         if not is_there:
             result["state"] = transaction.owner(events)
-            item.require(check)
+            # What is undone first is not yet as it will be then.
+            if not is_cut_off:
+                item.require(check)
         if check:
             # Nothing connects to a retired engine, so all that is known is what its way back consists of.
             is_asleep = item.goal == DOCKER and host.engine.retired
-            steps = [step.name for step in (*item.before, *item.after)] if is_asleep else run.pending(item.planned)
+            steps = (
+                [step.name for step in (*item.before, *item.after)]
+                if is_asleep or is_cut_off
+                else run.pending(item.planned)
+            )
             return {**result, "changed": bool(steps), "steps": steps}
         run.run(item.commit)
         result["state"] = "committed"

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Sequence
+from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
@@ -22,7 +22,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
     Data,
-    Ran,
     RolledBack,
     Transaction,
 )
@@ -37,14 +36,14 @@ def of(run: Transaction) -> Data:
         "changed": bool(steps),
         "steps": steps,
         "seconds": {step.name: step.seconds for step in run.ran},
-        "downtime": _downtime(run.ran),
+        "downtime": _downtime(run),
     }
 
 
-def _downtime(ran: Sequence[Ran]) -> float:
+def _downtime(run: Transaction) -> float:
     """Until the ports were open; without that until now, when it runs where it was or still stands still."""
-    opened = [step.data["downtime"] for step in ran if step.name == "open_ports"]
-    stopped = [step.data["at"] for step in ran if step.name in ("stop_docker", "stop_podman")]
+    opened = [step.data["downtime"] for step in run.ran if step.name == "open_ports"]
+    stopped = [run.began[name] for name in ("stop_docker", "stop_podman") if name in run.began]
     return opened[0] if opened else round(time.time() - stopped[0], 2) if stopped else 0.0
 
 
@@ -98,7 +97,11 @@ def left_on_docker(
         names.update({container["Id"]: container["Name"].lstrip("/") for container in recorded})
     if not engine.retired:
         # Also what was started after the inventory was made: retiring Docker would end it.
-        now = docker.get("/containers/json", all=1)
+        try:
+            now = docker.get("/containers/json", all=1)
+        except DockerError as error:
+            # What has moved has moved, and must be told.
+            now = [{"Id": "", "Names": ["what was created since (unknown: {0})".format(error)]}]
         names.update({item["Id"]: str((item.get("Names") or [item["Id"]])[0]).lstrip("/") for item in now})
     return sorted(name for number, name in names.items() if number not in moved)
 

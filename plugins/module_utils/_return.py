@@ -30,7 +30,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover
     opening,
     trees,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerNotFound
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide, each
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import make_folder
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
@@ -91,9 +91,9 @@ def steps_after(docker: Docker) -> list[Step]:
     side = DockerSide(docker)
     return [
         Step("open_ports", never, opening("stop_podman"), nothing),
-        # The host may have started anew since the commit.
-        Step("start_services", if_(side.are_started), on(side.start), nothing),
         Step("restore_restarts", if_(side.are_restored), on(side.restore), nothing),
+        # The host may have started anew since the commit, or something ended while nobody would have started it again.
+        Step("start_services", if_(side.are_started), on(side.start), nothing),
         Step("remove_units", if_(podman.are_removed), on(podman.remove), nothing),
         Step(LAST, never, on(podman.remove_secrets), nothing),
     ]
@@ -115,15 +115,11 @@ def look(record: Data, kept: Path) -> Data:
 
 def require_there(record: Data, docker: Docker) -> None:
     """MoveError unless Docker still has every container. Reads only."""
-    for container in record["containers"]:
-        try:
-            docker.inspect(container["id"])
-        except DockerNotFound:
-            raise MoveError(
-                "Docker has the container {0} no more, so it cannot go back. Nothing was changed.".format(
-                    container["name"]
-                )
-            ) from None
+    gone = DockerSide(docker).gone(record["containers"])
+    if gone:
+        raise MoveError(
+            "Docker has the container {0} no more, so it cannot go back. Nothing was changed.".format(", ".join(gone))
+        )
 
 
 def require_docker_down(record: Data, docker: Docker) -> None:

@@ -125,6 +125,8 @@ class Transaction:
         self._before = before
         self._after = after
         self.ran: list[Ran] = []
+        self.began: dict[str, float] = {}
+        """When each step began, in seconds of the epoch; also of those that failed."""
 
     def pending(self, record: Data) -> list[str]:
         """The steps that ``run`` would do, in order. Reads only; ``record`` is what the first step would return."""
@@ -190,6 +192,7 @@ class Transaction:
             return
         begin = time.monotonic()
         self._write(step.name, "do")
+        self.began[step.name] = time.time()
         try:
             found[step.name] = step.do(found) or {}
         except Exception as error:

@@ -42,7 +42,9 @@ def script(tables: Tables, rules: Sequence[str]) -> str:
     if table is None or USER_CHAIN not in table.chains:
         return ""
     forward, present = table.of("FORWARD"), table.of(USER_CHAIN)
-    lines = ["-D FORWARD " + rule for rule in rules if rule in forward]
+    # One that a script adds at each of its starts stands there more than once; a second copy decides nothing.
+    rules = list(dict.fromkeys(rules))
+    lines = ["-D FORWARD " + rule for rule in rules for _copy in range(forward.count(rule))]
     lines += ["-D FORWARD -j " + KEPT_CHAIN] if "-j " + KEPT_CHAIN in forward else []
     lines += ["-F " + KEPT_CHAIN, "-X " + KEPT_CHAIN] if KEPT_CHAIN in table.chains else []
     lines += [

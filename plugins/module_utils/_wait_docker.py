@@ -9,7 +9,7 @@ from typing import Iterable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, health_of, process_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide, running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
@@ -26,6 +26,8 @@ def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None
         require_undisturbed()
         if time.monotonic() > deadline:
             raise MoveError("It was not ready within {0:g} s on Docker: {1}.".format(timeout, "; ".join(missing)))
+        # Restart policies are held: who ends because the database is not ready yet has nobody else.
+        DockerSide(docker).keep_up(record)
         time.sleep(_POLL_SECONDS)
         missing = lacks(record, outside, docker)
 

@@ -91,7 +91,7 @@ def _masked(record: Data, docker: Docker, text: str) -> str:
         return "(not shown: Docker, which knows the values to hide, does not answer)"
     named = {secret["env"] for secret in record["secrets"]}
     entries = [entry.partition("=") for document in documents for entry in document["Config"].get("Env") or []]
-    hidden = {value for document in documents for value in secrets.argument_values(document)}
+    hidden = {value for document in documents for value in secrets.argument_values(document, record["rules"])}
     hidden |= {value for name, _equals, value in entries if name in named or secrets.is_secret(name, value, ())}
     values = hidden.union(value for _name, _equals, value in entries if len(value) >= _VALUE_LENGTH)
     # Of a value of many lines a log may have the last ones only.

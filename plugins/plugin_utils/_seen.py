@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,9 +20,8 @@ Port = dict[str, Any]
 """A published port of the plan: container, host_ip ("" for all addresses), host_port, proto."""
 
 
-def host(task_vars: Mapping[str, Any]) -> str:
-    """The address of the host, "" when that is the controller itself, or a way through it."""
-    name = str(task_vars.get("ansible_host") or task_vars.get("inventory_hostname") or "")
+def host(name: str) -> str:
+    """The address that Ansible connects to; "" when that is the controller itself, or a way through it."""
     return "" if name == "localhost" or _is(name, "is_loopback") else name
 
 
@@ -66,7 +65,8 @@ def _answers(address: str, port: int, deadline: float) -> bool:
         try:
             with socket.create_connection((address, port), _SECONDS):
                 return True
-        except OSError:
+        # Python refuses a name with an empty or a long label before it asks for it.
+        except (OSError, UnicodeError):
             if time.monotonic() > deadline:
                 return False
             time.sleep(_PAUSE)

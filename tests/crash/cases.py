@@ -15,8 +15,8 @@ TABLES: dict[str, tuple[list[Step], list[Step]]] = {
     PODMAN: (cutover.steps(dict, NOTHING, NOTHING, 0), cutover.steps_after(NOTHING, settled=False)),
     DOCKER: (way_back.steps(dict, NOTHING, NOTHING, 0), way_back.steps_after(NOTHING)),
 }
-# Nothing to do there in what the matrix moves: after the commit its services run already.
-IDLE = {"start_services"}
+# Nothing to do there in what the matrix moves: after the commit its services run already, and no Docker was started anew.
+IDLE = {"start_services", "coexist"}
 # What is another thing the first time on a host: the journal is made, Podman's first secret and network are.
 FIRST_TIME = {"begin", "rehearse", "create_secrets", "start_podman"}
 

@@ -35,8 +35,8 @@ FAULTS = [
     Fault(
         "Docker's containers are not started again",
         "_docker_side.py",
-        '            self._docker.start(container["id"])\n',
-        "            pass\n",
+        '        self._docker.start(container["id"])\n',
+        "        pass\n",
         "podman: kill after do stop_docker",
     ),
     Fault(
@@ -70,8 +70,8 @@ FAULTS = [
     Fault(
         "Podman is not stopped",
         "_cutover.py",
-        "guarded(side.require_down, podman.start), on(podman.stop)",
-        "guarded(side.require_down, podman.start), nothing",
+        "guarded(require_asleep, podman.start), on(podman.stop)",
+        "guarded(require_asleep, podman.start), nothing",
         "podman: kill after do start_podman",
     ),
     Fault(
@@ -84,8 +84,8 @@ FAULTS = [
     Fault(
         "a step is journaled only when it has been done",
         "_transaction.py",
-        '        self._write(step.name, "do")\n        try:\n            found[step.name] = step.do(found) or {}\n',
-        '        try:\n            found[step.name] = step.do(found) or {}\n            self._write(step.name, "do")\n',
+        '        self._write(step.name, "do")\n        self.began[step.name] = time.time()\n        try:\n            found[step.name] = step.do(found) or {}\n',
+        '        self.began[step.name] = time.time()\n        try:\n            found[step.name] = step.do(found) or {}\n            self._write(step.name, "do")\n',
         "podman: kill after do start_podman",
     ),
     Fault(

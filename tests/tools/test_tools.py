@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ansible_tests
 import build
+import cases
+import faults
 import field_coverage
 import pytest
 import sample
 import scenarios
+import station
 import steps
 import tree
 import words
@@ -155,3 +158,9 @@ def test_the_page_on_fields_is_what_the_tables_say():
     assert page == field_coverage.text(), "run make docs"
     for table in (container_fields.CONTAINER, resource_fields.NETWORK, resource_fields.VOLUME):
         assert all(f"| `{row.path}` |" in page for row in table)
+
+
+@pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda fault: fault.what)
+def test_a_fault_of_the_crash_matrix_has_its_place_in_the_program_and_its_case(fault):
+    assert station.program(steps.ROOT, fault)
+    assert fault.case in {str(case) for case in cases.cases()}

@@ -9,6 +9,7 @@ root and the group docker: what is secret must not stand in a unit.
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Iterator, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
@@ -81,13 +82,31 @@ def mentions_secret(line: str, rules: Sequence[str]) -> bool:
     return any(is_secret(name, "", rules) for name in set(names)) or _has_credentials(line)
 
 
-def argument_values(container: Json) -> list[str]:
-    """The values that arguments and labels with the name of a secret have."""
-    words = [word for key in ("Entrypoint", "Cmd") for word in strings(dig(container, "Config." + key))]
+def argument_values(container: Json, rules: Sequence[str]) -> list[str]:
+    """The values that arguments, health checks and labels with the name of a secret have, and passwords in their URLs."""
+    given = [
+        word for key in ("Entrypoint", "Cmd", "Healthcheck.Test") for word in strings(dig(container, "Config." + key))
+    ]
+    labels = {key: text(value) for key, value in mapping(dig(container, "Config.Labels")).items()}
+    # The whole of a shell's program is one word.
+    words = [part for word in given for part in dict.fromkeys([word, *_split(word)])]
     pairs = [(name, value) for name, equals, value in (word.partition("=") for word in words) if equals]
     pairs += [(name, value) for name, value in zip(words, words[1:]) if name.startswith("-")]
-    pairs += [(key, text(value)) for key, value in mapping(dig(container, "Config.Labels")).items()]
-    return [value for name, value in pairs if value and is_secret(name, value, ())]
+    named = [value for name, value in [*pairs, *labels.items()] if value and is_secret(name, "", rules)]
+    return named + [part for value in [*given, *labels.values()] for part in _passwords(value)]
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return line.split()
+
+
+def _passwords(value: str) -> list[str]:
+    """What stands before the @ of URLs, as it is and without the name of the user."""
+    found = [match.group().partition("://")[2][:-1] for match in _CREDENTIALS_IN_URL.finditer(value)]
+    return found + [credentials.partition(":")[2] for credentials in found]
 
 
 def _has_credentials(value: str) -> bool:

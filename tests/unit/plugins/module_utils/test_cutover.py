@@ -341,7 +341,7 @@ def test_a_run_that_ended_after_the_commit_is_finished_without_the_plan(host, be
 
 def test_what_cannot_be_finished_is_said_and_tried_again(host, begin, tmp_path):
     run = begin()
-    run._after[2] = run._after[2]._replace(do=cut)
+    run._after[-1] = run._after[-1]._replace(do=cut)
     with pytest.raises(PowerCut):
         run.run(_cutover.commit)
     host.broken = {"daemon-reload"}

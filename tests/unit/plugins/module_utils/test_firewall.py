@@ -173,6 +173,17 @@ def test_they_are_back_in_docker_user_when_docker_is(tmp_path, monkeypatch, rule
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("copies", [0, 1, 2])
+def test_a_rule_that_a_script_added_at_each_start_comes_back_once(copies):
+    """``copies`` stand in FORWARD: both, as retiring put them there, or what the script has written since a boot."""
+    rule = "-s 192.0.2.1/32 -j DROP"
+    begin = "*filter\n:FORWARD ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n"
+    tables = firewall.parse(begin + f"-A FORWARD {rule}\n" * copies + "-A DOCKER-USER -j RETURN\nCOMMIT\n")
+    after = restore(tables, _user_rules.script(tables, [rule, rule]))
+    assert after["filter"].of("FORWARD") == []
+    assert after["filter"].of("DOCKER-USER") == [rule, "-j RETURN"]
+
+
 def test_a_chain_of_docker_that_another_program_uses_is_left():
     tables = parse(SAVED.replace("-A LIBVIRT_FWO -s", "-A LIBVIRT_FWO -j DOCKER-USER\n-A LIBVIRT_FWO -s"))
     after = restore(tables, firewall.removal(tables, BRIDGES).script)

@@ -9,12 +9,15 @@ import signal
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _cutover,
     _look,
     _moves,
     _ready,
+    _rounds,
     _signals,
     _wait_docker,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     StateError,
     append_journal,
@@ -23,6 +26,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import attempts, notes
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
+    BRIDGE,
     GREETING,
     PASSWORD,
     Host,
@@ -134,6 +138,7 @@ def test_check_mode_says_what_would_run_and_touches_nothing(host, engine, move):
         "start_podman",
         "wait_ready",
         "open_ports",
+        "coexist",
         "start_services",
         "enable_units",
     ]
@@ -216,6 +221,15 @@ def test_what_was_interrupted_has_to_be_well_in_docker_before_it_moves_again(hos
     monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: missing.pop(0))
     result = move()
     assert (result["recovered"], result["workloads"][0]["state"], missing) == (["blog"], "committed", [])
+
+
+def test_check_mode_says_that_what_was_interrupted_is_undone_and_moves(host, engine, move, monkeypatch):
+    interrupt(move, monkeypatch)
+    host.services = []
+    result = move(check=True)
+    [blog] = result["workloads"]
+    assert (result["recovered"], blog["state"], blog["reason"]) == (["blog"], "docker", "")
+    assert set(move()["workloads"][0]["steps"]) <= set(blog["steps"])
 
 
 def test_what_does_not_come_up_in_docker_again_is_not_moved(host, engine, move, monkeypatch):
@@ -420,3 +434,97 @@ def test_a_workload_that_was_never_committed_cannot_go_back(host, move):
 def test_what_was_started_since_the_inventory_keeps_docker_from_being_retired(host, move):
     host.docker["new-id"] = {**host.docker["job-id"], "Name": "/new"}
     assert move()["left_on_docker"] == ["new"]
+
+
+def test_what_ends_while_its_restart_policy_is_held_runs_again_after_an_undo(host, move):
+    host.fragile = "web-id"
+    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    [blog] = move()["workloads"]
+    assert blog["state"] == "rolled_back"
+    assert blog["reason"].endswith("Docker runs db, web, Podman runs none.")
+
+
+def test_what_ends_while_its_restart_policy_is_held_is_started_again_on_the_way_back(host, move):
+    move()
+    host.fragile = "web-id"
+    [blog] = move(to="docker", timeouts={"blog": 5})["workloads"]
+    assert (blog["state"], blog["reason"]) == ("committed", "")
+    assert host.docker["web-id"]["State"]["Running"]
+    assert {item["HostConfig"]["RestartPolicy"]["Name"] for item in host.docker.values()} == {"always"}
+
+
+def test_a_container_that_is_created_anew_in_the_window_stays_dockers(host, move, monkeypatch):
+    sync = host.sync
+
+    def deployed(trees):
+        if "web-id" in host.docker:
+            host.create_anew("web")
+        host.docker["new-web"]["State"]["Running"] = False
+        answer = sync(trees)
+        host.docker["new-web"]["State"]["Running"] = True
+        return answer
+
+    monkeypatch.setattr(_rounds, "final", deployed)
+    [blog] = move()["workloads"]
+    assert (blog["state"], "never both engines" in blog["reason"]) == ("rolled_back", True)
+    assert {item["HostConfig"]["RestartPolicy"]["Name"] for item in host.docker.values()} == {"always"}
+    [blog] = move()["workloads"]
+    assert (blog["state"], "run the role assess again" in blog["reason"]) == ("refused", True)
+
+
+def test_a_container_that_is_removed_in_the_window_is_missed_before_the_commit(host, move, monkeypatch):
+    sync = host.sync
+
+    def removed(trees):
+        del host.docker["web-id"]
+        return sync(trees)
+
+    monkeypatch.setattr(_rounds, "final", removed)
+    [blog] = move()["workloads"]
+    assert (blog["state"], "Somebody removed web from Docker" in blog["reason"]) == ("rolled_back", True)
+    assert blog["reason"].endswith("Docker runs db, Podman runs none.")
+
+
+def test_what_is_stuck_comes_to_its_end_when_its_containers_are_created_anew(host, move):
+    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    host.broken = {"start web"}
+    assert move()["workloads"][0]["state"] == "stuck"
+    host.broken = set()
+    for name in ("db", "web", "job"):
+        host.create_anew(name)
+    result = move()
+    assert (result["recovered"], result["workloads"][0]["state"]) == (["blog"], "refused")
+    assert move()["recovered"] == []
+    assert host.services == []
+
+
+def test_what_did_not_stop_as_a_whole_was_down_too(host, move, monkeypatch):
+    monkeypatch.setattr(host, "broken", {"stop db"})
+    [blog] = move()["workloads"]
+    assert (blog["state"], "stop_docker" in blog["steps"]) == ("rolled_back", False)
+    assert blog["downtime"] > 0
+
+
+def test_a_docker_that_does_not_answer_at_the_end_hides_nothing_and_is_not_retired(host, move, monkeypatch):
+    get = host.get
+
+    def silent(path, **query):
+        if path == "/containers/json":
+            raise DockerError("Docker did not answer.")
+        return get(path, **query)
+
+    monkeypatch.setattr(host, "get", silent)
+    result = move()
+    assert result["workloads"][0]["state"] == "committed"
+    assert result["left_on_docker"] == ["what was created since (unknown: Docker did not answer.)"]
+
+
+def test_a_docker_that_is_started_anew_before_the_commit_does_not_keep_the_addresses(host, move, monkeypatch):
+    def restarted(notes):
+        host.addresses[BRIDGE] = ["172.18.0.1/16"]
+        return commit(notes)
+
+    commit = _cutover.commit
+    monkeypatch.setattr(_cutover, "commit", restarted)
+    assert move()["workloads"][0]["state"] == "committed"
+    assert host.addresses[BRIDGE] == []

@@ -30,7 +30,7 @@ class Docker:
         }
 
 
-RECORD = {"containers": [{"id": "a"}], "secrets": [{"container": "web", "env": "PIN"}]}
+RECORD = {"containers": [{"id": "a"}], "secrets": [{"container": "web", "env": "PIN"}], "rules": ["LICENCE"]}
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,23 @@ def test_short_secrets_are_hidden_and_short_values_are_not(monkeypatch):
     lack = _ready.Lack("web.service is failed", "web.service")
     error = _wait_ready._not_ready(RECORD, Docker(), [lack], "will not come up", 0)
     assert "info: ********, ********, ********, ******** and ******** refused" in str(error)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"Cmd": ["postgres://reader:pass-9@db/x"]},
+        {"Cmd": ["sh", "-c", "exec serve --password pass-9 --verbose"]},
+        {"Cmd": ["sh", "-c", "serve --password='pass-9' --verbose"]},
+        {"Cmd": ["sh", "-c", "it's --password=pass-9"]},
+        {"Cmd": ["serve", "--licence", "pass-9"]},
+        {"Entrypoint": ["serve", "--dsn=postgres://reader:pass-9@db/x"]},
+        {"Healthcheck": {"Test": ["CMD-SHELL", "curl http://reader:pass-9@localhost/"]}},
+        {"Labels": {"proxy": "http://reader:pass-9@proxy/"}},
+    ],
+)
+def test_what_arguments_say_that_is_secret_is_hidden(monkeypatch, words):
+    monkeypatch.setattr(_units, "journal_tail", lambda *_service: ["refused for pass-9"])
+    monkeypatch.setattr(Docker, "inspect", lambda *_container: {"Config": words})
+    lack = _ready.Lack("web.service is failed", "web.service")
+    assert "pass-9" not in str(_wait_ready._not_ready(RECORD, Docker(), [lack], "will not come up", 0))

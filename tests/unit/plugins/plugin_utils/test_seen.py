@@ -10,25 +10,29 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils import _seen as seen
 
-HOST = {"ansible_host": "192.0.2.7", "inventory_hostname": "blog"}
-
 
 def port(number, address="", proto="tcp", container="web"):
     return {"container": container, "host_ip": address, "host_port": number, "proto": proto, "container_port": 80}
 
 
 @pytest.mark.parametrize(
-    ("task_vars", "name"),
+    ("given", "name"),
     [
-        (HOST, "192.0.2.7"),
-        ({"inventory_hostname": "blog.example.com"}, "blog.example.com"),
-        ({"ansible_host": "127.0.0.1"}, ""),
-        ({"inventory_hostname": "localhost"}, ""),
-        ({}, ""),
+        ("192.0.2.7", "192.0.2.7"),
+        ("blog.example.com", "blog.example.com"),
+        ("127.0.0.1", ""),
+        ("::1", ""),
+        ("localhost", ""),
+        ("", ""),
     ],
 )
-def test_the_address_of_the_host(task_vars, name):
-    assert seen.host(task_vars) == name
+def test_the_address_of_the_host(given, name):
+    assert seen.host(given) == name
+
+
+@pytest.mark.parametrize("name", ["a" * 64 + ".example.com", "blog..example.com"])
+def test_a_name_that_cannot_be_one_answers_nothing(name):
+    assert seen.answering(seen.targets([port(80)], name)) == []
 
 
 def test_what_is_for_the_host_alone_is_not_tried():
