@@ -191,8 +191,8 @@ class Transaction:
         if step.done(found):
             return
         begin = time.monotonic()
-        self._write(step.name, "do")
         self.began[step.name] = time.time()
+        self._write(step.name, "do")
         try:
             found[step.name] = step.do(found) or {}
         except Exception as error:

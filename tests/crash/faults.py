@@ -84,8 +84,8 @@ FAULTS = [
     Fault(
         "a step is journaled only when it has been done",
         "_transaction.py",
-        '        self._write(step.name, "do")\n        self.began[step.name] = time.time()\n        try:\n            found[step.name] = step.do(found) or {}\n',
-        '        self.began[step.name] = time.time()\n        try:\n            found[step.name] = step.do(found) or {}\n            self._write(step.name, "do")\n',
+        '        self._write(step.name, "do")\n        try:\n            found[step.name] = step.do(found) or {}\n',
+        '        try:\n            found[step.name] = step.do(found) or {}\n            self._write(step.name, "do")\n',
         "podman: kill after do start_podman",
     ),
     Fault(
