@@ -9,10 +9,22 @@ import json
 from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
 
 MEMBERS = ["blog-app-1", "blog-db-1", "blog-web-1"]
+OTHERS = ["picky", "refused", "taken"]
 
 
 def test_the_very_same_containers_run_in_docker(host):
-    checks.assert_same_containers(host, MEMBERS)
+    checks.assert_same_containers(host, MEMBERS + OTHERS)
+
+
+def test_they_answer_again(host):
+    assert "PONG" in host.check_output("docker exec picky redis-cli ping")
+    ask = "exec 3<>/dev/tcp/127.0.0.1/7001; echo PING >&3; head -n 1 <&3"
+    assert "PONG" in host.check_output("timeout 20 bash -c %s", ask)
+
+
+def test_what_systemd_refuses_is_known_before_anything_stands_still(host):
+    lines = host.check_output(f"cat {checks.STATE_DIR}/*/journal/refused.jsonl").splitlines()
+    assert "stop_docker" not in {json.loads(line)["step"] for line in lines}
 
 
 def test_the_same_data_answers_from_outside(host):
@@ -44,5 +56,7 @@ def test_docker_is_not_retired(host):
 
 
 def test_the_journal_says_that_it_was_undone(host):
-    lines = host.check_output(f"cat {checks.STATE_DIR}/*/journal/blog.jsonl").splitlines()
-    assert "commit" not in {json.loads(line)["event"] for line in lines}
+    for name in ("blog", *OTHERS):
+        lines = host.check_output(f"cat {checks.STATE_DIR}/*/journal/{name}.jsonl").splitlines()
+        assert json.loads(lines[-1])["event"] == "rollback"
+        assert "commit" not in {json.loads(line)["event"] for line in lines}

@@ -13,7 +13,7 @@ def test_what_was_written_between_the_attempts_moved_too(host):
 
 def test_everything_runs_on_podman(host):
     names = host.check_output("podman ps --format {{.Names}}").split()
-    assert {"blog-app-1", "blog-db-1", "blog-web-1", "cache"} <= set(names)
+    assert {"blog-app-1", "blog-db-1", "blog-web-1", "cache", "picky", "refused", "taken"} <= set(names)
     assert checks.failed_units(host) == ""
 
 
