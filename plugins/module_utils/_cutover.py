@@ -71,16 +71,16 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
     """Everything up to the commit. ``look`` returns the record, ``ready_timeout`` is in seconds."""
     side = DockerSide(docker)
 
-    def wait(notes: Notes) -> None:
-        wait_ready.wait(notes[RECORD], outside, docker, ready_timeout)
-        # A unit of the host, or somebody, may have started them again meanwhile.
-        require_asleep(notes[RECORD])
-
     def require_asleep(record: Data) -> None:
         side.require_down(record)
         gone = side.gone(record["containers"])
         if gone:
             raise MoveError("Somebody removed {0} from Docker meanwhile.".format(", ".join(gone)))
+
+    def wait(notes: Notes) -> None:
+        wait_ready.wait(notes[RECORD], outside, docker, ready_timeout)
+        # A unit of the host, or somebody, may have started them again meanwhile.
+        require_asleep(notes[RECORD])
 
     def stop(notes: Notes) -> Data:
         gate.close_datagrams(notes[RECORD])

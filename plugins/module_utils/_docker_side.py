@@ -43,7 +43,7 @@ class DockerSide:
 
     def are_held(self, record: Data) -> bool:
         documents = [self._docker.inspect(container["id"]) for container in record["containers"]]
-        return all(_policy(document) in ("", "no") for document in documents)
+        return all(_policy(document["HostConfig"].get("RestartPolicy")) == "no" for document in documents)
 
     def hold(self, record: Data) -> None:
         for container in record["containers"]:
@@ -51,7 +51,7 @@ class DockerSide:
 
     def are_restored(self, record: Data) -> bool:
         return all(
-            _policy(document) == (container["policy"].get("Name") or "no")
+            _policy(document["HostConfig"].get("RestartPolicy")) == _policy(container["policy"])
             for container, document in self._there(record["containers"])
         )
 
@@ -60,11 +60,11 @@ class DockerSide:
         _raise_all(self._restore_all(record))
 
     def _restore_all(self, record: Data) -> list[str]:
-        return [self._try(self._restore, container) for container in record["containers"]]
+        return [self._restore(container) for container in record["containers"]]
 
-    def _restore(self, container: Data) -> None:
+    def _restore(self, container: Data) -> str:
         policy = container["policy"]
-        self._docker.set_restart_policy(container["id"], policy if policy.get("Name") else NO_RESTART)
+        return _try(self._docker.set_restart_policy, container["id"], policy if policy.get("Name") else NO_RESTART)
 
     def are_stopped(self, record: Data) -> bool:
         return not self.up(record["containers"])
@@ -114,32 +114,18 @@ class DockerSide:
         ended = [item for item, document in self._there(running(record["containers"])) if _restarts(item, document)]
         if ended:
             podman.require_down(record)
-            each(lambda container: self._try(self._start, container), ended)
+            each(self._start, ended)
 
     def _start_all(self, record: Data) -> list[str]:
         # One that cannot start, because its port is taken, keeps none of the others down.
-        failures = [
-            said
-            for layer in _layers(record)
-            for said in each(lambda container: self._try(self._start, container), running(layer))
-        ]
+        failures = [said for layer in _layers(record) for said in each(self._start, running(layer))]
         for argv in datagrams.forget(record["ports"]):
             with suppress(CommandError):
                 run(argv, check=False)
         return failures
 
-    def _start(self, container: Data) -> None:
-        self._docker.start(container["id"])
-
-    def _try(self, action: Callable[[Data], None], container: Data) -> str:
-        """Why something does not succeed; "" when it does. Nobody can do it to a container that is gone."""
-        try:
-            action(container)
-        except DockerNotFound:
-            return ""
-        except DockerError as error:
-            return str(error)
-        return ""
+    def _start(self, container: Data) -> str:
+        return _try(self._docker.start, container["id"])
 
     def end_stopping(self, record: Data) -> None:
         """Have what is still about to stop come to its end: until then it runs to Docker, which would not start it."""
@@ -167,15 +153,26 @@ def _layers(record: Data) -> list[list[Data]]:
     return [[by_name[name] for name in layer] for layer in record["layers"]]
 
 
-def _policy(document: Data) -> str:
-    return str((document["HostConfig"].get("RestartPolicy") or {}).get("Name") or "")
+def _policy(policy: Data | None) -> str:
+    return str((policy or {}).get("Name") or "no")
 
 
 def _restarts(container: Data, document: Any) -> bool:
     """Whether Docker would start a container again that does not run."""
-    policy, state = container["policy"].get("Name") or "no", document["State"]
+    policy, state = _policy(container["policy"]), document["State"]
     wanted = policy != "no" and not (policy == "on-failure" and state.get("ExitCode") == 0)
     return wanted and not state.get("Running")
+
+
+def _try(action: Callable[..., None], *arguments: Any) -> str:
+    """Why Docker does not do something; "" when it does. Nobody can do it to a container that is gone."""
+    try:
+        action(*arguments)
+    except DockerNotFound:
+        return ""
+    except DockerError as error:
+        return str(error)
+    return ""
 
 
 def _raise_all(failures: Sequence[str]) -> None:

@@ -99,10 +99,10 @@ def left_on_docker(
         # Also what was started after the inventory was made: retiring Docker would end it.
         try:
             now = docker.get("/containers/json", all=1)
+            names.update({item["Id"]: str((item.get("Names") or [item["Id"]])[0]).lstrip("/") for item in now})
         except DockerError as error:
             # What has moved has moved, and must be told.
-            now = [{"Id": "", "Names": ["what was created since (unknown: {0})".format(error)]}]
-        names.update({item["Id"]: str((item.get("Names") or [item["Id"]])[0]).lstrip("/") for item in now})
+            names[""] = "what was created since (unknown: {0})".format(error)
     return sorted(name for number, name in names.items() if number not in moved)
 
 

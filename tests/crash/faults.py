@@ -35,8 +35,8 @@ FAULTS = [
     Fault(
         "Docker's containers are not started again",
         "_docker_side.py",
-        '        self._docker.start(container["id"])\n',
-        "        pass\n",
+        'return _try(self._docker.start, container["id"])',
+        'return ""',
         "podman: kill after do stop_docker",
     ),
     Fault(

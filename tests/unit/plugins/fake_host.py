@@ -142,8 +142,7 @@ class Host:
         self.lacks: list[_ready.Lack] = []
         self.differences: list[str] = []
         self.broken: set[str] = set()
-        self.fragile = ""
-        self.tries: dict[str, int] = {}
+        self.fragile: dict[str, int] = {}
         self.log: list[str] = []
 
     def event(self, what: str, error: type[Exception] = CommandError) -> None:
@@ -225,13 +224,14 @@ class Host:
         assert self.addresses[BRIDGE], "the bridge has no address"
         if self.links:
             raise DockerError("another bridge has the same address")
-        self.container(item)["State"]["Running"] = not self.needs_restarts(item)
+        self.container(item)["State"]["Running"] = not self.ends_at_once(item)
 
-    def needs_restarts(self, item: str) -> bool:
-        """Whether it ends at once, and nobody starts it again: its database is not ready at the first try."""
-        policy = self.container(item)["HostConfig"]["RestartPolicy"]["Name"]
-        self.tries[item] = self.tries.get(item, 0) + 1
-        return item == self.fragile and policy == "no" and self.tries[item] == 1
+    def ends_at_once(self, item: str) -> bool:
+        """Its database is not ready at the first tries, and without a restart policy nobody starts it again."""
+        if self.container(item)["HostConfig"]["RestartPolicy"]["Name"] != "no":
+            return False
+        self.fragile[item] = self.fragile.get(item, 0) - 1
+        return self.fragile[item] >= 0
 
     def set_restart_policy(self, item: str, policy: Any) -> None:
         self.event("policy {0} {1}".format(item[:-3], policy["Name"]), DockerError)

@@ -437,7 +437,7 @@ def test_what_was_started_since_the_inventory_keeps_docker_from_being_retired(ho
 
 
 def test_what_ends_while_its_restart_policy_is_held_runs_again_after_an_undo(host, move):
-    host.fragile = "web-id"
+    host.fragile = {"web-id": 2}
     host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
     [blog] = move()["workloads"]
     assert blog["state"] == "rolled_back"
@@ -446,7 +446,7 @@ def test_what_ends_while_its_restart_policy_is_held_runs_again_after_an_undo(hos
 
 def test_what_ends_while_its_restart_policy_is_held_is_started_again_on_the_way_back(host, move):
     move()
-    host.fragile = "web-id"
+    host.fragile = {"web-id": 1}
     [blog] = move(to="docker", timeouts={"blog": 5})["workloads"]
     assert (blog["state"], blog["reason"]) == ("committed", "")
     assert host.docker["web-id"]["State"]["Running"]
