@@ -70,9 +70,9 @@ def _check_rules(policy: Json) -> None:
             )
 
 
-def _check_persist(place: str, paths: list[Any]) -> None:
+def _check_persist(place: str, paths: list[str]) -> None:
     for path in paths:
-        if not isinstance(path, str) or not _FOLDER.match(path) or posixpath.normpath(path) != path:
+        if not _FOLDER.match(path) or posixpath.normpath(path) != path:
             raise PlanError(
                 f"{place}: {path!r} is not the whole path of a folder in the container, as in /var/lib/app."
             )
@@ -91,6 +91,9 @@ def _check_keys(place: str, value: Any, keys: dict[str, Any]) -> None:
             raise PlanError("{}.{} is not known; known are {}.".format(place, key, ", ".join(sorted(keys))))
         if not isinstance(content, keys[key]):
             raise PlanError(f"{place}.{key} is not a {keys[key].__name__}.")
+        for number, item in enumerate(content if isinstance(content, list) else []):
+            if not isinstance(item, str):
+                raise PlanError(f"{place}.{key}[{number}] is {item!r}, not a string; quote it, or take one list out of another.")
 
 
 def choice(policy: Json, key: str, project: str = "", container: str = "") -> str:

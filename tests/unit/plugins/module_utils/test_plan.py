@@ -833,6 +833,9 @@ def test_a_damaged_inventory_is_refused_with_its_place(damaged, place):
             "policy.containers.db.strategy is 'move', not one of copy, adopt",
         ),
         ({"accept": "x"}, "policy.accept"),
+        # What YAML makes of a name without quotes, and of a list within one.
+        ({"exclude": ["blog", 2048]}, r"policy\.exclude\[1\] is 2048, not a string; quote it"),
+        ({"secrets": [["^COLOUR$"]]}, r"policy\.secrets\[0\] is \['\^COLOUR\$'\], not a string"),
         ({"projects": {"blog": {"groping": "pod"}}}, "policy.projects.blog.groping"),
     ],
 )
