@@ -20,7 +20,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
+    FAILED_UNDO,
+    Data,
+    Notes,
+    Step,
+)
 
 RECORD = "record"
 ENABLE = "enable_units"
@@ -89,7 +94,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
     def start_again(notes: Notes) -> None:
         podman.require_down(notes[RECORD])
         gate.open_ports(notes[RECORD])
-        if "stop_docker" not in notes:
+        if "stop_docker" not in notes and FAILED_UNDO + "stop_docker" not in notes:
             side.end_stopping(notes[RECORD])
         side.start(notes[RECORD])
 
@@ -112,7 +117,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("create_volumes", if_(podman.has_volumes), on(podman.create_volumes), on(podman.forget_volumes)),
         Step("open_forward", if_(addresses.is_open), on(addresses.open_passage), on(addresses.close_passage)),
         Step("rehearse", if_(rehearsal.is_over), on(rehearsal.perform), on(rehearsal.forget)),
-        Step("hold_restarts", if_(side.are_held), on(side.hold), on(side.give_back)),
+        Step("hold_restarts", never, guarded(side.require_unended, side.hold), on(side.give_back)),
         Step("stop_docker", if_(side.are_stopped), stop, start_again),
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),

@@ -41,10 +41,6 @@ class DockerSide:
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
 
-    def are_held(self, record: Data) -> bool:
-        documents = [self._docker.inspect(container["id"]) for container in record["containers"]]
-        return all(_policy(document["HostConfig"].get("RestartPolicy")) == "no" for document in documents)
-
     def hold(self, record: Data) -> None:
         for container in record["containers"]:
             self._docker.set_restart_policy(container["id"], NO_RESTART)
@@ -71,7 +67,7 @@ class DockerSide:
 
     def up(self, containers: Iterable[Data]) -> list[str]:
         """The names of those that run; of one that is gone, whether what has its name now does."""
-        return [item["name"] for item, document in self._there(containers) if document["State"].get("Running")]
+        return [item["name"] for item, document in self._there(containers) if is_up(document)]
 
     def gone(self, containers: Iterable[Data]) -> list[str]:
         """The names of those that Docker has no more."""
@@ -101,13 +97,31 @@ class DockerSide:
         with suppress(DockerNotFound):
             self._docker.stop(container["id"], container["stop_timeout"])
 
+    def require_unended(self, record: Data) -> None:
+        """MoveError when one has ended for good since the record was made: Podman would run it once more."""
+        for item, document in self._there(running(record["containers"])):
+            if is_for_once(item) and not is_up(document):
+                raise MoveError(
+                    "{0} has ended meanwhile; run the role assess again, which sees that.".format(item["name"])
+                )
+
     def are_started(self, record: Data) -> bool:
-        return {item["name"] for item in running(record["containers"])} <= set(self.up(record["containers"]))
+        return not self._down(record)
+
+    def _down(self, record: Data) -> list[Data]:
+        """Those that ran and do not run, but for what has done its work."""
+        found = self._there(running(record["containers"]))
+        return [item for item, document in found if not (is_up(document) or has_done(item, document))]
 
     def start(self, record: Data) -> None:
         """Start what ran, unless Podman still runs any of it."""
         podman.require_down(record)
-        _raise_all(self._start_all(record))
+        _raise_all(self._start_all(record, running(record["containers"])))
+
+    def resume(self, record: Data) -> None:
+        """Start what ran and does not run, but for what has done its work."""
+        podman.require_down(record)
+        _raise_all(self._start_all(record, self._down(record)))
 
     def keep_up(self, record: Data) -> None:
         """What the restart policies would do if they were not held: start again what has ended, unless Podman runs any."""
@@ -116,9 +130,10 @@ class DockerSide:
             podman.require_down(record)
             each(self._start, ended)
 
-    def _start_all(self, record: Data) -> list[str]:
+    def _start_all(self, record: Data, wanted: Sequence[Data]) -> list[str]:
+        layers = [[item for item in layer if item in wanted] for layer in _layers(record)]
         # One that cannot start, because its port is taken, keeps none of the others down.
-        failures = [said for layer in _layers(record) for said in each(self._start, running(layer))]
+        failures = [said for layer in layers for said in each(self._start, layer)]
         for argv in datagrams.forget(record["ports"]):
             with suppress(CommandError):
                 run(argv, check=False)
@@ -134,12 +149,12 @@ class DockerSide:
 
     def give_back(self, record: Data) -> None:
         """Give the restart policies back, and start what ran: after a power cut nothing runs, and what has ended since it
-        was started again had nobody to start it.
+        was started again had nobody to start it. A job that has done its work is not done twice.
 
         Not while Podman runs the workload: Docker would start it at its next start.
         """
         podman.require_down(record)
-        _raise_all([*self._restore_all(record), *self._start_all(record)])
+        _raise_all([*self._restore_all(record), *self._start_all(record, self._down(record))])
 
     def require_down(self, record: Data) -> None:
         """MoveError while Docker runs any of the containers: never both engines."""
@@ -157,11 +172,23 @@ def _policy(policy: Data | None) -> str:
     return str((policy or {}).get("Name") or "no")
 
 
+def is_up(document: Any) -> bool:
+    return bool(document["State"].get("Running"))
+
+
+def is_for_once(container: Data) -> bool:
+    """Whether Docker does not start it again when it has ended well."""
+    return _policy(container["policy"]) in ("no", "on-failure")
+
+
+def has_done(container: Data, document: Any) -> bool:
+    """Whether it has done what it was for."""
+    return is_for_once(container) and not is_up(document) and document["State"].get("ExitCode") == 0
+
+
 def _restarts(container: Data, document: Any) -> bool:
     """Whether Docker would start a container again that does not run."""
-    policy, state = _policy(container["policy"]), document["State"]
-    wanted = policy != "no" and not (policy == "on-failure" and state.get("ExitCode") == 0)
-    return wanted and not state.get("Running")
+    return _policy(container["policy"]) != "no" and not is_up(document) and not has_done(container, document)
 
 
 def _try(action: Callable[..., None], *arguments: Any) -> str:

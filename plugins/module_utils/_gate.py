@@ -22,6 +22,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 _PRIORITY = -310
 # As by a service that is stopped: who waits for an answer that was dropped tries again after many seconds only.
 _REFUSED = "reject with tcp reset"
+_DROPPED = ("udp", "sctp")
 _LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
 
 
@@ -106,5 +107,6 @@ def _match(port: Data, closed: str) -> str:
     host_ip = port.get("host_ip") or "0.0.0.0"
     address = ipaddress.ip_address(host_ip)
     family = "" if address.is_unspecified else "ip{0} daddr {1} ".format("6" if address.version == 6 else "", address)
-    proto, verdict = ("udp", "drop") if port["proto"] == "udp" else ("tcp", closed)
+    proto = port["proto"] if port["proto"] in _DROPPED else "tcp"
+    verdict = closed if proto == "tcp" else "drop"
     return "fib daddr type local {0}{1} dport {2} {3}".format(family, proto, int(port["host_port"]), verdict)

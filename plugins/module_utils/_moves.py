@@ -44,6 +44,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 
 # Seconds of a week: who waits longer has made a mistake.
 _LONGEST = 7 * 24 * 3600
+# Seconds after an undo in which Docker's containers have to be as they were before it; later they are taken as they are.
+_SETTLING = 600
 
 
 class Host(NamedTuple):
@@ -86,18 +88,22 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         moves = (_returns if params["engine"] == DOCKER else _cutovers)(plan, host, params)
         installed = {name: text for item in plan["workloads"] for name, text in units.read(item["units"]).items()}
         leaving = [item for item in moves if not (_is_there(host, item) or _moved_otherwise(host, item))]
-        acts = bool(leaving) and not check
         # All go back: also when none is there, on a host whose Docker was empty.
         revives = engine.retired and params["engine"] == DOCKER and bool(leaving or not params["workloads"])
         if revives:
             require_installed()
+            broken.update(_refused(leaving, check))
+        leaving = [item for item in leaving if item.name not in broken]
+        acts = bool(leaving) and not check
+        revives = revives and not (broken and not leaving)
         if acts:
             helper.install(str(engine.root.parent))
         if revives and not check:
             revive(engine)
         with host.outside if acts else nullcontext():
             if acts:
-                broken.update(_unsettled(host, [name for name in recovered if name not in broken]))
+                names = dict.fromkeys([*recovered, *(item.name for item in leaving)])
+                broken.update(_unsettled(host, [name for name in names if name not in broken]))
             results = _each(lambda item: broken.get(item.name) or one(host, item, check), moves, params["parallel"])
             results += [broken[name] for name in sorted(set(broken).difference(item.name for item in moves))]
     if not check:
@@ -128,14 +134,27 @@ def _timeouts(given: Mapping[str, Any], names: set[str]) -> dict[str, float]:
     return found
 
 
+def _refused(moves: Sequence[Move], check: bool) -> dict[str, Data]:
+    """Results for those against which something stands already while their engine sleeps."""
+    found = {}
+    for item in moves:
+        try:
+            item.require(check)
+        except (*ERRORS, OSError) as error:
+            found[item.name] = {**outcome.EMPTY, "name": item.name, "state": "refused", "reason": said(error)}
+    return found
+
+
 def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
     """Results for those of the workloads that do not come up in Docker, which has just got them back: what does not answer
     yet would not be asked for after the next move."""
     found = {}
     for name in names:
         events = host.engine.journal(name)
+        if transaction.undone_since(events) > _SETTLING or transaction.owner(events) != DOCKER:
+            continue
         last = transaction.attempts(events)[-1]
-        if "stop_docker" not in transaction.begun(last) or transaction.owner(events) != DOCKER:
+        if "stop_docker" not in transaction.begun(last):
             continue
         record = transaction.notes(last)[cutover.RECORD]
         if DockerSide(host.docker).gone(record["containers"]):
@@ -205,8 +224,9 @@ def _return(host: Host, name: str, data: str) -> Move:
     moved = transaction.notes(transaction.settled(events))[cutover.RECORD]
     kept = host.engine.root / "kept" / "{0}-{1}".format(name, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
 
-    def require(check: bool) -> None:
-        if not (check and host.engine.retired):
+    def require(_check: bool) -> None:
+        # One that is retired is not awake before it is known that something can go back to it.
+        if not host.engine.retired:
             way_back.require_there(moved, host.docker)
             way_back.require_docker_down(moved, host.docker)
         way_back.require_original(events, data)

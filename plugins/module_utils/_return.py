@@ -31,12 +31,18 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover
     trees,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide, each
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import (
+    DockerSide,
+    each,
+    is_for_once,
+    running,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import make_folder
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import Service
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_room import Extent, measure
 
 # What becomes of the data: what Podman wrote is carried back, or Docker's own is taken again.
@@ -93,7 +99,7 @@ def steps_after(docker: Docker) -> list[Step]:
         Step("open_ports", never, opening("stop_podman"), nothing),
         Step("restore_restarts", if_(side.are_restored), on(side.restore), nothing),
         # The host may have started anew since the commit, or something ended while nobody would have started it again.
-        Step("start_services", if_(side.are_started), on(side.start), nothing),
+        Step("start_services", if_(side.are_started), on(side.resume), nothing),
         Step("remove_units", if_(podman.are_removed), on(podman.remove), nothing),
         Step(LAST, never, on(podman.remove_secrets), nothing),
     ]
@@ -110,7 +116,22 @@ def look(record: Data, kept: Path) -> Data:
     states = units.services(units.services_of(record["units"]))
     # What an undo has just started is still on its way, and what is started again and again shall be so afterwards.
     up = [name for name, service in states.items() if service.job or not service.is_down]
-    return {**record, "installed": units.read(record["units"]), "running": up, "kept": str(kept)}
+    containers = [{**item, "running": _shall_run(item, states[item["service"]])} for item in record["containers"]]
+    names = {item["name"] for item in running(containers)}
+    return {
+        **record,
+        "installed": units.read(record["units"]),
+        "running": up,
+        "kept": str(kept),
+        "containers": containers,
+        "answered": [port for port in record["answered"] if port["container"] in names],
+    }
+
+
+def _shall_run(container: Data, service: Service) -> bool:
+    """Whether Docker shall run it: what runs, and what ran when it left and has not ended for good since."""
+    has_ended = service.is_down and service.result == "success" and is_for_once(container)
+    return service.job or not service.is_down or (container["running"] and not has_ended)
 
 
 def require_there(record: Data, docker: Docker) -> None:
@@ -118,7 +139,7 @@ def require_there(record: Data, docker: Docker) -> None:
     gone = DockerSide(docker).gone(record["containers"])
     if gone:
         raise MoveError(
-            "Docker has the container {0} no more, so it cannot go back. Nothing was changed.".format(", ".join(gone))
+            "Docker has the container {0} no more, so it cannot go back, and stays on Podman.".format(", ".join(gone))
         )
 
 

@@ -10,6 +10,8 @@ it.
 
 from __future__ import annotations
 
+import calendar
+import math
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Sequence
@@ -21,7 +23,11 @@ Data = Dict[str, Any]
 Notes = Dict[str, Data]
 """What the steps of an attempt returned, by the name of the step, as the journal holds it."""
 
+FAILED_UNDO = "undo failed: "
+"""With the name of a step, a note for undos: an earlier try of that step's undo came to its end, and failed."""
+
 DOCKER, PODMAN = "docker", "podman"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Step(NamedTuple):
@@ -84,6 +90,12 @@ def owner(events: Sequence[Data]) -> str:
     return goal(settled(events)) if settled(events) else DOCKER
 
 
+def undone_since(events: Sequence[Data]) -> float:
+    """Seconds since the last attempt was undone; infinite when it was not."""
+    moments = [event["time"] for attempt in attempts(events)[-1:] for event in attempt if event["event"] == "rollback"]
+    return time.time() - calendar.timegm(time.strptime(moments[0], _TIME)) if moments else math.inf
+
+
 def goal(attempt: Sequence[Data]) -> str:
     return str(attempt[0]["data"]["goal"])
 
@@ -100,7 +112,7 @@ def notes(attempt: Sequence[Data]) -> Notes:
 
 def begun(attempt: Sequence[Data]) -> set[str]:
     """The steps that an attempt has begun, whether or not they came to their end."""
-    return {event["step"] for event in attempt if event["event"] == "do"}
+    return _steps(attempt, "do")
 
 
 def explain(error: Exception) -> str:
@@ -111,6 +123,10 @@ def explain(error: Exception) -> str:
 
 def _has(attempt: Sequence[Data], kind: str) -> bool:
     return any(event["event"] == kind for event in attempt)
+
+
+def _steps(attempt: Sequence[Data], kind: str) -> set[str]:
+    return {event["step"] for event in attempt if event["event"] == kind}
 
 
 class Transaction:
@@ -160,8 +176,8 @@ class Transaction:
         events = attempts(read_journal(self._journal))[-1]
         if _has(events, "commit"):
             raise ValueError("a committed transaction is not undone")
-        found = notes(events)
-        left = begun(events) - {event["step"] for event in events if event["event"] == "undone"}
+        found = {**notes(events), **{FAILED_UNDO + name: {} for name in _steps(events, "undo_failed")}}
+        left = begun(events) - _steps(events, "undone")
         failures: list[str] = []
         with deaf():
             for step in reversed(self._before):
@@ -204,8 +220,8 @@ class Transaction:
     def _undo(self, step: Step, found: Notes, failures: list[str]) -> None:
         # A full disk refuses the journal, but must not keep an application from coming back.
         self._try(step.name, failures, lambda: self._write(step.name, "undo"))
-        if self._try(step.name, failures, lambda: step.undo(found)):
-            self._try(step.name, failures, lambda: self._write(step.name, "undone"))
+        event = "undone" if self._try(step.name, failures, lambda: step.undo(found)) else "undo_failed"
+        self._try(step.name, failures, lambda: self._write(step.name, event))
 
     def _try(self, name: str, failures: list[str], action: Callable[[], None]) -> bool:
         try:
@@ -216,6 +232,6 @@ class Transaction:
         return True
 
     def _write(self, step: str, event: str, data: Data | None = None) -> None:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = time.strftime(_TIME, time.gmtime())
         record = {"plan": self._plan_hash, "time": now, "step": step, "event": event, "data": data or {}}
         append_journal(self._journal, record)

@@ -9,7 +9,12 @@ from typing import Iterable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, health_of, process_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide, running
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import (
+    DockerSide,
+    has_done,
+    is_up,
+    running,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
@@ -46,19 +51,21 @@ def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
     missing = []
     members = running(record["containers"])
     documents = {member["name"]: docker.inspect(member["id"]) for member in members}
-    for member in members:
-        state = documents[member["name"]]["State"]
-        health = health_of(documents[member["name"]])
-        if not state.get("Running") and not member["restarting"]:
+    done = {member["name"] for member in members if has_done(member, documents[member["name"]])}
+    for member in (item for item in members if item["name"] not in done):
+        document = documents[member["name"]]
+        health = health_of(document)
+        if not is_up(document) and not member["restarting"]:
             missing.append("{0} does not run".format(member["name"]))
         elif member["healthy"] and health != "healthy":
             missing.append("{0} is {1}, and was healthy".format(member["name"], health))
     if missing:
         return missing
     processes = {name: process_of(document) for name, document in documents.items()}
-    answering = answers.answering(record["answered"], processes, outside)
+    expected = [port for port in record["answered"] if port["container"] not in done]
+    answering = answers.answering(expected, processes, outside)
     return [
         "published port {0} of {1} does not answer from outside, as it did".format(port["host_port"], port["container"])
-        for port in record["answered"]
+        for port in expected
         if port not in answering
     ]

@@ -21,14 +21,14 @@ FAULTS = [
     Fault(
         "restart policies are not given back",
         "_cutover.py",
-        "on(side.hold), on(side.give_back)",
-        "on(side.hold), nothing",
+        "guarded(side.require_unended, side.hold), on(side.give_back)",
+        "guarded(side.require_unended, side.hold), nothing",
         "podman: kill after do hold_restarts",
     ),
     Fault(
         "restart policies are not held",
         "_cutover.py",
-        "on(side.hold), on(side.give_back)",
+        "guarded(side.require_unended, side.hold), on(side.give_back)",
         "nothing, on(side.give_back)",
         "podman: power written done start_podman",
     ),

@@ -93,7 +93,9 @@ def _check_keys(place: str, value: Any, keys: dict[str, Any]) -> None:
             raise PlanError(f"{place}.{key} is not a {keys[key].__name__}.")
         for number, item in enumerate(content if isinstance(content, list) else []):
             if not isinstance(item, str):
-                raise PlanError(f"{place}.{key}[{number}] is {item!r}, not a string; quote it, or take one list out of another.")
+                raise PlanError(
+                    f"{place}.{key}[{number}] is {item!r}, not a string; quote it, or take one list out of another."
+                )
 
 
 def choice(policy: Json, key: str, project: str = "", container: str = "") -> str:

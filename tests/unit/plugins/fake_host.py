@@ -136,6 +136,7 @@ class Host:
         self.missing = ""
         self.created: list[str] = []
         self.services: list[str] = []
+        self.ended: dict[str, str] = {}
         self.rules = _firewall.parse(DOCKERS_RULES)
         self.gate = ""
         self.synced: list[str] = []
@@ -370,9 +371,12 @@ class Host:
         return Completed(0, "", "")
 
     def _show(self, name: str) -> str:
-        active = "active" if name in (*self.services, *self.created) else "inactive"
-        shown = "Id={0}\nLoadState=loaded\nFragmentPath=/run/systemd/generator/{0}\nActiveState={1}\nSubState=x"
-        return shown.format(name, active)
+        active = "active" if name in (*self.services, *self.created) else self.ended.get(name, "inactive")
+        result = "exit-code" if active == "failed" else "success"
+        shown = (
+            "Id={0}\nLoadState=loaded\nFragmentPath=/run/systemd/generator/{0}\nActiveState={1}\nSubState=x\nResult={2}"
+        )
+        return shown.format(name, active, result)
 
 
 def _files(folder: Path) -> Any:

@@ -21,6 +21,7 @@ def port(number, host_ip="", proto="tcp"):
         (port(80, "0.0.0.0"), "fib daddr type local tcp dport 80 reject with tcp reset"),
         (port(80, "::"), "fib daddr type local tcp dport 80 reject with tcp reset"),
         (port(53, proto="udp"), "fib daddr type local udp dport 53 drop"),
+        (port(3868, proto="sctp"), "fib daddr type local sctp dport 3868 drop"),
         (port(53, "192.0.2.1"), "fib daddr type local ip daddr 192.0.2.1 tcp dport 53 reject with tcp reset"),
         (port(53, "2001:db8::1"), "fib daddr type local ip6 daddr 2001:db8::1 tcp dport 53 reject with tcp reset"),
         (port(53, "127.0.0.1"), "fib daddr type local ip daddr 127.0.0.1 tcp dport 53 reject with tcp reset"),

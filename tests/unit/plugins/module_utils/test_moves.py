@@ -13,8 +13,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _look,
     _moves,
     _ready,
+    _recovery,
     _rounds,
     _signals,
+    _transaction,
     _wait_docker,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
@@ -24,6 +26,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     read_journal,
     write_json,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import attempts, notes
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
@@ -240,6 +243,20 @@ def test_what_does_not_come_up_in_docker_again_is_not_moved(host, engine, move, 
     assert "on Docker: db is unhealthy, and was healthy." in blog["reason"]
 
 
+def test_what_was_undone_a_moment_ago_has_to_be_well_in_docker_too(host, move, monkeypatch):
+    """What made the first try fail would not be asked for at the second."""
+    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    assert move()["workloads"][0]["state"] == "rolled_back"
+    host.lacks = []
+    monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: ["web does not run"])
+    [blog] = move()["workloads"]
+    assert (blog["state"], "on Docker: web does not run." in blog["reason"]) == ("refused", True)
+    # Nobody has to repair what is meant.
+    now = _transaction.time.time()
+    monkeypatch.setattr(_transaction.time, "time", lambda: now + 3600)
+    assert move()["workloads"][0]["state"] == "committed"
+
+
 def test_a_workload_that_is_stuck_is_reported_also_when_another_was_asked_for(host, engine, move, monkeypatch):
     interrupt(move, monkeypatch)
     engine.journal_path("blog").rename(engine.journal_path("old"))
@@ -352,6 +369,22 @@ def test_the_way_back_from_a_retired_docker_starts_it_first(host, engine, move, 
     assert host.log[:3] == ["helper", "revive", "probe"]
     assert engine.committed() == {}
     assert not move(to="docker")["changed"]
+
+
+def test_docker_is_not_woken_for_what_cannot_go_back(host, engine, move, monkeypatch):
+    def no_room(*_way_back):
+        raise MoveError("Make room.")
+
+    move()
+    write_json(engine.retired_path, {"format": 1})
+    monkeypatch.setattr(_moves.way_back, "require_room", no_room)
+    host.log.clear()
+    for check in (True, False):
+        result = move(check=check, to="docker")
+        [blog] = result["workloads"]
+        assert (result["changed"], blog["state"], blog["reason"]) == (False, "refused", "Make room.")
+    assert host.log == []
+    assert engine.retired
 
 
 def test_a_full_disk_stops_one_workload_and_is_said(host, move, monkeypatch):
@@ -528,3 +561,89 @@ def test_a_docker_that_is_started_anew_before_the_commit_does_not_keep_the_addre
     monkeypatch.setattr(_cutover, "commit", restarted)
     assert move()["workloads"][0]["state"] == "committed"
     assert host.addresses[BRIDGE] == []
+
+
+@pytest.fixture
+def job(host, engine):
+    """The container web, which Docker does not start again when it has ended, and which ends well when somebody starts it."""
+
+    def start_and_end(item):
+        start(item)
+        if item == "web-id":
+            end()
+
+    def end():
+        document["State"].update(Running=False, ExitCode=0)
+
+    start, document, written = host.start, host.docker["web-id"], plan()
+    host.start = start_and_end
+    next(item for item in written["workloads"][0]["containers"] if item["name"] == "web")["restart"] = "no"
+    write_json(engine.plan_path, written)
+    document["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
+    return end
+
+
+def test_a_job_that_has_ended_on_podman_does_not_close_the_way_back(host, move, job):
+    move()
+    host.services.remove("web.service")
+    assert move(to="docker")["workloads"][0]["state"] == "committed"
+    assert "start web" not in host.log
+
+
+def test_a_job_that_still_runs_on_podman_is_started_in_docker_and_may_end_there(host, move, job):
+    move()
+    assert move(to="docker")["workloads"][0]["state"] == "committed"
+    assert host.log.count("start web") == 1
+
+
+def test_what_was_started_on_podman_since_runs_in_docker_too(host, move):
+    move()
+    host.services.append("job.service")
+    move(to="docker")
+    assert host.docker["job-id"]["State"]["Running"]
+
+
+def test_what_has_failed_on_podman_runs_in_docker_again(host, move):
+    """It may be why somebody goes back."""
+    move()
+    host.services.remove("web.service")
+    host.ended["web.service"] = "failed"
+    move(to="docker")
+    assert host.docker["web-id"]["State"]["Running"]
+
+
+def test_a_job_that_ends_before_docker_stops_is_not_done_once_more(host, move, job, monkeypatch):
+    warm = _rounds.warm
+    monkeypatch.setattr(_rounds, "warm", lambda trees: job() or warm(trees))
+    [blog] = move()["workloads"]
+    assert blog["state"] == "rolled_back"
+    assert "web has ended meanwhile" in blog["reason"]
+    assert {"stop db", "start web", "start"}.isdisjoint(host.log)
+    assert host.docker["db-id"]["State"]["Running"]
+
+
+def test_an_undo_starts_a_job_once(host, move, job):
+    host.lacks = [_ready.Lack("db.service is failed", "db.service", True)]
+    assert move()["workloads"][0]["state"] == "rolled_back"
+    assert host.log.count("start web") == 1
+
+
+def test_what_runs_in_docker_again_is_stopped_by_no_later_try_of_the_undo(host, engine, move, monkeypatch):
+    """Killed while Docker stops the workload; then one container does not start, because its port is taken."""
+    stop = host.stop
+
+    def killed(item, timeout):
+        if item == "web-id":
+            raise KeyboardInterrupt
+        stop(item, timeout)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(host, "stop", killed)
+        with pytest.raises(KeyboardInterrupt):
+            move()
+    host.broken = {"start web"}
+    assert "start web" in _recovery.recover(engine, host)[1]["blog"]["reason"]
+    host.log.clear()
+    assert "start web" in _recovery.recover(engine, host)[1]["blog"]["reason"]
+    assert "stop db" not in host.log
+    assert host.docker["db-id"]["State"]["Running"]
