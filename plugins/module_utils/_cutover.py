@@ -81,6 +81,12 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         gone = side.gone(record["containers"])
         if gone:
             raise MoveError("Somebody removed {0} from Docker meanwhile.".format(", ".join(gone)))
+        others = side.others(record)
+        if others:
+            raise MoveError(
+                "Docker runs {0} on a volume of the workload, and what it writes there would be lost; run the role assess "
+                "again, which takes it along.".format(", ".join(others))
+            )
 
     def wait(notes: Notes) -> None:
         wait_ready.wait(notes[RECORD], outside, docker, ready_timeout)

@@ -5,6 +5,7 @@ collection)."""
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -156,11 +157,24 @@ class DockerSide:
         podman.require_down(record)
         _raise_all([*self._restore_all(record), *self._start_all(record, self._down(record))])
 
+    def others(self, record: Data) -> list[str]:
+        """The names of other containers that Docker runs on the volumes of the record."""
+        ids = {item["id"] for item in record["containers"]}
+        return [name for identity, name in users(self._docker, record["docker_volumes"]).items() if identity not in ids]
+
     def require_down(self, record: Data) -> None:
         """MoveError while Docker runs any of the containers: never both engines."""
         up = self.up(record["containers"])
         if up:
             raise MoveError("Docker runs {0}; never both engines at once.".format(", ".join(up)))
+
+
+def users(docker: Docker, volumes: Sequence[str], **query: Any) -> dict[str, str]:
+    """The running containers that have one of the volumes, names by ID; with ``all=1`` those that do not run, too."""
+    if not volumes:
+        return {}
+    found = docker.get("/containers/json", filters=json.dumps({"volume": list(volumes)}), **query)
+    return {str(item["Id"]): str(item["Names"][0]).lstrip("/") for item in found}
 
 
 def _layers(record: Data) -> list[list[Data]]:

@@ -23,9 +23,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
     part,
     process_of,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import NO_RESTART, running
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import NO_RESTART, running, users
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import restart
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import BUILT_IN_NETWORKS
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
@@ -49,6 +50,7 @@ def planned(workload: Data) -> Data:
         "commits": workload.get("commits", []),
         "bridges": bridges(workload),
         "images": [image["unit_ref"] for image in workload["images"]],
+        "docker_volumes": [volume["docker_name"] for volume in workload["volumes"] if volume["docker_name"]],
         "volumes": [],
     }
 
@@ -80,6 +82,7 @@ def bridges(workload: Data) -> list[str]:
 
 def require_as_planned(workload: Data, docker: Docker) -> None:
     """MoveError unless Docker still runs exactly what the plan was made from. Reads only."""
+    known = {*BUILT_IN_NETWORKS, *(network["docker_name"] for network in workload["networks"])}
     for container in workload["containers"]:
         try:
             document = docker.inspect(container["id"])
@@ -94,11 +97,18 @@ def require_as_planned(workload: Data, docker: Docker) -> None:
         policy = restart.written(document)
         if policy != container["restart"]:
             raise _outdated("{0} has the restart policy {1} now".format(container["name"], policy))
+        added = set(document["NetworkSettings"]["Networks"]) - known
+        if added:
+            raise _outdated("{0} joined network {1}".format(container["name"], sorted(added)[0]))
     _require_no_newcomers(workload, docker)
 
 
 def _require_no_newcomers(workload: Data, docker: Docker) -> None:
     ids = {container["id"] for container in workload["containers"]}
+    found = users(docker, planned(workload)["docker_volumes"], all=1)
+    late = sorted(name for identity, name in found.items() if identity not in ids)
+    if late:
+        raise _outdated("{0} has one of its volumes".format(late[0]))
     for network in (item for item in workload["networks"] if item["docker_id"]):
         attached = docker.get("/networks/" + part(network["docker_id"])).get("Containers") or {}
         strangers = sorted(str(item.get("Name")) for key, item in attached.items() if key not in ids)

@@ -144,11 +144,13 @@ def require_there(record: Data, docker: Docker) -> None:
 
 
 def require_docker_down(record: Data, docker: Docker) -> None:
-    """MoveError while Docker runs any of the containers, which somebody has started there. Reads only."""
-    up = DockerSide(docker).up(record["containers"])
+    """MoveError while Docker runs any of the containers, or another on their volumes, which somebody has started there.
+    Reads only."""
+    side = DockerSide(docker)
+    up = side.up(record["containers"]) + side.others(record)
     if up:
         raise MoveError(
-            "Docker runs {0}, although Podman has the workload: what it writes there would be lost. Stop it with docker stop, "
+            "Docker runs {0}, although Podman has the data of the workload: what it writes would be lost. Stop it with docker stop, "
             "and run this again.".format(", ".join(up))
         )
 

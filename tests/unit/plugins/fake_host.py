@@ -85,7 +85,7 @@ def plan() -> dict[str, Any]:
             "data.volume": "[Volume]\nVolumeName=data\n",
         },
         "images": [{"unit_ref": "docker.io/blog/web:1"}],
-        "volumes": [{"name": "data"}],
+        "volumes": [{"name": "data", "docker_name": "data"}],
         "networks": [
             {
                 "name": "blog",
@@ -124,6 +124,8 @@ class Host:
                 "State": {"Running": item["running"], "Health": {"Status": "healthy"} if item["health"] else None},
                 "HostConfig": {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}},
                 "Config": {"Env": ["PASSWORD=" + PASSWORD, "GREETING=" + GREETING, "A=1"]},
+                "NetworkSettings": {"Networks": {"blog": {}}},
+                "Mounts": [{"Name": "data"}],
             }
             for item in plan()["workloads"][0]["containers"]
         }
@@ -205,9 +207,14 @@ class Host:
     def inspect(self, item: str) -> Any:
         return copy.deepcopy(self.container(item))
 
-    def get(self, path: str, **_query: Any) -> Any:
+    def get(self, path: str, filters: str = "{}", all: int = 0) -> Any:
         if path == "/containers/json":
-            return [{"Id": item, "Names": [document["Name"]]} for item, document in self.docker.items()]
+            volumes = json.loads(filters).get("volume")
+            return [
+                {"Id": item, "Names": [document["Name"]]}
+                for item, document in self.docker.items()
+                if (all or document["State"]["Running"]) and _has_one(document, volumes)
+            ]
         return {"Containers": {item: {"Name": item} for item in self.docker if self.docker[item]["State"]["Running"]}}
 
     def stop(self, item: str, timeout: int) -> None:
@@ -377,6 +384,10 @@ class Host:
             "Id={0}\nLoadState=loaded\nFragmentPath=/run/systemd/generator/{0}\nActiveState={1}\nSubState=x\nResult={2}"
         )
         return shown.format(name, active, result)
+
+
+def _has_one(document: Any, volumes: Any) -> bool:
+    return volumes is None or any(mount["Name"] in volumes for mount in document["Mounts"])
 
 
 def _files(folder: Path) -> Any:

@@ -465,7 +465,7 @@ def test_a_workload_that_was_never_committed_cannot_go_back(host, move):
 
 
 def test_what_was_started_since_the_inventory_keeps_docker_from_being_retired(host, move):
-    host.docker["new-id"] = {**host.docker["job-id"], "Name": "/new"}
+    host.docker["new-id"] = {**host.docker["job-id"], "Name": "/new", "Mounts": []}
     assert move()["left_on_docker"] == ["new"]
 
 
@@ -542,7 +542,7 @@ def test_a_docker_that_does_not_answer_at_the_end_hides_nothing_and_is_not_retir
     get = host.get
 
     def silent(path, **query):
-        if path == "/containers/json":
+        if path == "/containers/json" and "filters" not in query:
             raise DockerError("Docker did not answer.")
         return get(path, **query)
 
@@ -647,3 +647,43 @@ def test_what_runs_in_docker_again_is_stopped_by_no_later_try_of_the_undo(host, 
     assert "start web" in _recovery.recover(engine, host)[1]["blog"]["reason"]
     assert "stop db" not in host.log
     assert host.docker["db-id"]["State"]["Running"]
+
+
+@pytest.fixture
+def backup(host):
+    """Starts a container on a volume of the workload, beside its network."""
+
+    def start(name="backup"):
+        host.docker[name + "-id"] = {**host.docker["job-id"], "Name": "/" + name, "State": {"Running": True}}
+
+    get = host.get
+    host.get = lambda path, **query: {"Containers": {}} if path.startswith("/networks/") else get(path, **query)
+    host.docker_runs = lambda: any(host.docker[item]["State"]["Running"] for item in ("db-id", "web-id", "job-id"))
+    return start
+
+
+def test_a_container_that_took_a_volume_since_the_plan_outdates_it(host, move, backup):
+    backup()
+    [blog] = move()["workloads"]
+    assert blog["state"] == "refused"
+    assert "The plan is outdated: backup has one of its volumes" in blog["reason"]
+
+
+def test_a_container_that_takes_a_volume_in_the_window_is_seen_before_the_commit(host, move, backup, monkeypatch):
+    sync = host.sync
+    monkeypatch.setattr(_rounds, "final", lambda trees: backup() or sync(trees))
+    [blog] = move()["workloads"]
+    assert (blog["state"], "Docker runs backup on a volume" in blog["reason"]) == ("rolled_back", True)
+
+
+def test_nothing_goes_back_under_a_container_that_uses_its_volume_in_docker(host, move, backup):
+    move()
+    backup()
+    [blog] = move(to="docker")["workloads"]
+    assert (blog["state"], "Docker runs backup, although" in blog["reason"]) == ("refused", True)
+
+
+def test_a_container_that_joined_another_network_since_the_plan_outdates_it(host, move):
+    host.docker["web-id"]["NetworkSettings"]["Networks"]["shop"] = {}
+    [blog] = move()["workloads"]
+    assert "The plan is outdated: web joined network shop" in blog["reason"]

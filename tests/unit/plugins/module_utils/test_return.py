@@ -218,7 +218,7 @@ def test_what_somebody_has_started_in_docker_meanwhile_is_not_written_into(host,
     run = _moves.Host(engine, host, host, 0.01, "plan-hash")
     result = _moves.one(run, _moves._return(run, "blog", "current"), False)
     assert (result["state"], copies, host.log) == ("refused", [], [])
-    assert "Docker runs db, although Podman has the workload" in result["reason"]
+    assert "Docker runs db, although Podman has the data" in result["reason"]
     # It may also begin between that look and the copying.
     before = host.services
     with pytest.raises(RolledBack, match="Docker runs db"):
