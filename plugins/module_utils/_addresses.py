@@ -6,6 +6,7 @@ the collection)."""
 from __future__ import annotations
 
 import json
+import os
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
@@ -78,6 +79,11 @@ def _passages(record: Data) -> dict[str, str]:
         item["bridge"]: item["podman_bridge"] for item in record["networks"] if item["bridge"] and item["podman_bridge"]
     }
     return {
-        family: passage(firewall.read(family), record["workload"], record["bridges"], moved)
+        family: passage(firewall.read(family), record["workload"], record["bridges"], moved, links())
         for family in firewall.FAMILIES
     }
+
+
+def links() -> list[str]:
+    """The names of the host's network links."""
+    return os.listdir("/sys/class/net")

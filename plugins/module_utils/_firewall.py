@@ -45,6 +45,7 @@ _SHAPES = (
     ("nat", "POSTROUTING", r"-o (BRIDGE) -m addrtype --src-type LOCAL -j MASQUERADE"),
     ("raw", "PREROUTING", r"-d \S+ ! -i (BRIDGE) -j DROP"),
 )
+_LINK = re.compile(r"(?:^| )-[io] ([A-Za-z0-9_.-]{1,15})(?= |$)")
 _HAIRPIN = re.compile(r"-s (\S+) -d \1 -p (\w+) -m \2 --dport \d+ -j MASQUERADE\Z")
 
 
@@ -199,6 +200,13 @@ def save(family: str) -> str:
 def restore(family: str, saved: str) -> None:
     """Make the rules of the tables of ``save`` what they were."""
     run([family + "-restore", "--wait"], input=saved)
+
+
+def dockers_links(tables: Tables) -> set[str]:
+    """The links that Docker's own filter rules name: its bridges, whatever they are called."""
+    filters = tables.get("filter")
+    rules = [rule for chain in CHAINS - {USER_CHAIN} for rule in filters.of(chain)] if filters else []
+    return {name for rule in rules for name in _LINK.findall(rule)}
 
 
 def dockers_bridges(networks: Sequence[Any]) -> list[str]:

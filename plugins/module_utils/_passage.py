@@ -20,25 +20,31 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewal
     OUR_CHAINS,
     USER_CHAIN,
     Tables,
+    dockers_links,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import short_name
 
 _NAT_CHAIN = "POSTROUTING"
+# How Docker calls the bridge of a network.
+_DEFAULT = re.compile(r"br-[0-9a-f]{12}\Z")
 _JUMP = "-j " + USER_CHAIN
 
 
-def passage(tables: Tables, workload: str, bridges: Sequence[str], moved: Mapping[str, str]) -> str:
+def passage(
+    tables: Tables, workload: str, bridges: Sequence[str], moved: Mapping[str, str], links: Sequence[str] = ()
+) -> str:
     """iptables-restore input that lets the traffic of Podman's ``bridges`` through FORWARD, and no other; and keeps that
     within those that took the place of a bridge of Docker's (``moved``: Docker's bridge to Podman's) as it is.
 
     From a bridge everything may go out, except into Docker's networks, which were closed to it before; to a bridge
-    come answers and what was sent to a published port. Empty when all of it is there already, or Docker has no such chain.
+    come answers and what was sent to a published port. ``links``: those of the host. Empty when all of it is there already,
+    or Docker has no such chain.
     """
     filters = tables.get("filter")
     if filters is None or USER_CHAIN not in filters.chains:
         return ""
     mark = "-m comment --comment {0}{1}".format(COMMENT, workload)
-    script = _through(tables, workload, mark, bridges) if bridges else []
+    script = _through(tables, workload, mark, bridges, links) if bridges else []
     rules, ours = _rules(tables, "nat", _NAT_CHAIN), _ours(tables, "nat", _NAT_CHAIN, workload)
     dockers = _masquerading(rules, moved)
     # Docker puts its own first when it writes them anew.
@@ -64,10 +70,11 @@ def _chain(workload: str) -> str:
     return OUR_CHAINS + short_name(workload)
 
 
-def _through(tables: Tables, workload: str, mark: str, bridges: Sequence[str]) -> list[str]:
-    chain, wanted = _chain(workload), [rule for bridge in bridges for rule in _passing(bridge)]
+def _through(tables: Tables, workload: str, mark: str, bridges: Sequence[str], links: Sequence[str]) -> list[str]:
+    exits = _exits(dockers_links(tables).difference(bridges), links)
+    chain, wanted = _chain(workload), [rule for bridge in bridges for rule in _passing(bridge, exits)]
     lines = []
-    if len(_rules(tables, "filter", chain)) != len(wanted):
+    if _rules(tables, "filter", chain) != wanted:
         # To name a chain empties it.
         lines = [":{0} - [0:0]".format(chain), *("-A {0} {1}".format(chain, rule) for rule in wanted)]
     forward, jumps = _rules(tables, "filter", "FORWARD"), _ours(tables, "filter", "FORWARD", workload)
@@ -79,10 +86,17 @@ def _through(tables: Tables, workload: str, mark: str, bridges: Sequence[str]) -
     return _table("filter", lines)
 
 
-def _passing(bridge: str) -> list[str]:
+def _exits(dockers: set[str], links: Sequence[str]) -> list[tuple[str, str]]:
+    """Links and what becomes of traffic to them. Docker's networks are closed, also those that it makes later, by the name
+    that it gives them; bridges of the host's own may be called alike."""
+    hosts = sorted(name for name in links if name.startswith("br-") and not (name in dockers or _DEFAULT.match(name)))
+    named = sorted(name for name in dockers if name != "docker0" and not name.startswith("br-"))
+    return [(name, "ACCEPT") for name in hosts] + [(name, "RETURN") for name in ("docker0", "br-+", *named)]
+
+
+def _passing(bridge: str, exits: Sequence[tuple[str, str]]) -> list[str]:
     return [
-        "-i {0} -o docker0 -j RETURN".format(bridge),
-        "-i {0} -o br-+ -j RETURN".format(bridge),
+        *("-i {0} -o {1} -j {2}".format(bridge, link, verdict) for link, verdict in exits),
         "-i {0} -j ACCEPT".format(bridge),
         "-o {0} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT".format(bridge),
     ]

@@ -176,6 +176,7 @@ class Host:
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(_firewall, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
         monkeypatch.setattr(_firewall, "apply", self.apply)
+        monkeypatch.setattr(_addresses, "links", lambda: ["eth0", BRIDGE])
         monkeypatch.setattr(_units.read, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(_units.install, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(_units.remove, "__defaults__", (str(unit_dir),))

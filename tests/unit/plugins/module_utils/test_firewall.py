@@ -213,6 +213,21 @@ def test_podmans_bridge_passes_forward_and_closes_again():
     assert restore(opened, passage_back(opened, "blog")) == tables
 
 
+def test_dockers_networks_are_closed_and_the_hosts_bridges_are_open_whatever_they_are_called():
+    named = "-A DOCKER-ISOLATION-STAGE-2 -o shopnet -j DROP\n-A DOCKER-USER -i eth0 -o eth1 -j DROP\n"
+    tables = parse(SAVED.replace("-A FORWARD", named + "-A FORWARD", 1))
+    links = ["lo", "eth0", "br-lan", "br-0123456789ab", "br-fedcba987654", "shopnet", "pm-1"]
+    opened = restore(tables, passage(tables, "blog", ["pm-1"], {}, links))
+    assert [rule.rpartition("-o ")[2] for rule in opened["filter"].of(CHAIN)[:4]] == [
+        "br-lan -j ACCEPT",
+        "docker0 -j RETURN",
+        "br-+ -j RETURN",
+        "shopnet -j RETURN",
+    ]
+    assert passage(opened, "blog", ["pm-1"], {}, links) == ""
+    assert "-o br-ex -j ACCEPT" in passage(opened, "blog", ["pm-1"], {}, [*links, "br-ex"])
+
+
 @pytest.mark.parametrize("end", ["-A DOCKER-USER -j RETURN", "-A DOCKER-USER -s 10.0.0.0/8 -j RETURN"])
 def test_what_the_user_drops_is_dropped_before_it_may_pass(end):
     """Rules in DOCKER-USER are how Docker's users close published ports to the world."""

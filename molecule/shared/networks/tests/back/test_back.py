@@ -36,4 +36,4 @@ def test_nothing_of_the_migration_is_left(host):
     assert [
         line for line in rules.splitlines() if "docker_to_podman" in line or "pm-" in line or "podman+" in line
     ] == []
-    assert host.run("grep -r -e pm- -e podman /etc/ufw /etc/firewalld").stdout == ""
+    assert host.run("grep -rF --exclude=*.old -e pm-+ -e podman+ /etc/ufw /etc/firewalld").stdout == ""
