@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bridges as bridges
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._passage import passage, passage_back
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
@@ -28,6 +30,21 @@ def on(bridge: str) -> list[Data]:
         # ip prints empty objects for what it filtered out.
         if "local" in item
     ]
+
+
+def require_dockers(network: Data) -> None:
+    """MoveError when the bridge of a network is the host's too: the host would lose its address. Reads only."""
+    bridge = network["bridge"]
+    links = bridges.ports().get(bridge, [])
+    own = [item["local"] for item in on(bridge)]
+    more = [address for address in own if sum((":" in one) == (":" in address) for one in own) > 1]
+    if links or more:
+        raise MoveError(
+            "The bridge {0} of network {1} has more on it than Docker's containers and its gateway: {2}. It is the host's own, "
+            "and would lose its addresses. Nothing was changed.".format(
+                bridge, network["docker_name"], ", ".join([*links, *more])
+            )
+        )
 
 
 def are_free(record: Data) -> bool:

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Iterable
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bridges as bridges
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
@@ -66,6 +67,7 @@ def host_facts(processes: Processes, socket: str, data_root: str, proc: str = "/
         "filesystems": [space(path) for path in dict.fromkeys((existing(data_root), existing(GRAPH_ROOT)))],
         "socket_readers": socket_clients(socket),
         "docker_user": user_rules.found(),
+        "bridge_ports": bridges.ports() if shutil.which("ip") else {},
     }
 
 

@@ -101,6 +101,8 @@ def require_as_planned(workload: Data, docker: Docker) -> None:
         if added:
             raise _outdated("{0} joined network {1}".format(container["name"], sorted(added)[0]))
     _require_no_newcomers(workload, docker)
+    for network in workload["networks"]:
+        addresses.require_dockers(network)
 
 
 def _require_no_newcomers(workload: Data, docker: Docker) -> None:

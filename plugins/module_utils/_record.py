@@ -20,7 +20,7 @@ Json = Dict[str, Any]
 # Parts of an inventory that change while nothing is changed: place ("*" is each item) -> keys that do not count.
 VOLATILE: dict[str, list[str]] = {
     "": ["changes", "processes"],
-    "host": ["filesystems", "listeners", "socket_readers", "docker_user"],
+    "host": ["filesystems", "listeners", "socket_readers", "docker_user", "bridge_ports"],
     "engine.info": [
         "SystemTime", "NGoroutines", "NFd", "NEventsListener", "Images", "DriverStatus",
         "ContainersRunning", "ContainersPaused", "ContainersStopped",

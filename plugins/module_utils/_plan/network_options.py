@@ -16,6 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     dig,
     items,
     mapping,
+    strings,
     text,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import NETWORK_ARGUMENTS, Setting
@@ -97,6 +98,18 @@ def _parent(document: Json) -> list[Finding]:
         remedy = "Make it in the host's own network settings, and accept this."
         return [Finding(WARNING, "network-parent", name, "Options[parent]", message, remedy)]
     return []
+
+
+def host_bridge(document: Json, ports: Json) -> list[Finding]:
+    """Whether the bridge is the host's own, by the links that are attached to each bridge (``ports``)."""
+    links = strings(ports.get(bridge(document)))
+    if not links:
+        return []
+    message = f"Its bridge {bridge(document)} is the host's own, with {', '.join(links)}: Podman's would take the host's address."
+    remedy = (
+        "Move its containers to a network with a bridge of its own, or to one of the driver macvlan; or exclude them."
+    )
+    return [Finding(BLOCKER, "host-bridge", text(document.get("Name")), f"Options[{_BRIDGE_NAME}]", message, remedy)]
 
 
 def findings(document: Json) -> list[Finding]:

@@ -39,6 +39,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     PlanError,
     Version,
     dig,
+    mapping,
     parse_version,
     text,
 )
@@ -200,4 +201,6 @@ def _document_findings(known: Context, moving: list[Json], rules: Json) -> list[
             covered = coverage.coverage(documents[name], _ROWS[kind], {}, {})
             found += coverage.findings(name, documents[name], covered, _ROWS[kind]) + own_findings(documents[name])
             found += secrets.resource_findings(documents[name], policies.secret_rules(rules))
+    for name in sorted(used_networks & set(known.networks)):
+        found += network_options.host_bridge(known.networks[name], mapping(known.host.get("bridge_ports")))
     return found

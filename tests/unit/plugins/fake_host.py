@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _addresses,
+    _bridges,
     _docker_side,
     _firewall,
     _gate,
@@ -139,6 +140,7 @@ class Host:
         self.created: list[str] = []
         self.services: list[str] = []
         self.ended: dict[str, str] = {}
+        self.bridge_ports: dict[str, list[str]] = {}
         self.rules = _firewall.parse(DOCKERS_RULES)
         self.gate = ""
         self.synced: list[str] = []
@@ -177,6 +179,7 @@ class Host:
         monkeypatch.setattr(_firewall, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
         monkeypatch.setattr(_firewall, "apply", self.apply)
         monkeypatch.setattr(_addresses, "links", lambda: ["eth0", BRIDGE])
+        monkeypatch.setattr(_bridges, "ports", lambda: self.bridge_ports)
         monkeypatch.setattr(_units.read, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(_units.install, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(_units.remove, "__defaults__", (str(unit_dir),))

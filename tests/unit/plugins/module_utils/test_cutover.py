@@ -417,6 +417,11 @@ def test_an_adopted_volume_is_none_of_podmans_and_has_to_be_staged(host, tmp_pat
             ),
             "web has the restart policy on-failure:3 now",
         ),
+        (
+            lambda host: host.bridge_ports.update({BRIDGE: ["eth0"]}),
+            "has more on it than .*: eth0. It is the host's own",
+        ),
+        (lambda host: host.addresses[BRIDGE].append("192.0.2.7/24"), "has more on it than .*, 192.0.2.7/24. It is the"),
         (lambda host: host.docker.update(new={**host.docker["web-id"], "Mounts": []}), "new joined network blog"),
     ],
 )

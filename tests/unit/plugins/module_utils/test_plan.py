@@ -690,6 +690,14 @@ def test_ports_that_docker_discarded_are_no_ports_of_the_workload(mode):
     assert "udp-senders" not in {code for code, _path in codes(made, "info")}
 
 
+@pytest.mark.parametrize(("bridge", "is_blocker"), [("br-lan", True), ("virbr0", False)])
+def test_a_network_on_a_bridge_of_the_hosts_own_is_a_blocker(bridge, is_blocker):
+    """moby issue 28125: its gateway is the address by which the host is reached."""
+    known = {**inventory([service("blog", "web")]), "host": {"bridge_ports": {bridge: ["eth0"]}}}
+    known["networks"][0]["Options"] = {"com.docker.network.bridge.name": "br-lan"}
+    assert ("host-bridge" in dict(codes(make_plan(known, None, "5.4.2"), "blocker"))) == is_blocker
+
+
 def test_rules_of_the_users_own_are_a_warning():
     """The same words whatever the rules: other programs add and remove some all the time."""
     host = {"docker_user": ["iptables -s 192.0.2.1/32 -j DROP"]}

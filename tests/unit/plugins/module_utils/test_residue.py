@@ -71,6 +71,18 @@ def test_a_running_dockerd_is_named(tmp_path):
         residue.require_no_docker(str(tmp_path))
 
 
+def test_a_bridge_that_was_given_its_name_may_be_the_hosts_and_stays(monkeypatch):
+    deleted = []
+    monkeypatch.setattr(residue.os.path, "isdir", lambda _path: True)
+    monkeypatch.setattr(residue.os, "listdir", lambda _path: [])
+    monkeypatch.setattr(residue, "run", lambda argv: deleted.append(argv[3]))
+    options = {"com.docker.network.bridge.name": "br0"}
+    networks = [{"Id": "f" * 64, "Driver": "bridge"}, {"Id": "e" * 64, "Driver": "bridge", "Options": options}]
+    result = residue.remove_bridges({"networks": networks}, check=False)
+    assert (result.found, deleted) == (["br-" + "f" * 12, "docker0"], ["br-" + "f" * 12, "docker0"])
+    assert result.left == ["br0: it has a name of its own, so it may be the host's"]
+
+
 def test_the_data_root_goes(root):
     assert residue.remove_data_root(inventory(root), True).found == [str(root)]
     assert root.exists()
