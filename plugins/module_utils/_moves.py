@@ -4,41 +4,34 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from types import MappingProxyType
-from typing import Any, Callable, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _directions as directions
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _look as look
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _outcome as outcome
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _return as way_back
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging as staging
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._directions import Host, Move
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
     StateError,
     container_ids,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._revival import require_installed, revive
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import Interrupted
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
     DOCKER,
     PODMAN,
     Data,
-    Notes,
-    Step,
     Transaction,
 )
 
@@ -46,34 +39,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 _LONGEST = 7 * 24 * 3600
 # Seconds after an undo in which Docker's containers have to be as they were before it; later they are taken as they are.
 _SETTLING = 600
-
-
-class Host(NamedTuple):
-    """What moves work with. ``ready_timeout`` is in seconds, and so are those of ``ready_timeouts``, by workload."""
-
-    engine: EngineState
-    docker: Docker
-    outside: Outside
-    ready_timeout: float
-    plan_hash: str
-    ready_timeouts: Mapping[str, float] = MappingProxyType({})
-
-    def timeout(self, name: str) -> float:
-        """How many seconds a workload may take until it is ready."""
-        return self.ready_timeouts.get(name, self.ready_timeout)
-
-
-class Move(NamedTuple):
-    """A workload on its way: ``goal`` is an engine, ``require`` looks before anything is touched (whether only in check
-    mode), ``planned`` is the record without its live part."""
-
-    name: str
-    goal: str
-    before: Sequence[Step]
-    after: Sequence[Step]
-    commit: Callable[[Notes], Data]
-    require: Callable[[bool], None]
-    planned: Data
 
 
 def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
@@ -85,7 +50,7 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
     host = Host(engine, Docker(params["socket"]), Outside(), params["ready_timeout"], plan["hash"], timeouts)
     with nullcontext() if check else staging.locked(engine):
         recovered, broken = recovery.recover(engine, host.docker, check)
-        moves = (_returns if params["engine"] == DOCKER else _cutovers)(plan, host, params)
+        moves = (directions.returns if params["engine"] == DOCKER else directions.cutovers)(plan, host, params)
         installed = {name: text for item in plan["workloads"] for name, text in units.read(item["units"]).items()}
         leaving = [item for item in moves if not (_is_there(host, item) or _moved_otherwise(host, item))]
         # All go back: also when none is there, on a host whose Docker was empty.
@@ -173,77 +138,6 @@ def _each(action: Callable[[Move], Data], moves: Sequence[Move], parallel: int) 
         return [action(item) for item in moves]
     with ThreadPoolExecutor(parallel) as pool:
         return [result.result() for result in [pool.submit(action, item) for item in moves]]
-
-
-def _cutovers(plan: Data, host: Host, params: Data) -> list[Move]:
-    owners = staging.owners(plan, host.engine, params["workloads"])
-    outcome.require_movable(plan, owners.docker, host.engine)
-    return [_cutover(plan, host, workload) for workload in owners.podman + owners.docker]
-
-
-def _cutover(plan: Data, host: Host, workload: Data) -> Move:
-    found: list[Trees] = []
-
-    def require(check: bool) -> None:
-        look.require_as_planned(workload, host.docker)
-        if not check:
-            look.require_staged(plan, workload)
-            # Looked up here, because nothing that can be known before costs time inside the window.
-            found.extend(volumes.trees(plan, host.engine, workload))
-
-    def record() -> Data:
-        wait_docker.let_start(workload["containers"], host.docker, host.timeout(workload["name"]))
-        return look.look(workload, found, host.docker, host.outside, plan["policy"].get("secrets") or [])
-
-    is_settled = transaction.has_finished(host.engine.journal(workload["name"]), cutover.ENABLE)
-    return Move(
-        workload["name"],
-        PODMAN,
-        cutover.steps(record, host.docker, host.outside, host.timeout(workload["name"])),
-        cutover.steps_after(host.docker, is_settled),
-        cutover.commit,
-        require,
-        look.planned(workload),
-    )
-
-
-def _returns(_plan: Data, host: Host, params: Data) -> list[Move]:
-    journals = [name for name in host.engine.journals() if transaction.settled(host.engine.journal(name))]
-    unknown = sorted(set(params["workloads"]).difference(journals))
-    if unknown:
-        raise StateError("No workload {0} was ever moved; nothing was changed.".format(" and no ".join(unknown)))
-    wanted = params["workloads"] or [
-        name for name in journals if transaction.owner(host.engine.journal(name)) == PODMAN
-    ]
-    return [_return(host, name, params["data"]) for name in wanted]
-
-
-def _return(host: Host, name: str, data: str) -> Move:
-    events = host.engine.journal(name)
-    is_back = transaction.owner(events) == DOCKER and recovery.is_finished(events)
-    moved = transaction.notes(transaction.settled(events))[cutover.RECORD]
-    kept = host.engine.root / "kept" / "{0}-{1}".format(name, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
-
-    def require(_check: bool) -> None:
-        # One that is retired is not awake before it is known that something can go back to it.
-        if not host.engine.retired:
-            way_back.require_there(moved, host.docker)
-            way_back.require_docker_down(moved, host.docker)
-        way_back.require_original(events, data)
-        way_back.require_room(moved, kept, data)
-
-    def record() -> Data:
-        return way_back.look(moved, kept)
-
-    return Move(
-        name,
-        DOCKER,
-        way_back.steps(record, host.docker, host.outside, host.timeout(name), data),
-        [] if is_back else way_back.steps_after(host.docker),
-        way_back.commit,
-        require,
-        moved,
-    )
 
 
 def one(host: Host, item: Move, check: bool) -> dict[str, Any]:

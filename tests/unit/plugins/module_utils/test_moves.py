@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _cutover,
+    _directions,
     _look,
     _moves,
     _ready,
@@ -377,7 +378,7 @@ def test_docker_is_not_woken_for_what_cannot_go_back(host, engine, move, monkeyp
 
     move()
     write_json(engine.retired_path, {"format": 1})
-    monkeypatch.setattr(_moves.way_back, "require_room", no_room)
+    monkeypatch.setattr(_directions.way_back, "require_room", no_room)
     host.log.clear()
     for check in (True, False):
         result = move(check=check, to="docker")

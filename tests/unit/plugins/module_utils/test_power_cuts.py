@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _answers,
     _cutover,
+    _directions,
     _helper,
     _host_state,
     _look,
-    _moves,
     _return,
     _transaction,
 )
@@ -53,7 +53,7 @@ def there(engine, host):
 
 
 def back(engine, host):
-    move = _moves._return(_moves.Host(engine, host, host, 0.01, "hash"), "blog", "current")
+    move = _directions.return_of(_directions.Host(engine, host, host, 0.01, "hash"), "blog", "current")
     return Transaction(engine.journal_path("blog"), "hash", "docker", move.before, move.after), _return.commit
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _cutover,
+    _directions,
     _look,
     _moves,
     _outcome,
@@ -60,8 +61,8 @@ def move(engine, host, trees=(COPIED,)):
 @pytest.fixture
 def begin(host, engine):
     def make(data="current"):
-        item = _moves.Host(engine, host, host, 0.01, "plan-hash")
-        found = _moves._return(item, "blog", data)
+        item = _directions.Host(engine, host, host, 0.01, "plan-hash")
+        found = _directions.return_of(item, "blog", data)
         return Transaction(engine.journal_path("blog"), "plan-hash", found.goal, found.before, found.after)
 
     return make
@@ -207,16 +208,16 @@ def test_the_administrators_units_survive_a_way_back_that_fails(host, begin):
 
 def test_without_its_containers_there_is_no_way_back_and_nothing_is_touched(host, engine):
     del host.docker["web-id"]
-    item = _moves._return(_moves.Host(engine, host, host, 0.01, "plan-hash"), "blog", "current")
-    result = _moves.one(_moves.Host(engine, host, host, 0.01, "plan-hash"), item, False)
+    item = _directions.return_of(_directions.Host(engine, host, host, 0.01, "plan-hash"), "blog", "current")
+    result = _moves.one(_directions.Host(engine, host, host, 0.01, "plan-hash"), item, False)
     assert (result["state"], host.log) == ("refused", [])
     assert "Docker has the container web no more" in result["reason"]
 
 
 def test_what_somebody_has_started_in_docker_meanwhile_is_not_written_into(host, engine, begin, copies):
     host.docker["db-id"]["State"]["Running"] = True
-    run = _moves.Host(engine, host, host, 0.01, "plan-hash")
-    result = _moves.one(run, _moves._return(run, "blog", "current"), False)
+    run = _directions.Host(engine, host, host, 0.01, "plan-hash")
+    result = _moves.one(run, _directions.return_of(run, "blog", "current"), False)
     assert (result["state"], copies, host.log) == ("refused", [], [])
     assert "Docker runs db, although Podman has the data" in result["reason"]
     # It may also begin between that look and the copying.
@@ -248,15 +249,17 @@ def test_without_room_for_what_is_kept_nothing_is_touched(host, engine, monkeypa
         "place",
         lambda folder, need: _room.Place(folder, need, free if "kept" in folder else 10**9, int("kept" in folder)),
     )
-    run = _moves.Host(engine, host, host, 0.01, "plan-hash")
-    result = _moves.one(run, _moves._return(run, "blog", data), False)
+    run = _directions.Host(engine, host, host, 0.01, "plan-hash")
+    result = _moves.one(run, _directions.return_of(run, "blog", data), False)
     assert (result["state"], host.log == []) == (("committed", False) if not said else ("refused", True))
     assert said in result["reason"]
 
 
 def test_a_workload_that_never_moved_is_named(host, engine):
     with pytest.raises(StateError, match="No workload shop was ever moved"):
-        _moves._returns({}, _moves.Host(engine, host, host, 0.01, ""), {"workloads": ["shop"], "data": "current"})
+        _directions.returns(
+            {}, _directions.Host(engine, host, host, 0.01, ""), {"workloads": ["shop"], "data": "current"}
+        )
 
 
 def test_what_was_healthy_when_it_left_has_to_be_healthy_again(host):
@@ -285,19 +288,19 @@ def test_dockers_own_data_is_refused_once_an_earlier_way_back_has_written_into_i
     with pytest.raises(RolledBack):
         begin().run(_return.commit)
     host.broken = set()
-    run = _moves.Host(engine, host, host, 0.01, "plan-hash")
-    refused = _moves.one(run, _moves._return(run, "blog", "original"), False)
+    run = _directions.Host(engine, host, host, 0.01, "plan-hash")
+    refused = _moves.one(run, _directions.return_of(run, "blog", "original"), False)
     assert refused["state"] == "refused"
     assert "What they held before is in {0}".format(engine.root / "kept" / "blog-") in refused["reason"]
-    assert _moves.one(run, _moves._return(run, "blog", "current"), False)["state"] == "committed"
+    assert _moves.one(run, _directions.return_of(run, "blog", "current"), False)["state"] == "committed"
 
 
 def test_dockers_own_data_can_be_wanted_again_after_a_way_back_that_never_wrote_into_it(host, engine):
     host.broken = {"start db"}
-    run = _moves.Host(engine, host, host, 0.01, "plan-hash")
-    assert _moves.one(run, _moves._return(run, "blog", "original"), False)["state"] == "rolled_back"
+    run = _directions.Host(engine, host, host, 0.01, "plan-hash")
+    assert _moves.one(run, _directions.return_of(run, "blog", "original"), False)["state"] == "rolled_back"
     host.broken = set()
-    assert _moves.one(run, _moves._return(run, "blog", "original"), False)["state"] == "committed"
+    assert _moves.one(run, _directions.return_of(run, "blog", "original"), False)["state"] == "committed"
 
 
 def test_what_podman_started_again_meanwhile_does_not_stay_beside_docker(host, begin, monkeypatch):
