@@ -14,6 +14,7 @@ from typing import Any, Iterable
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bridges as bridges
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._dockerds import system_unit
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
     Processes,
     host_listeners,
@@ -72,15 +73,20 @@ def host_facts(processes: Processes, socket: str, data_root: str, proc: str = "/
 
 
 def engine_config(processes: Processes, socket: str, proc: str = "/proc") -> dict[str, Any]:
-    """How dockerd was told to run: ``{socket, flags, daemon_json, environment}``; of the environment only proxies."""
+    """How dockerd was told to run: ``{socket, flags, daemon_json, environment, unit}``; of the environment only proxies.
+
+    ``unit`` is the system's unit that it runs in, "" when that is not known.
+    """
     pid = daemon_pid(processes, _text(Path(proc, "1/net/unix")), socket)
     flags = [] if pid is None else _fields(Path(proc, str(pid), "cmdline"))[1:]
     environment = [] if pid is None else _fields(Path(proc, str(pid), "environ"))
+    group = None if pid is None else processes[pid].cgroup
     return {
         "socket": os.path.realpath(socket),
         "flags": flags,
         "daemon_json": read_daemon_json(flag_value(flags, "--config-file") or DAEMON_JSON),
         "environment": proxies(environment),
+        "unit": system_unit(group[1]) if group else "",
     }
 
 

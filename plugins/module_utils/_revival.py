@@ -19,11 +19,11 @@ _UNITS = ("docker.service", "docker.socket")
 
 
 def require_installed() -> None:
-    """StateError when Docker has gone from the host. Reads only; units that are masked may have gone all the same."""
+    """StateError when Docker's units have gone from the host. Reads only; those that are masked may have gone all the same."""
     if all(service.load == "not-found" for service in services(_UNITS).values()):
         raise StateError(
-            "Docker is not installed on this host any more (remove_docker.yml removes it), so there is no way back to it. "
-            "Nothing was changed."
+            "This host has neither docker.service nor docker.socket any more (remove_docker.yml removes them), so there is no "
+            "way back to Docker. Nothing was changed."
         )
 
 

@@ -50,6 +50,11 @@ def _engine_kind(context: Context) -> list[Finding]:
             "Leave it out; only engines that run as root can be migrated.",
         )
         found.append(_blocker("engine-mode", "info.SecurityOptions", message, remedy))
+    unit = text(dig(context.engine, "config.unit"))
+    if unit not in ("", "docker.service"):
+        message = f"dockerd runs in {unit}; only docker.service can be stopped for good and brought back."
+        remedy = "Run it with the docker.service and docker.socket of its package (drop-ins are fine)."
+        found.append(_blocker("engine-unit", "config.unit", message, remedy))
     if "name=userns" in modes and shift(context) is None:
         message = "The engine maps user IDs, and its data root does not say which."
         remedy = "Make the inventory again; the folder ends in UID.GID."

@@ -172,13 +172,17 @@ def test_how_dockerd_was_told_to_run(tmp_path):
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    processes = {90: Process("dockerd", None, frozenset([500]))}
+    processes = {90: Process("dockerd", ("", "/system.slice/docker.service"), frozenset([500]))}
     assert host.engine_config(processes, "/run/docker.sock", str(tmp_path)) == {
         "socket": "/run/docker.sock",
         "flags": ["-H", "fd://", "--config-file={0}".format(config)],
         "daemon_json": {"icc": False},
         "environment": {"HTTPS_PROXY": "http://proxy:3128"},
+        "unit": "docker.service",
     }
+    outside = {90: Process("dockerd", None, frozenset([500]))}
+    assert host.engine_config(outside, "/run/docker.sock", str(tmp_path))["unit"] == ""
+    assert host.engine_config({}, "/run/docker.sock", str(tmp_path))["unit"] == ""
 
 
 def test_who_is_connected_to_the_socket():

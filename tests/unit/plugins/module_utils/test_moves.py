@@ -440,7 +440,7 @@ def test_without_docker_there_is_no_way_back_and_it_is_said_before_anything(host
     write_json(engine.retired_path, {"format": 1})
     monkeypatch.setattr(host, "_show", "Id={0}\nLoadState=not-found\nActiveState=inactive".format)
     host.log.clear()
-    with pytest.raises(StateError, match="Docker is not installed on this host any more"):
+    with pytest.raises(StateError, match=r"neither docker\.service nor docker\.socket any more"):
         move(check=check, to="docker")
     assert host.log == []
 
