@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _dockerds as dockerds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _mounts as mounts
@@ -43,18 +44,14 @@ class Found(NamedTuple):
     left: list[str]
 
 
-def require_no_docker(proc: str = "/proc") -> None:
-    """ResidueError while a dockerd runs on this host; one inside a container is not meant."""
-    own = os.readlink(proc + "/self/ns/pid")
-    for entry in os.listdir(proc):
-        try:
-            is_docker = entry.isdigit() and Path(proc, entry, "comm").read_text().strip() == "dockerd"
-            if is_docker and os.readlink("{0}/{1}/ns/pid".format(proc, entry)) == own:
-                raise ResidueError(
-                    "dockerd runs (process {0}); stop docker.service and docker.socket first.".format(entry)
-                )
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+def require_no_docker() -> None:
+    """ResidueError while a dockerd runs whose rules are among this host's: nothing says which of them are whose."""
+    found = [str(one) for one in dockerds.running() if one.shares_network]
+    if found:
+        raise ResidueError(
+            "dockerd runs ({0}), and its firewall rules cannot be told from those of a stopped one; stop it, and run this "
+            "again.".format(", ".join(found))
+        )
 
 
 def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], state: Path, check: bool) -> Found:

@@ -138,6 +138,12 @@ workloads:
         - V(unfinished) has moved. The host, or the next run, completes that.
       type: str
       sample: podman
+dockerds:
+  description: Every dockerd that runs on this host, also those of other engines and the rootless ones of users.
+  returned: success
+  type: list
+  elements: str
+  sample: ["process 742 in /system.slice/docker.service"]
 awake:
   description:
     - Containers that Docker runs although Podman owns them, because somebody started them again, with their Compose project.
@@ -153,6 +159,7 @@ from typing import Any, Iterable
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _dockerds as dockerds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _record
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
@@ -277,6 +284,7 @@ def summary(document: dict[str, Any], engine: EngineState, changed: bool) -> dic
             }
             for item in document["containers"]
         ],
+        "dockerds": [str(one) for one in dockerds.running()],
         "workloads": [{"name": name, "state": recovery.state(engine.journal(name))} for name in engine.journals()],
     }
 

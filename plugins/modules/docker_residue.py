@@ -13,7 +13,7 @@ author:
 description:
   - A dockerd that was stopped leaves its firewall rules and bridges in the kernel, and its data on disk.
     The rules keep other machines from what Podman publishes.
-  - Refuses while dockerd runs, except in check mode.
+  - Refuses while a dockerd runs in the host's network, except in check mode. A user's rootless one has a network of its own.
 notes:
   - Needs root (C(become)).
 attributes:

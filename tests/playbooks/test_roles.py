@@ -60,3 +60,55 @@ def test_a_docker_without_the_units_of_its_package_is_not_recorded_as_retired(pl
     (tmp_path / "retired.json").write_text('{"format": 1}\n')
     done, said = play("cutover", "retire.yml", answer, check=True, **arguments)
     assert done, said
+
+
+def assessed(tmp_path: Path, **more: Any) -> dict[str, Any]:
+    """What docker_inventory says in check mode of a host that was never assessed, and the copy that it makes."""
+    copy = tmp_path / "scratch" / "inventory.json"
+    copy.parent.mkdir()
+    copy.write_text("{}")
+    return {
+        "changed": True,
+        "inventory_path": str(copy),
+        "state_path": str(tmp_path / "state"),
+        "retired": False,
+        "containers": [],
+        "workloads": [],
+        "podman": {"installed": "5.4.2", "candidate": None},
+        "dockerds": [],
+        **more,
+    }
+
+
+def test_an_assessment_that_fails_leaves_no_copy_of_check_mode(play, tmp_path):
+    answers = {"docker_inventory": assessed(tmp_path), "migration_plan": {"failed": True, "msg": "oops"}}
+    done, said = play("assess", "host.yml", answers, check=True)
+    assert not done
+    assert "oops" in said
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_an_assessment_that_reads_nothing_says_only_that(play):
+    done, said = play("assess", "host.yml", {"docker_inventory": {"failed": True, "msg": "oops"}}, check=True)
+    assert not done
+    assert "oops" in said
+    assert said.count("fatal:") == 1
+
+
+def test_a_removal_that_refuses_leaves_no_copy_of_check_mode(play, tmp_path):
+    answers = {"docker_inventory": assessed(tmp_path), "docker_residue": {"changed": False}}
+    done, said = play("docker_removal", "main.yml", answers, check=True)
+    assert not done
+    assert "it is not retired yet. Run the playbook migrate.yml first. Nothing was removed." in said
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_nothing_is_removed_while_any_dockerd_runs(play, tmp_path):
+    mine = ["process 7 in /user.slice/user-1000.slice/user@1000.service/app.slice/docker.service"]
+    state = str(tmp_path / "state")
+    answer = assessed(tmp_path, retired=True, inventory_path=state + "/inventory.json", dockerds=mine)
+    answers = {"docker_inventory": answer, "docker_residue": {"changed": False}}
+    done, said = play("docker_removal", "main.yml", answers, check=True)
+    assert not done
+    assert f"because dockerd runs there: {mine[0]}." in said
+    assert "Remove the packages" not in said

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _mounts as mounts
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._dockerds import Dockerd
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import Storage
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._residue import ResidueError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
@@ -56,19 +57,13 @@ def adopted(root, tmp_path):
     return name
 
 
-def process(proc, number, name, namespace):
-    (proc / number / "ns").mkdir(parents=True)
-    (proc / number / "comm").write_text(name + "\n")
-    (proc / number / "ns" / "pid").symlink_to(namespace)
-
-
-def test_a_running_dockerd_is_named(tmp_path):
-    process(tmp_path, "self", "python3", "pid:[1]")
-    process(tmp_path, "7", "dockerd", "pid:[2]")
-    residue.require_no_docker(str(tmp_path))
-    process(tmp_path, "42", "dockerd", "pid:[1]")
-    with pytest.raises(ResidueError, match="process 42"):
-        residue.require_no_docker(str(tmp_path))
+def test_a_dockerd_whose_rules_are_among_those_of_the_host_is_named(monkeypatch):
+    mine = Dockerd(7, "/user.slice/user-1000.slice/user@1000.service/app.slice/docker.service", False)
+    monkeypatch.setattr(residue.dockerds, "running", lambda: [mine])
+    residue.require_no_docker()
+    monkeypatch.setattr(residue.dockerds, "running", lambda: [mine, Dockerd(42, "/system.slice/build.service", True)])
+    with pytest.raises(ResidueError, match=r"dockerd runs \(process 42 in /system\.slice/build\.service\)"):
+        residue.require_no_docker()
 
 
 def test_a_bridge_that_was_given_its_name_may_be_the_hosts_and_stays(monkeypatch):

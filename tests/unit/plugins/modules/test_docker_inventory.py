@@ -14,6 +14,7 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _inventory
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._dockerds import Dockerd
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import append_journal, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import COMPOSE
 from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_inventory
@@ -38,6 +39,7 @@ class Host:
         self.state = root / "state" / ENGINE_ID
         monkeypatch.setattr(docker_inventory, "SCRATCH_DIR", str(root / "scratch"))
         monkeypatch.setattr(docker_inventory, "is_served", lambda _socket: False)
+        monkeypatch.setattr(docker_inventory.dockerds, "running", list)
         monkeypatch.setattr(_inventory, "read_processes", lambda _proc: {})
         monkeypatch.setattr(_inventory, "host_facts", lambda *_args: copy.deepcopy(HOST))
 
@@ -238,6 +240,17 @@ def test_a_retired_engine_is_not_woken_and_its_record_speaks(host, check_mode):
     assert (result["changed"], result["retired"], host.files()) == (False, True, before)
     moved = [{**item, "moved": True} for item in first["containers"]]
     assert {**result, "awake": [], "workloads": []} == {**first, "changed": False, "retired": True, "containers": moved}
+
+
+@pytest.mark.parametrize("retired", [False, True])
+def test_every_dockerd_is_told_and_none_is_recorded(host, retired):
+    host.run(answers(WEB))
+    if retired:
+        write_json(host.state / "retired.json", {"format": 1})
+    host.monkeypatch.setattr(docker_inventory.dockerds, "running", lambda: [Dockerd(4711, "/build.service", True)])
+    result = host.run(answers(WEB))
+    assert (result["dockerds"], result["changed"]) == (["process 4711 in /build.service"], False)
+    assert "4711" not in str(host.files())
 
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"
