@@ -121,6 +121,7 @@ class EngineState:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.record_path = root / "engine.json"
         self.inventory_path = root / "inventory.json"
         self.plan_path = root / "plan.json"
         self.retired_path = root / "retired.json"
@@ -131,7 +132,7 @@ class EngineState:
 
     @property
     def socket(self) -> str:
-        return str(read_json(self.root / "engine.json").get("socket", ""))
+        return str(read_json(self.record_path).get("socket", ""))
 
     @property
     def retired(self) -> bool:
@@ -200,20 +201,30 @@ def append_journal(path: Path, event: dict[str, Any]) -> None:
         sync_folder(path.parent)
 
 
-def find_engine(state_dir: str, socket: str) -> EngineState | None:
-    """The records about the engine that was assessed at ``socket``; None when none was."""
+def asleep(state_dir: str, socket: str) -> EngineState | None:
+    """The engine that was recorded last at ``socket``, when that one is retired; None otherwise."""
     wanted = os.path.realpath(socket)
-    for record in sorted(Path(state_dir).glob("*/engine.json")):
-        engine = EngineState(record.parent)
-        if os.path.realpath(engine.socket) == wanted:
-            return engine
-    return None
+    engines = [EngineState(record.parent) for record in Path(state_dir).glob("*/engine.json")]
+    there = [engine for engine in engines if os.path.realpath(engine.socket) == wanted]
+    last = max(there, key=_last_recorded, default=None)
+    return last if last and last.retired else None
+
+
+def _last_recorded(engine: EngineState) -> tuple[int, bool]:
+    """When something was recorded about an engine (ns of the epoch), and whether it is retired, for what is as old."""
+    paths = (engine.record_path, engine.inventory_path, engine.retired_path)
+    return max(path.stat().st_mtime_ns for path in paths if path.exists()), engine.retired
+
+
+def find_engine(state_dir: str, engine_id: str) -> EngineState | None:
+    """The records about an engine; None when it was never assessed."""
+    engine = EngineState(Path(state_dir) / safe_name(engine_id))
+    return engine if engine.record_path.exists() else None
 
 
 def open_engine(state_dir: str, engine_id: str, socket: str) -> EngineState:
-    """The records about an engine; begins them when there are none."""
+    """The records about an engine, which is at ``socket`` now; begins them when there are none."""
     engine = EngineState(Path(state_dir) / safe_name(engine_id))
-    record = engine.root / "engine.json"
-    if not record.exists():
-        write_json(record, {"format": FORMAT, "id": engine_id, "socket": socket})
+    if not engine.record_path.exists() or os.path.realpath(engine.socket) != os.path.realpath(socket):
+        write_json(engine.record_path, {"format": FORMAT, "id": engine_id, "socket": socket})
     return engine

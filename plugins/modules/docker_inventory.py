@@ -170,6 +170,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     STATE_DIR,
     EngineState,
     StateError,
+    asleep,
     container_ids,
     find_engine,
     open_engine,
@@ -187,14 +188,17 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units i
 
 def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     """Record the engine at ``socket``; returns the result of the module."""
-    known = find_engine(state_dir, socket)
+    docker = Docker(socket)
+    # Nobody connects to one that sleeps: its socket would wake it.
+    sleeping = None if is_served(socket) else asleep(state_dir, socket)
+    known = sleeping or find_engine(state_dir, str(docker.get("/info")["ID"]))
     committed = known.committed() if known else {}
     recorded = _record.read_current(known, needed=bool(committed) or known.retired) if known else None
     if known and recorded and known.retired:
         require_asleep(known, socket)
         return summary(recorded, known, changed=False)
     document = collect(
-        Docker(socket),
+        docker,
         recorded=recorded,
         moved=container_ids(committed).union(recovery.under_way(known) if known else ()),
         owned=own_names(known, committed) if known and known.plan_path.exists() else None,
@@ -203,7 +207,7 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     engine_id = safe_name(document["engine"]["id"])
     engine = EngineState(Path(state_dir) / engine_id) if check_mode else open_engine(state_dir, engine_id, socket)
     result = summary(document, engine, changed)
-    result["awake"] = awake(Docker(socket), container_ids(committed), recorded) if committed and recorded else []
+    result["awake"] = awake(docker, container_ids(committed), recorded) if committed and recorded else []
     if document != recorded:
         path = Path(SCRATCH_DIR, engine_id, "inventory.json") if check_mode else engine.inventory_path
         write_json(path, document)

@@ -8,6 +8,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 
 def rollback(folder: Path, **variables: str) -> str:
     play = [
@@ -26,10 +28,34 @@ def rollback(folder: Path, **variables: str) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
+def assessed(folder: Path, engine: str, *files: str) -> str:
+    """The plan of an engine, which cannot be read, and files beside it."""
+    for name in ("plan.json", *files):
+        path = folder / "state" / engine / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{")
+    return str(folder / "state" / engine / "plan.json")
+
+
 def test_one_of_two_engines_is_named_by_its_plan(tmp_path):
-    for engine in ("one", "two"):
-        (tmp_path / "state" / engine).mkdir(parents=True)
-        (tmp_path / "state" / engine / "plan.json").write_text("{")
-    plan = str(tmp_path / "state" / "one" / "plan.json")
-    assert "set rollback_plan_path to one of" in rollback(tmp_path)
+    plan = assessed(tmp_path, "one", "journal/a.jsonl", "journal/b.jsonl")
+    other = assessed(tmp_path, "two", "retired.json", "journal/a.jsonl")
+    assessed(tmp_path, "three")
+    assert f"set rollback_plan_path to one of {plan}, {other}." in rollback(tmp_path)
     assert f"{plan} is damaged" in rollback(tmp_path, rollback_plan_path=plan)
+
+
+@pytest.mark.parametrize("moved", ["journal/a.jsonl", "retired.json"])
+def test_an_engine_that_was_only_assessed_is_not_meant(tmp_path, moved):
+    assessed(tmp_path, "one", "inventory.json", "kept/a.jsonl")
+    plan = assessed(tmp_path, "two", "inventory.json", moved)
+    assessed(tmp_path, "three")
+    assert f"{plan} is damaged" in rollback(tmp_path)
+
+
+def test_when_nothing_was_moved_any_engine_will_do(tmp_path):
+    assert "Nothing was moved on this host" in rollback(tmp_path)
+    plan = assessed(tmp_path, "one")
+    assert f"{plan} is damaged" in rollback(tmp_path)
+    assessed(tmp_path, "two")
+    assert f"{plan} is damaged" in rollback(tmp_path)

@@ -43,16 +43,18 @@ class Host:
         monkeypatch.setattr(_inventory, "read_processes", lambda _proc: {})
         monkeypatch.setattr(_inventory, "host_facts", lambda *_args: copy.deepcopy(HOST))
 
-    def run(self, replies: dict[str, Any] | None, check_mode: bool = False) -> dict[str, Any]:
+    def run(
+        self, replies: dict[str, Any] | None, check_mode: bool = False, socket: str = "docker.sock"
+    ) -> dict[str, Any]:
         """Run the module; ``replies`` None: no Docker is there."""
         if replies is None:
-            return self._main(check_mode)
-        with FakeDocker(self.root / "docker.sock", replies) as self.docker:
-            return self._main(check_mode)
+            return self._main(check_mode, socket)
+        with FakeDocker(self.root / socket, replies) as self.docker:
+            return self._main(check_mode, socket)
 
-    def _main(self, check_mode: bool) -> dict[str, Any]:
+    def _main(self, check_mode: bool, socket: str) -> dict[str, Any]:
         arguments = {
-            "socket": str(self.root / "docker.sock"),
+            "socket": str(self.root / socket),
             "state_dir": str(self.root / "state"),
             "_ansible_check_mode": check_mode,
         }
@@ -240,6 +242,70 @@ def test_a_retired_engine_is_not_woken_and_its_record_speaks(host, check_mode):
     assert (result["changed"], result["retired"], host.files()) == (False, True, before)
     moved = [{**item, "moved": True} for item in first["containers"]]
     assert {**result, "awake": [], "workloads": []} == {**first, "changed": False, "retired": True, "containers": moved}
+
+
+def anew(*containers: dict[str, Any], identity: str = "another-engine") -> dict[str, Any]:
+    """The answers of another engine, as after Docker's data root was made anew."""
+    replies = answers(*containers)
+    return {**replies, "GET /info": {**replies["GET /info"], "ID": identity}}
+
+
+def serve(host: Host, is_served: bool) -> None:
+    host.monkeypatch.setattr(docker_inventory, "is_served", lambda _socket: is_served)
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_another_engine_at_the_socket_has_records_of_its_own(host, is_served):
+    """Also when it was recorded later, and whichever ID comes first."""
+    host.run(answers(WEB, DB))
+    commit(host, "web", WEB)
+    for identity in ("0-engine", "zz-engine"):
+        assert host.run(anew(DB, identity=identity))["changed"]
+    before = host.files()
+    serve(host, is_served)
+    result = host.run(answers(DB, {**WEB, "State": {**WEB["State"], "Status": "exited", "Running": False}}))
+    assert (result["state_path"], result["changed"]) == (str(host.state), False)
+    assert [(item["name"], item["state"], item["moved"]) for item in result["containers"]] == [
+        ("db", "exited", False),
+        ("web", "running", True),
+    ]
+    assert {name for name, text in host.files().items() if before[name] != text} <= {
+        "state/{0}/inventory.json".format(ENGINE_ID)
+    }
+
+
+@pytest.mark.parametrize("identity", ["0-engine", "zz-engine"])
+def test_a_retired_engine_speaks_though_another_one_was_assessed_before_it(host, identity):
+    host.run(anew(DB, identity=identity))
+    host.run(answers(WEB))
+    commit(host, "web", WEB)
+    write_json(host.state / "retired.json", {"format": 1})
+    result = host.run(answers())
+    assert host.docker.requests == []
+    assert (result["state_path"], result["retired"]) == (str(host.state), True)
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_a_docker_that_came_after_the_retired_one_is_asked(host, is_served):
+    host.run(answers(WEB))
+    commit(host, "web", WEB)
+    write_json(host.state / "retired.json", {"format": 1})
+    before = host.files()
+    serve(host, True)
+    assert host.run(anew(DB))["retired"] is False
+    serve(host, is_served)
+    result = host.run(anew(DB))
+    assert (result["retired"], result["engine"]["id"]) == (False, "another-engine")
+    assert "Docker is not installed here" in host.run(None)["msg"]
+    assert {name: text for name, text in host.files().items() if name in before} == before
+
+
+def test_an_engine_is_the_same_through_another_socket(host):
+    host.run(answers(WEB, DB))
+    commit(host, "web", WEB, DB)
+    assert [item["moved"] for item in host.run(answers(DB), socket="other.sock")["containers"]] == [True, True]
+    write_json(host.state / "retired.json", {"format": 1})
+    assert host.run(None, socket="other.sock")["retired"] is True
 
 
 @pytest.mark.parametrize("retired", [False, True])
