@@ -14,24 +14,27 @@ class ActionModule(FollowingAction):
     """See the module."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer of the module; failed when a port that answered the controller before does not any more."""
+        """The answer of the module; failed while a port that answered the controller before does not any more."""
         name = "" if self._connection.transport == "local" else seen.host(self._host(task_vars or {}))
-        if not name or self._task.check_mode:
-            return super().run(tmp, task_vars)
-        answered = seen.answering(seen.targets(self._ports(task_vars), name))
-        answer = super().run(tmp, task_vars)
-        return seen.judged(answer, answered)
+        follow = super().run
+        if not name:
+            return follow(tmp, task_vars)
+        is_forward = self._task.args.get("engine", "podman") == "podman"
+        calls = seen.Calls(
+            lambda: self._call(task_vars, check=True),
+            lambda: follow(tmp, task_vars),
+            lambda ports: self._call(task_vars, unreached=ports),
+        )
+        return seen.watched(name, is_forward, self._task.check_mode, calls)
 
     def _host(self, task_vars: dict[str, Any]) -> str:
         # Ansible hands variables over as they were written.
         name = task_vars.get("ansible_host") or task_vars.get("inventory_hostname") or ""
         return str(self._templar.template(name))
 
-    def _ports(self, task_vars: dict[str, Any] | None) -> list[seen.Port]:
-        """The ports of what would move."""
-        self._task.check_mode = True
+    def _call(self, task_vars: dict[str, Any] | None, check: bool = False, **more: Any) -> dict[str, Any]:
+        is_check, self._task.check_mode = self._task.check_mode, check
         try:
-            answer = self._execute_module(module_args=dict(self._task.args), task_vars=task_vars)
+            return dict(self._execute_module(module_args={**self._task.args, **more}, task_vars=task_vars))
         finally:
-            self._task.check_mode = False
-        return [port for item in answer.get("workloads", []) if item["changed"] for port in item["ports"]]
+            self._task.check_mode = is_check

@@ -20,14 +20,15 @@ description:
   - The work is done by a service of its own on the host. When it is killed, or the host starts anew, another service
     brings what was interrupted to one side, by itself.
   - A published port that answered the controller before has to answer it again once the workload has moved, or the task
-    fails; the workload stays where it is.
+    fails; the workload stays where it is. On Podman such ports are recorded on the host, and each later run fails, too,
+    until they answer, or somebody removes the record, or the workload has gone back.
   - With O(engine=docker) the way back, also weeks later. What Podman wrote is carried back into Docker's volumes first,
     and what Docker's held until then is kept below the state folder.
 extends_documentation_fragment:
   - podshift.docker_to_podman.job
 notes:
   - Needs root (C(become)).
-  - Images, volumes and secrets must be in Podman before.
+  - Images and volumes must be in Podman before; secrets are made by the move.
 attributes:
   check_mode:
     description: Can run without changing anything, and says truthfully whether it would.
@@ -81,6 +82,13 @@ options:
     description: The same for single workloads, by their names.
     type: dict
     default: {}
+  unreached:
+    description:
+      - Set by the action plugin of this module alone. Published ports, with the names of their workloads, that are
+        recorded on the host until the controller has reached them.
+      - Replaces the record and does nothing else; an empty list removes it.
+    type: list
+    elements: dict
   state_dir:
     description: The folder on the host in which the collection keeps its state.
     type: path
@@ -102,6 +110,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+finished:
+  description: Whether the work is done; it is V(false) only when O(wait) ended first.
+  returned: success, or when workloads did not move; not in check mode
+  type: bool
 workloads:
   description: What became of each workload.
   returned: always
@@ -155,19 +167,50 @@ recovered:
   returned: always
   type: list
   elements: str
+unreached:
+  description:
+    - Published ports of workloads on Podman that the controller reached before they moved, and has not reached since.
+    - Those that the action plugin reaches now are still among them.
+  returned: success, or when workloads did not move
+  type: list
+  elements: dict
+unreached_path:
+  description: The file on the host in which they are recorded. Who removes it accepts them as they are.
+  returned: success, or when workloads did not move
+  type: str
+  sample: /var/lib/docker_to_podman/0c1f/unreached.json
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import ARGUMENTS, JobError, call
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import load
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._unreached import Unreached
 
 
 def down(result: dict[str, Any]) -> str:
     """How long a workload that failed was down, in a sentence; "" when it was not."""
     return " It was down for {0:.1f} s.".format(result["downtime"]) if result["downtime"] else ""
+
+
+def work(params: dict[str, Any], check: bool) -> dict[str, Any]:
+    """Move workloads, or only record the ports of ``params["unreached"]``. Raises JobError, one of ERRORS or OSError."""
+    _plan, engine = load(params["plan_path"], params["state_dir"])
+    unreached = Unreached(engine)
+    if params["unreached"] is not None:
+        if not check:
+            unreached.record(params["unreached"])
+        return {"changed": False}
+    result = call("workloads", params, check)
+    if not result.get("finished", True):
+        return result
+    if not check:
+        unreached.forget_dockers()
+    return {**result, "unreached": unreached.of_podman(), "unreached_path": str(unreached.path)}
 
 
 def main() -> None:
@@ -181,15 +224,16 @@ def main() -> None:
             "parallel": {"type": "int", "default": 1},
             "ready_timeout": {"type": "int", "default": 120},
             "ready_timeouts": {"type": "dict", "default": {}},
+            "unreached": {"type": "list", "elements": "dict"},
             "state_dir": {"type": "path", "default": STATE_DIR},
             **ARGUMENTS,
         },
         supports_check_mode=True,
     )
     try:
-        result = call("workloads", module.params, module.check_mode)
-    except JobError as error:
-        module.fail_json(msg=str(error), workloads=[], recovered=[])
+        result = work(module.params, module.check_mode)
+    except (JobError, *ERRORS, OSError) as error:
+        module.fail_json(msg=said(error), workloads=[], recovered=[])
     if not module._diff:
         result.pop("diff", None)
     failed = [item for item in result.get("workloads", []) if item["reason"]]

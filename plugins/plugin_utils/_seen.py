@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Callable, NamedTuple
 
 _SECONDS, _PAUSE, _WORKERS = 3.0, 0.5, 16
 # How long a port may take from its opening on the host to its first answer here.
@@ -18,6 +18,42 @@ _PATIENCE = 10.0
 
 Port = dict[str, Any]
 """A published port of the plan: container, host_ip ("" for all addresses), host_port, proto."""
+
+_REMEDY = " Each run fails until it is reached; to take it as it is, remove {0} on the host and run this again."
+
+
+class Calls(NamedTuple):
+    """Calls of the module ``workload``: as in check mode, until the work is done, and to record ports that still have to
+    be reached. Each returns the module's answer."""
+
+    foresee: Callable[[], dict[str, Any]]
+    follow: Callable[[], dict[str, Any]]
+    record: Callable[[list[Port]], dict[str, Any]]
+
+
+def watched(name: str, is_forward: bool, check: bool, calls: Calls) -> dict[str, Any]:
+    """The answer of the module; failed while ports of the host ``name`` that were reached before are not any more. On the
+    way to Podman (``is_forward``) the host remembers them."""
+    answered: list[Port] = []
+    if not check:
+        foreseen = calls.foresee()
+        answered = [item[1] for item in answering(targets(ports(foreseen), name))]
+        if is_forward and answered:
+            # Before the move: who is cut off after it leaves them to the next run.
+            kept = calls.record([port for port in foreseen["unreached"] if port not in answered] + answered)
+            if kept.get("failed"):
+                return kept
+    answer = calls.follow()
+    if "unreached" not in answer:
+        return answer
+    if not is_forward:
+        return failed(answer, closed(moved(answer, answered), name))
+    lost = closed(answer["unreached"], name)
+    if lost != answer["unreached"] and not check:
+        kept = calls.record(lost)
+        if kept.get("failed"):
+            return kept
+    return failed(answer, lost, _REMEDY.format(answer["unreached_path"]))
 
 
 def host(name: str) -> str:
@@ -43,19 +79,35 @@ def answering(wanted: Sequence[tuple[str, Port]], patience: float = 0) -> list[t
     return [item for item, answer in zip(wanted, answers) if answer]
 
 
-def judged(answer: dict[str, Any], answered: Sequence[tuple[str, Port]]) -> dict[str, Any]:
-    """The answer of the module ``workload``; failed when ports of what moved that had ``answered`` do not any more."""
-    results = answer.get("workloads", [])
-    moved = [item for item in results if item["changed"] and item["state"] == "committed"]
-    containers = {port["container"] for item in moved for port in item["ports"]}
-    wanted = [(address, port) for address, port in answered if port["container"] in containers]
-    still = answering(wanted, _PATIENCE)
-    lost = ["{0} of {1}".format(item[1]["host_port"], item[1]["container"]) for item in wanted if item not in still]
+def closed(wanted: Sequence[Port], name: str) -> list[Port]:
+    """Those of the ports that do not answer on the host ``name``, also after a while."""
+    asked = targets(wanted, name)
+    still = answering(asked, _PATIENCE)
+    return [item[1] for item in asked if item not in still]
+
+
+def ports(answer: dict[str, Any]) -> list[Port]:
+    """The ports of what moves by an answer of the module ``workload``, with the names of their workloads."""
+    moving = [item for item in answer.get("workloads", []) if item["changed"]]
+    return [{**port, "workload": item["name"]} for item in moving for port in item["ports"]]
+
+
+def moved(answer: dict[str, Any], wanted: Sequence[Port]) -> list[Port]:
+    """Those of the ports, as ``ports`` has them, whose workload has moved by the answer."""
+    names = {item["name"] for item in answer["workloads"] if item["changed"] and item["state"] == "committed"}
+    return [port for port in wanted if port["workload"] in names]
+
+
+def failed(answer: dict[str, Any], lost: Sequence[Port], remedy: str = "") -> dict[str, Any]:
+    """The answer; failed when ports are ``lost``, with what else can be done about them."""
     if not lost:
         return answer
+    names = ", ".join("{0} of {1}".format(port["host_port"], port["container"]) for port in lost)
     said = (
-        "On the host all published ports of what moved are open, but the controller does not reach port {0} any more, as it did "
-        "before. Look at what filters between them, or bring it back.".format(", ".join(lost))
+        "On the host all published ports of what moved are open, but the controller does not reach port{0} {1} any more, as it "
+        "did before. Look at what filters between them, or bring it back.{2}".format(
+            "s" if len(lost) > 1 else "", names, remedy
+        )
     )
     return {**answer, "failed": True, "msg": "\n".join(filter(None, [answer.get("msg"), said]))}
 

@@ -65,38 +65,37 @@ RESULTS = [
     {"name": "blog", "state": "committed", "changed": True, "ports": [port(8080)]},
     {"name": "shop", "state": "committed", "changed": True, "ports": [port(9090, container="till")]},
 ]
-ANSWERED = seen.targets([port(8080), port(9090, container="till")], "192.0.2.7")
+PORTS = [{**port(8080), "workload": "blog"}, {**port(9090, container="till"), "workload": "shop"}]
 
 
-@pytest.fixture
-def open_ports(monkeypatch):
-    """The ports that answer after the move."""
-    found = {8080, 9090}
-    monkeypatch.setattr(
-        seen, "answering", lambda wanted, _patience: [item for item in wanted if item[1]["host_port"] in found]
-    )
-    return found
-
-
-def test_all_ports_answer_again(open_ports):
-    assert seen.judged({"workloads": RESULTS}, ANSWERED) == {"workloads": RESULTS}
-
-
-def test_one_that_does_not_is_named_and_fails(open_ports):
-    open_ports.remove(8080)
-    answer = seen.judged({"workloads": RESULTS}, ANSWERED)
-    assert answer["failed"]
-    assert "does not reach port 8080 of web any more" in answer["msg"]
-    assert answer["workloads"] == RESULTS
-
-
-def test_one_that_never_answered_need_not(open_ports):
-    open_ports.remove(8080)
-    assert not seen.judged({"workloads": RESULTS}, ANSWERED[1:]).get("failed")
+def test_the_ports_of_what_moves_know_their_workload():
+    assert seen.ports({"workloads": RESULTS}) == PORTS
+    assert seen.ports({"workloads": [RESULTS[0], {**RESULTS[1], "changed": False}]}) == PORTS[:1]
+    assert seen.ports({"failed": True}) == []
 
 
 @pytest.mark.parametrize("change", [{"state": "rolled_back"}, {"changed": False}])
-def test_what_did_not_move_is_not_asked_for_and_its_reason_stays(open_ports, change):
-    open_ports.clear()
-    answer = {"failed": True, "msg": "blog: It was undone.", "workloads": [{**item, **change} for item in RESULTS]}
-    assert seen.judged(answer, ANSWERED) == answer
+def test_only_what_moved_is_asked_for(change):
+    assert seen.moved({"workloads": RESULTS}, PORTS[:1]) == PORTS[:1]
+    assert seen.moved({"workloads": [{**item, **change} for item in RESULTS]}, PORTS) == []
+
+
+def test_what_does_not_answer_is_closed(monkeypatch):
+    monkeypatch.setattr(seen, "_PATIENCE", 0)
+    with socket.create_server(("127.0.0.2", 0)) as server:
+        ports = [port(server.getsockname()[1]), port(1), port(2, "", "udp")]
+        assert seen.closed(ports, "127.0.0.2") == [ports[1]]
+
+
+def test_what_is_closed_is_named_and_fails():
+    answer = {"workloads": RESULTS, "failed": True, "msg": "shop: It was undone."}
+    said = seen.failed(answer, PORTS, " Or else.")
+    assert said["workloads"] == RESULTS
+    assert said["msg"].startswith("shop: It was undone.\nOn the host")
+    assert "does not reach ports 8080 of web, 9090 of till any more" in said["msg"]
+    assert said["msg"].endswith(" Or else.")
+    assert seen.failed({"workloads": RESULTS}, PORTS[:1])["failed"]
+
+
+def test_when_all_answer_nothing_is_said():
+    assert seen.failed({"workloads": RESULTS}, [], "Or else.") == {"workloads": RESULTS}
