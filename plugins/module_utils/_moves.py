@@ -44,6 +44,8 @@ _SETTLING = 600
 def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Move the workloads to ``params["engine"]``; ``params`` and the result are those of the module ``workload``."""
     plan, engine = staging.load(params["plan_path"], params["state_dir"])
+    if not 0 < params["ready_timeout"] < _LONGEST:
+        raise StateError("ready_timeout is no number of seconds up to a week; nothing was changed.")
     timeouts = _timeouts(
         params["ready_timeouts"], {item["name"] for item in plan["workloads"]}.union(engine.journals())
     )

@@ -71,13 +71,13 @@ def host(monkeypatch, tmp_path):
 
 @pytest.fixture
 def move(engine):
-    def run(check=False, workloads=(), to="podman", data="current", parallel=1, timeouts=()):
+    def run(check=False, workloads=(), to="podman", data="current", parallel=1, timeouts=(), timeout=0.01):
         params = {
             "plan_path": str(engine.plan_path),
             "state_dir": str(engine.root.parent),
             "socket": "/run/docker.sock",
             "workloads": list(workloads),
-            "ready_timeout": 0.01,
+            "ready_timeout": timeout,
             "ready_timeouts": dict(timeouts),
             "engine": to,
             "data": data,
@@ -413,6 +413,14 @@ def test_a_workload_has_a_deadline_of_its_own(host, move):
 def test_a_deadline_that_is_none_is_said(host, move, timeouts, said):
     with pytest.raises(StateError, match=said):
         move(timeouts=timeouts)
+    assert host.log == []
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 7 * 24 * 3600])
+@pytest.mark.parametrize("check", [True, False])
+def test_a_deadline_for_all_that_is_none_is_said(host, move, seconds, check):
+    with pytest.raises(StateError, match="ready_timeout is no number of seconds up to a week; nothing was changed"):
+        move(check, timeout=seconds)
     assert host.log == []
 
 
