@@ -6,6 +6,7 @@
                           inventory.json       the recorded inventory, complete
                           plan.json            the complete plan
                           retired.json         present once the engine is retired
+                          unreached.json       ports that the controller has not reached since a move
                           journal/NAME.jsonl   the transaction of a workload
 
 Everything is 0600 in folders of 0700: these documents hold environment values.
