@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Iterable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bridges as bridges
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
@@ -32,19 +33,21 @@ def on(bridge: str) -> list[Data]:
     ]
 
 
-def require_dockers(network: Data) -> None:
+def require_dockers(networks: Iterable[Data]) -> None:
     """MoveError when the bridge of a network is the host's too: the host would lose its address. Reads only."""
-    bridge = network["bridge"]
-    links = bridges.ports().get(bridge, [])
-    own = [item["local"] for item in on(bridge)]
-    more = [address for address in own if sum((":" in one) == (":" in address) for one in own) > 1]
-    if links or more:
-        raise MoveError(
-            "The bridge {0} of network {1} has more on it than Docker's containers and its gateway: {2}. It is the host's own, "
-            "and would lose its addresses. Nothing was changed.".format(
-                bridge, network["docker_name"], ", ".join([*links, *more])
+    bridged = [network for network in networks if network["bridge"]]
+    links = bridges.ports() if bridged else {}
+    for network in bridged:
+        own = [item["local"] for item in on(network["bridge"])]
+        more = [address for address in own if sum((":" in one) == (":" in address) for one in own) > 1]
+        found = [*links.get(network["bridge"], []), *more]
+        if found:
+            raise MoveError(
+                "The bridge {0} of network {1} has more on it than Docker's containers and its gateway: {2}. It is the host's "
+                "own, and would lose its addresses. Nothing was changed.".format(
+                    network["bridge"], network["docker_name"], ", ".join(found)
+                )
             )
-        )
 
 
 def are_free(record: Data) -> bool:
@@ -95,8 +98,9 @@ def _passages(record: Data) -> dict[str, str]:
     moved = {
         item["bridge"]: item["podman_bridge"] for item in record["networks"] if item["bridge"] and item["podman_bridge"]
     }
+    there = links()
     return {
-        family: passage(firewall.read(family), record["workload"], record["bridges"], moved, links())
+        family: passage(firewall.read(family), record["workload"], record["bridges"], moved, there)
         for family in firewall.FAMILIES
     }
 

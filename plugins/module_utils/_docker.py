@@ -171,6 +171,11 @@ def health_of(document: dict[str, Any]) -> str:
     return str((document["State"].get("Health") or {}).get("Status") or "")
 
 
+def listed_name(listed: dict[str, Any]) -> str:
+    """The name of a container in GET /containers/json; the begin of its ID while it has none."""
+    return str((listed.get("Names") or [listed["Id"][:12]])[0]).lstrip("/")
+
+
 def part(name: str) -> str:
     """One part of a path, quoted, so that a name from a document never becomes another request."""
     return quote(name, safe="")

@@ -17,6 +17,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
     Docker,
     DockerError,
     DockerNotFound,
+    listed_name,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import datagrams
@@ -174,7 +175,7 @@ def users(docker: Docker, volumes: Sequence[str], **query: Any) -> dict[str, str
     if not volumes:
         return {}
     found = docker.get("/containers/json", filters=json.dumps({"volume": list(volumes)}), **query)
-    return {str(item["Id"]): str(item["Names"][0]).lstrip("/") for item in found}
+    return {str(item["Id"]): listed_name(item) for item in found}
 
 
 def _layers(record: Data) -> list[list[Data]]:

@@ -45,6 +45,8 @@ _SHAPES = (
     ("nat", "POSTROUTING", r"-o (BRIDGE) -m addrtype --src-type LOCAL -j MASQUERADE"),
     ("raw", "PREROUTING", r"-d \S+ ! -i (BRIDGE) -j DROP"),
 )
+DEFAULT_BRIDGE = re.compile(r"br-[0-9a-f]{12}\Z")
+"""How Docker calls the bridge of a network that gives it no name."""
 _LINK = re.compile(r"(?:^| )-[io] ([A-Za-z0-9_.-]{1,15})(?= |$)")
 _HAIRPIN = re.compile(r"-s (\S+) -d \1 -p (\w+) -m \2 --dport \d+ -j MASQUERADE\Z")
 

@@ -50,7 +50,7 @@ def planned(workload: Data) -> Data:
         "commits": workload.get("commits", []),
         "bridges": bridges(workload),
         "images": [image["unit_ref"] for image in workload["images"]],
-        "docker_volumes": [volume["docker_name"] for volume in workload["volumes"] if volume["docker_name"]],
+        "docker_volumes": _docker_volumes(workload),
         "volumes": [],
     }
 
@@ -101,13 +101,12 @@ def require_as_planned(workload: Data, docker: Docker) -> None:
         if added:
             raise _outdated("{0} joined network {1}".format(container["name"], sorted(added)[0]))
     _require_no_newcomers(workload, docker)
-    for network in workload["networks"]:
-        addresses.require_dockers(network)
+    addresses.require_dockers(workload["networks"])
 
 
 def _require_no_newcomers(workload: Data, docker: Docker) -> None:
     ids = {container["id"] for container in workload["containers"]}
-    found = users(docker, planned(workload)["docker_volumes"], all=1)
+    found = users(docker, _docker_volumes(workload), all=1)
     late = sorted(name for identity, name in found.items() if identity not in ids)
     if late:
         raise _outdated("{0} has one of its volumes".format(late[0]))
@@ -144,6 +143,10 @@ def _docker_view(document: Data) -> Data:
         "healthy": health_of(document) == "healthy",
         "restarting": bool(document["State"].get("Restarting")),
     }
+
+
+def _docker_volumes(workload: Data) -> list[str]:
+    return [volume["docker_name"] for volume in workload["volumes"] if volume["docker_name"]]
 
 
 def _network_view(network: Data) -> Data:

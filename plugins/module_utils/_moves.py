@@ -108,7 +108,7 @@ def _refused(moves: Sequence[Move], check: bool) -> dict[str, Data]:
         try:
             item.require(check)
         except (*ERRORS, OSError) as error:
-            found[item.name] = {**outcome.EMPTY, "name": item.name, "state": "refused", "reason": said(error)}
+            found[item.name] = outcome.not_moved(item.name, "refused", said(error))
     return found
 
 
@@ -130,7 +130,7 @@ def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
         try:
             wait_docker.wait(record, host.outside, host.docker, host.timeout(name))
         except ERRORS as error:
-            found[name] = {**outcome.EMPTY, "name": name, "state": "refused", "reason": str(error)}
+            found[name] = outcome.not_moved(name, "refused", str(error))
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError, listed_name
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
@@ -27,6 +27,11 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 )
 
 EMPTY: Data = {"reason": "", "downtime": 0.0, "seconds": {}, "changed": False, "steps": [], "ports": []}
+
+
+def not_moved(name: str, state: str, reason: str) -> Data:
+    """The result of a workload that this run did not move."""
+    return {**EMPTY, "name": name, "state": state, "reason": reason}
 
 
 def of(run: Transaction) -> Data:
@@ -99,7 +104,7 @@ def left_on_docker(
         # Also what was started after the inventory was made: retiring Docker would end it.
         try:
             now = docker.get("/containers/json", all=1)
-            names.update({item["Id"]: str((item.get("Names") or [item["Id"]])[0]).lstrip("/") for item in now})
+            names.update({item["Id"]: listed_name(item) for item in now})
         except DockerError as error:
             # What has moved has moved, and must be told.
             names[""] = "what was created since (unknown: {0})".format(error)

@@ -17,6 +17,7 @@ from typing import Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import (
     COMMENT,
+    DEFAULT_BRIDGE,
     OUR_CHAINS,
     USER_CHAIN,
     Tables,
@@ -25,8 +26,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import short_name
 
 _NAT_CHAIN = "POSTROUTING"
-# How Docker calls the bridge of a network.
-_DEFAULT = re.compile(r"br-[0-9a-f]{12}\Z")
 _JUMP = "-j " + USER_CHAIN
 
 
@@ -89,7 +88,9 @@ def _through(tables: Tables, workload: str, mark: str, bridges: Sequence[str], l
 def _exits(dockers: set[str], links: Sequence[str]) -> list[tuple[str, str]]:
     """Links and what becomes of traffic to them. Docker's networks are closed, also those that it makes later, by the name
     that it gives them; bridges of the host's own may be called alike."""
-    hosts = sorted(name for name in links if name.startswith("br-") and not (name in dockers or _DEFAULT.match(name)))
+    hosts = sorted(
+        name for name in links if name.startswith("br-") and not (name in dockers or DEFAULT_BRIDGE.match(name))
+    )
     named = sorted(name for name in dockers if name != "docker0" and not name.startswith("br-"))
     return [(name, "ACCEPT") for name in hosts] + [(name, "RETURN") for name in ("docker0", "br-+", *named)]
 

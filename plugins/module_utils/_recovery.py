@@ -44,7 +44,7 @@ def recover(
         found.append(name)
         failure = "" if check else _settle(engine, docker, name, events)
         if failure:
-            broken[name] = {**outcome.EMPTY, "name": name, "state": "stuck", "reason": failure}
+            broken[name] = outcome.not_moved(name, "stuck", failure)
     return found, broken
 
 

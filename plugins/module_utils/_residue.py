@@ -29,7 +29,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units i
 # What dockerd makes in its data root (moby, daemon/daemon.go); a folder with fewer than three of them is something else.
 _MARKS = frozenset(["buildkit", "containers", "engine-id", "image", "network", "plugins", "swarm", "tmp", "volumes"])
 _FAR = "Podman uses it in place, and it is on another file system than the folder that would take it"
-_DOCKERS_NAME = re.compile(r"(docker0|br-[0-9a-f]{12})\Z")
 _BRIDGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
 
 
@@ -103,10 +102,10 @@ def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:
     for name in firewall.dockers_bridges(inventory.get("networks") or []):
         if not _BRIDGE.match(name) or not os.path.isdir("/sys/class/net/{0}/bridge".format(name)):
             continue
-        attached = sorted(os.listdir("/sys/class/net/{0}/brif".format(name)))
-        if not _DOCKERS_NAME.match(name):
+        if name != "docker0" and not firewall.DEFAULT_BRIDGE.match(name):
             result.left.append("{0}: it has a name of its own, so it may be the host's".format(name))
             continue
+        attached = sorted(os.listdir("/sys/class/net/{0}/brif".format(name)))
         if attached:
             result.left.append("{0}: {1} is attached to it".format(name, ", ".join(attached)))
             continue

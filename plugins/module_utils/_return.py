@@ -116,7 +116,10 @@ def look(record: Data, kept: Path) -> Data:
     states = units.services(units.services_of(record["units"]))
     # What an undo has just started is still on its way, and what is started again and again shall be so afterwards.
     up = [name for name, service in states.items() if service.job or not service.is_down]
-    containers = [{**item, "running": _shall_run(item, states[item["service"]])} for item in record["containers"]]
+    containers = [
+        {**item, "running": item["service"] in up or _goes_on(item, states[item["service"]])}
+        for item in record["containers"]
+    ]
     names = {item["name"] for item in running(containers)}
     return {
         **record,
@@ -128,10 +131,9 @@ def look(record: Data, kept: Path) -> Data:
     }
 
 
-def _shall_run(container: Data, service: Service) -> bool:
-    """Whether Docker shall run it: what runs, and what ran when it left and has not ended for good since."""
-    has_ended = service.is_down and service.result == "success" and is_for_once(container)
-    return service.job or not service.is_down or (container["running"] and not has_ended)
+def _goes_on(container: Data, service: Service) -> bool:
+    """Whether Docker shall run what is down: it ran when it left, and has not ended for good since."""
+    return bool(container["running"]) and not (service.result == "success" and is_for_once(container))
 
 
 def require_there(record: Data, docker: Docker) -> None:

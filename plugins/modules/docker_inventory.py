@@ -163,7 +163,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _record
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError, listed_name
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import HostError, is_served
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     SCRATCH_DIR,
@@ -221,7 +221,7 @@ def require_asleep(engine: EngineState, socket: str) -> None:
     moved = container_ids(engine.committed())
     # Nobody connects to one that sleeps: its socket would wake it.
     listed = Docker(socket).get("/containers/json") if is_served(socket) else []
-    names = sorted(_name(item) for item in listed if item["Id"] not in moved)
+    names = sorted(listed_name(item) for item in listed if item["Id"] not in moved)
     if names:
         raise StateError(
             "Docker was retired on this host, but runs again, with {0}. If it shall stay, remove {1} and run this again; "
@@ -240,15 +240,13 @@ def awake(docker: Docker, moved: set[str], recorded: dict[str, Any]) -> list[str
     found = []
     for item in docker.get("/containers/json"):
         labels = item.get("Labels") or {}
-        is_moved = item["Id"] in moved or _name(item) in names or _service(labels) in services
+        is_moved = item["Id"] in moved or listed_name(item) in names or _service(labels) in services
         if is_moved and item.get("State") == "running":
             folder = labels.get(COMPOSE + "project.working_dir")
-            found.append("{0} (Compose project in {1})".format(_name(item), folder) if folder else _name(item))
+            found.append(
+                "{0} (Compose project in {1})".format(listed_name(item), folder) if folder else listed_name(item)
+            )
     return sorted(found)
-
-
-def _name(listed: dict[str, Any]) -> str:
-    return str((listed.get("Names") or [listed["Id"][:12]])[0]).lstrip("/")
 
 
 def _service(labels: dict[str, Any] | None) -> tuple[str, str] | None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils import basic
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _inventory
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._dockerds import Dockerd
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import append_journal, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import COMPOSE
 from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_inventory
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins import fake_module
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_docker import (
     ENGINE_ID,
     VERSION,
@@ -58,9 +58,7 @@ class Host:
             "state_dir": str(self.root / "state"),
             "_ansible_check_mode": check_mode,
         }
-        packed = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
-        self.monkeypatch.setattr(basic, "_ANSIBLE_ARGS", packed)
-        self.monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        fake_module.give(self.monkeypatch, arguments)
         with pytest.raises(SystemExit):
             docker_inventory.main()
         printed = self.capsys.readouterr().out

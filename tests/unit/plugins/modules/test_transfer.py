@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 
 import pytest
-from ansible.module_utils import basic
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _job, _work
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
@@ -19,6 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.modules import image_transfer, volume_transfer
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins import fake_module
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakeDocker, FakePodman
 
 ID = "sha256:" + "a" * 64
@@ -52,20 +50,7 @@ def host(tmp_path, monkeypatch):
 
     def call(module, check=False, **arguments):
         given = {"plan_path": str(fake.engine.plan_path), "_ansible_check_mode": check, **arguments}
-        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode())
-        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
-        answers = []
-
-        def leave(_module, **result):
-            answers.append(result)
-            raise SystemExit(0)
-
-        monkeypatch.setattr(basic.AnsibleModule, "exit_json", leave)
-        monkeypatch.setattr(basic.AnsibleModule, "fail_json", leave)
-        monkeypatch.setattr(sys, "argv", ["module"])
-        with pytest.raises(SystemExit):
-            module.main()
-        return answers[0]
+        return fake_module.answer(monkeypatch, module, given)
 
     fake.call = call
     fake.images_arguments = {"tmpdir": str(tmp_path)}

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
-from ansible.module_utils import basic
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     append_journal,
@@ -16,6 +14,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     write_json,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.modules import workload
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins import fake_module
 
 BLOG = {"workload": "blog", "container": "web", "host_ip": "", "host_port": 8080, "proto": "tcp"}
 SHOP = {**BLOG, "workload": "shop", "container": "till", "host_port": 9090}
@@ -39,20 +38,7 @@ def call(engine, monkeypatch):
     def run(check=False, work=lambda: dict(RESULT), **arguments):
         given = {"plan_path": str(engine.plan_path), "_ansible_check_mode": check, **arguments}
         monkeypatch.setattr(workload, "call", lambda *_: work())
-        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode())
-        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
-        answers = []
-
-        def leave(_module, **result):
-            answers.append(result)
-            raise SystemExit(0)
-
-        monkeypatch.setattr(basic.AnsibleModule, "exit_json", leave)
-        monkeypatch.setattr(basic.AnsibleModule, "fail_json", leave)
-        monkeypatch.setattr(sys, "argv", ["module"])
-        with pytest.raises(SystemExit):
-            workload.main()
-        return answers[0]
+        return fake_module.answer(monkeypatch, workload, given)
 
     return run
 
