@@ -55,14 +55,9 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         moves = (directions.returns if params["engine"] == DOCKER else directions.cutovers)(plan, host, params)
         installed = {name: text for item in plan["workloads"] for name, text in units.read(item["units"]).items()}
         leaving = [item for item in moves if not (_is_there(host, item) or _moved_otherwise(host, item))]
-        # All go back: also when none is there, on a host whose Docker was empty.
-        revives = engine.retired and params["engine"] == DOCKER and bool(leaving or not params["workloads"])
-        if revives:
-            require_installed()
-            broken.update(_refused(leaving, check))
+        revives = _revives(host, params, leaving, broken, check)
         leaving = [item for item in leaving if item.name not in broken]
         acts = bool(leaving) and not check
-        revives = revives and not (broken and not leaving)
         if acts:
             helper.install(str(engine.root.parent))
         if revives and not check:
@@ -99,6 +94,16 @@ def _timeouts(given: Mapping[str, Any], names: set[str]) -> dict[str, float]:
                 "ready_timeouts gives {0} no number of seconds up to a week; nothing was changed.".format(name)
             )
     return found
+
+
+def _revives(host: Host, params: Data, leaving: Sequence[Move], broken: dict[str, Data], check: bool) -> bool:
+    """Whether a retired Docker comes back for these moves; what stands against one already becomes its result in ``broken``."""
+    # All go back: also when none is there, on a host whose Docker was empty.
+    if not host.engine.retired or params["engine"] != DOCKER or (params["workloads"] and not leaving):
+        return False
+    require_installed()
+    broken.update(_refused(leaving, check))
+    return not broken or any(item.name not in broken for item in leaving)
 
 
 def _refused(moves: Sequence[Move], check: bool) -> dict[str, Data]:
