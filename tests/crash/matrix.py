@@ -4,8 +4,9 @@
 of it by itself; then move again.
 
 usage: matrix.py [--sample COUNT] [--seed SEED] [--machines COUNT] [--faults] [--write SECONDS] [WORD...]; cases that
-contain all words, on so many machines at a time. What passed with the same files is not repeated. --write cuts nothing off:
-it moves to Podman, lets the client write for so long, and moves back twice; then all of it again with a tenth of the time.
+contain all words, on so many machines at a time. What passed with the same files is not repeated, unless it is a sample.
+--write cuts nothing off: it moves to Podman, lets the client write for so long, and moves back twice; then all of it again
+with a tenth of the time.
 """
 
 from __future__ import annotations
@@ -55,19 +56,18 @@ def main() -> int:
             return keep_writing(machine, given.write)
     if given.faults:
         return find_faults([fault for fault in FAULTS if all(word in fault.what for word in given.words)])
-    return run(chosen, given.machines)
+    return run(Results(chosen, again=bool(given.sample)), given.machines)
 
 
-def run(chosen: list[Case], machines: int) -> int:
-    """Run the cases; the exit code."""
-    results = Results(chosen)
+def run(results: Results, machines: int) -> int:
+    """Run the cases that are left; the exit code."""
     left = results.left()
     # All machines take from the same one: next() of a list's iterator is one step of the interpreter.
     waiting = iter(left)
     with ThreadPoolExecutor(machines) as lanes:
         list(lanes.map(lambda number: work_off(waiting, left, results, number), range(min(machines, len(left)))))
     failed = len(results.left())
-    print(f"{len(chosen) - failed} passed, {failed} failed", flush=True)
+    print(f"{len(results.chosen) - failed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 
@@ -81,27 +81,29 @@ def work_off(waiting: Iterator[Case], left: list[Case], results: Results, number
 
 
 class Results:
-    """Which cases passed with the files as they are, kept in a file, so that a run can be continued."""
+    """Which cases passed with the files as they are, kept in a file, so that a run can be continued; or all ``again``."""
 
-    def __init__(self, chosen: list[Case]) -> None:
-        self._chosen = chosen
+    def __init__(self, chosen: list[Case], again: bool) -> None:
+        self.chosen = chosen
         self._state = digest(ROOT)
         self._lock = threading.Lock()
         found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        self._passed: list[str] = found["passed"] if found.get("state") == self._state else []
+        self._known: set[str] = set(found["passed"]) if found.get("state") == self._state else set()
+        self._passed: set[str] = set() if again else set(self._known)
 
     def left(self) -> list[Case]:
         """The cases that have not passed."""
-        return [case for case in self._chosen if str(case) not in self._passed]
+        return [case for case in self.chosen if str(case) not in self._passed]
 
     def note(self, case: Case, wrong: str, seconds: float) -> None:
         """Print how a case went, and remember it when nothing is ``wrong``."""
         with self._lock:
             if not wrong:
-                self._passed.append(str(case))
-                RESULTS.write_text(json.dumps({"state": self._state, "passed": self._passed}))
-            number = self._chosen.index(case) + 1
-            print(f"{number}/{len(self._chosen)} {case}: {wrong or 'ok'} ({seconds:.0f} s)", flush=True)
+                self._passed.add(str(case))
+                self._known.add(str(case))
+                RESULTS.write_text(json.dumps({"state": self._state, "passed": sorted(self._known)}))
+            number = self.chosen.index(case) + 1
+            print(f"{number}/{len(self.chosen)} {case}: {wrong or 'ok'} ({seconds:.0f} s)", flush=True)
 
 
 def find_faults(faults: list[Fault]) -> int:
