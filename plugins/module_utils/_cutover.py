@@ -95,13 +95,14 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
 
     def stop(notes: Notes) -> Data:
         gate.close_datagrams(notes[RECORD])
-        return side.stop(notes[RECORD])
+        return side.stop_unended(notes[RECORD])
 
     def start_again(notes: Notes) -> None:
-        podman.require_down(notes[RECORD])
-        gate.open_ports(notes[RECORD])
+        # Before all that can fail: what failed is tried again, and must not stop what runs by then.
         if "stop_docker" not in notes and FAILED_UNDO + "stop_docker" not in notes:
             side.end_stopping(notes[RECORD])
+        podman.require_down(notes[RECORD])
+        gate.open_ports(notes[RECORD])
         side.start(notes[RECORD])
 
     # While Podman still runs it, clients would write into what is about to go, and its units are needed to stop it.
@@ -150,7 +151,7 @@ def steps_after(docker: Docker, settled: bool) -> list[Step]:
         # Docker may have been started anew since the addresses were taken off its bridges.
         Step("coexist", if_(addresses.coexists), on(addresses.coexist), nothing),
         # The host may have started anew since the commit.
-        Step("start_services", if_(podman.are_started), guarded(side.require_down, podman.start), nothing),
+        Step("start_services", if_(podman.are_resumed), guarded(side.require_down, podman.resume), nothing),
         enable,
     ]
 

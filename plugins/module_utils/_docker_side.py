@@ -42,6 +42,7 @@ class DockerSide:
 
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
+        self._ended: set[str] = set()
 
     def hold(self, record: Data) -> None:
         for container in record["containers"]:
@@ -49,7 +50,8 @@ class DockerSide:
 
     def are_restored(self, record: Data) -> bool:
         return all(
-            _policy(document["HostConfig"].get("RestartPolicy")) == _policy(container["policy"])
+            podman.restart_policy(document["HostConfig"].get("RestartPolicy"))
+            == podman.restart_policy(container["policy"])
             for container, document in self._there(record["containers"])
         )
 
@@ -86,10 +88,15 @@ class DockerSide:
         except DockerNotFound:
             return None
 
-    def stop(self, record: Data) -> Data:
+    def stop_unended(self, record: Data) -> Data:
+        """``stop``; MoveError as of ``require_unended`` when a job comes to its end while others stop."""
+        return self.stop(record, self.require_unended)
+
+    def stop(self, record: Data, require: Callable[[Data], None] = lambda _layer: None) -> Data:
         """In the reverse order of their start, independent ones at once. Returns the moment, in seconds of the epoch."""
         moment = {"at": time.time()}
         for layer in reversed(_layers(record)):
+            require({"containers": layer})
             each(self._stop, running(layer))
         if not self.are_stopped(record):
             raise MoveError("Docker did not stop all containers; see what it does (journalctl -u docker).")
@@ -103,11 +110,18 @@ class DockerSide:
         """MoveError when one has ended for good since the record was made: Podman would run it once more."""
         for item, document in self._there(running(record["containers"])):
             if is_for_once(item) and not is_up(document):
+                # An undo in this process does not do it again; where nothing was stopped yet, none does.
+                self._ended.add(item["name"])
                 raise MoveError(
                     "{0} has ended meanwhile; run the role assess again, which sees that.".format(item["name"])
                 )
 
-    def are_started(self, record: Data) -> bool:
+    def are_up(self, record: Data) -> bool:
+        """Whether all that ran do so, also what may end when it has done its work."""
+        wanted = running(record["containers"])
+        return len(self.up(wanted)) == len(wanted)
+
+    def are_resumed(self, record: Data) -> bool:
         return not self._down(record)
 
     def _down(self, record: Data) -> list[Data]:
@@ -118,7 +132,8 @@ class DockerSide:
     def start(self, record: Data) -> None:
         """Start what ran, unless Podman still runs any of it."""
         podman.require_down(record)
-        _raise_all(self._start_all(record, running(record["containers"])))
+        wanted = [item for item in running(record["containers"]) if item["name"] not in self._ended]
+        _raise_all(self._start_all(record, wanted))
 
     def resume(self, record: Data) -> None:
         """Start what ran and does not run, but for what has done its work."""
@@ -127,10 +142,14 @@ class DockerSide:
 
     def keep_up(self, record: Data) -> None:
         """What the restart policies would do if they were not held: start again what has ended, unless Podman runs any."""
-        ended = [item for item, document in self._there(running(record["containers"])) if _restarts(item, document)]
+        ended = self._unattended(record)
         if ended:
             podman.require_down(record)
             each(self._start, ended)
+
+    def _unattended(self, record: Data) -> list[Data]:
+        found = self._there(running(record["containers"]))
+        return [item for item, document in found if _restarts(item, document)]
 
     def _start_all(self, record: Data, wanted: Sequence[Data]) -> list[str]:
         layers = [[item for item in layer if item in wanted] for layer in _layers(record)]
@@ -150,18 +169,19 @@ class DockerSide:
             self.stop(record)
 
     def give_back(self, record: Data) -> None:
-        """Give the restart policies back, and start what ran: after a power cut nothing runs, and what has ended since it
-        was started again had nobody to start it. A job that has done its work is not done twice.
+        """Give the restart policies back, and start what they would have started meanwhile: after a power cut nothing runs,
+        and what has ended since it was started again had nobody to start it.
 
         Not while Podman runs the workload: Docker would start it at its next start.
         """
         podman.require_down(record)
-        _raise_all([*self._restore_all(record), *self._start_all(record, self._down(record))])
+        _raise_all([*self._restore_all(record), *self._start_all(record, self._unattended(record))])
 
     def others(self, record: Data) -> list[str]:
         """The names of other containers that Docker runs on the volumes of the record."""
         ids = {item["id"] for item in record["containers"]}
-        return [name for identity, name in users(self._docker, record["docker_volumes"]).items() if identity not in ids]
+        found = users(self._docker, record.get("docker_volumes", []))
+        return [name for identity, name in found.items() if identity not in ids]
 
     def require_down(self, record: Data) -> None:
         """MoveError while Docker runs any of the containers: never both engines."""
@@ -183,27 +203,30 @@ def _layers(record: Data) -> list[list[Data]]:
     return [[by_name[name] for name in layer] for layer in record["layers"]]
 
 
-def _policy(policy: Data | None) -> str:
-    return str((policy or {}).get("Name") or "no")
-
-
 def is_up(document: Any) -> bool:
     return bool(document["State"].get("Running"))
 
 
 def is_for_once(container: Data) -> bool:
     """Whether Docker does not start it again when it has ended well."""
-    return _policy(container["policy"]) in ("no", "on-failure")
+    return podman.restart_policy(container["policy"]) in podman.FOR_ONCE
 
 
 def has_done(container: Data, document: Any) -> bool:
-    """Whether it has done what it was for."""
-    return is_for_once(container) and not is_up(document) and document["State"].get("ExitCode") == 0
+    """Whether it has done what it was for, since somebody started it after the record was made: how a program ends that the
+    move itself has stopped says nothing."""
+    is_anew = document["State"].get("StartedAt") != container.get("started_at")
+    return is_anew and is_for_once(container) and _ended_well(document)
 
 
 def _restarts(container: Data, document: Any) -> bool:
     """Whether Docker would start a container again that does not run."""
-    return _policy(container["policy"]) != "no" and not is_up(document) and not has_done(container, document)
+    is_over = is_up(document) or (is_for_once(container) and _ended_well(document))
+    return podman.restart_policy(container["policy"]) != "no" and not is_over
+
+
+def _ended_well(document: Any) -> bool:
+    return not is_up(document) and document["State"].get("ExitCode") == 0
 
 
 def _try(action: Callable[..., None], *arguments: Any) -> str:

@@ -12,7 +12,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process
 
 
 class Dockerd(NamedTuple):
-    """``group``: its control group, whose path names its unit; ``shares_network``: whether its firewall rules are the host's."""
+    """``group``: its control group, whose path names its unit; ``shares_network``: whether its firewall rules are the host's. A
+    rootless one can be in the host's network namespace, and keeps its rules in another (moby PR 47103)."""
 
     pid: int
     group: str
@@ -30,7 +31,8 @@ def running(proc: str = "/proc") -> list[Dockerd]:
         try:
             if (folder / "comm").read_text().strip() == "dockerd" and _is_shared(proc, pid, "pid"):
                 group = parse_cgroup((folder / "cgroup").read_text())
-                found.append(Dockerd(pid, group[1] if group else "/", _is_shared(proc, pid, "net")))
+                is_hosts = _is_shared(proc, pid, "net") and _is_shared(proc, pid, "user")
+                found.append(Dockerd(pid, group[1] if group else "/", is_hosts))
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found

@@ -142,6 +142,7 @@ def _docker_view(document: Data) -> Data:
         "policy": document["HostConfig"].get("RestartPolicy") or NO_RESTART,
         "healthy": health_of(document) == "healthy",
         "restarting": bool(document["State"].get("Restarting")),
+        "started_at": document["State"].get("StartedAt"),
     }
 
 

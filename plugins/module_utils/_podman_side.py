@@ -15,6 +15,14 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.qu
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 _OWNER_LABEL = "podshift.docker_to_podman.container"
+FOR_ONCE = ("no", "on-failure")
+"""The restart policies with which Docker does not start again what has ended well."""
+
+
+def restart_policy(policy: Data | None) -> str:
+    """The name of a restart policy as Docker has it."""
+    return str((policy or {}).get("Name") or "no")
+
 
 # Secrets
 
@@ -156,6 +164,37 @@ def are_started(record: Data) -> bool:
 
 def start(record: Data) -> None:
     units.queue(record["services"])
+
+
+def are_resumed(record: Data) -> bool:
+    return not _unfinished(record)
+
+
+def resume(record: Data) -> None:
+    """Start what does not run, but for jobs that have done their work, or that no boot would start."""
+    units.queue(_unfinished(record))
+
+
+def _unfinished(record: Data) -> list[str]:
+    policies = {item["service"]: restart_policy(item["policy"]) for item in record["containers"] if "policy" in item}
+    return [
+        name
+        for name, service in units.services(record["services"]).items()
+        if not (service.is_active or _has_done(service, policies.get(name, "")))
+    ]
+
+
+def _has_done(service: units.Service, policy: str) -> bool:
+    return service.has_ended_well and (policy == "no" or (policy == "on-failure" and service.has_run))
+
+
+def require_unended(record: Data) -> None:
+    """MoveError when a job has ended since the record was made: Docker would do it once more."""
+    states = units.services(record["running"])
+    for item in record["containers"]:
+        service = states.get(item["service"])
+        if service and service.is_down and restart_policy(item["policy"]) in FOR_ONCE:
+            raise MoveError("{0} has ended meanwhile; run this again.".format(item["name"]))
 
 
 def stop(record: Data) -> Data:

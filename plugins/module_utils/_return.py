@@ -67,7 +67,8 @@ def steps(
         start_again(record)
 
     def wait(notes: Notes) -> None:
-        wait_docker.wait(notes[RECORD], outside, docker, ready_timeout)
+        # Restart policies are held: who ends because the database is not ready yet has nobody else.
+        wait_docker.wait(notes[RECORD], outside, docker, ready_timeout, side.keep_up)
         podman.require_down(notes[RECORD])
 
     # Whoever starts a container in Docker meanwhile would have its volume replaced under it.
@@ -76,6 +77,7 @@ def steps(
         Step(RECORD, never, lambda _notes: record(), nothing),
         Step("keep_data", never, on(_keep_dockers if is_current else _warm_keep_podmans), nothing),
         Step("warm_volumes", lambda _notes: not is_current, guarded(docker_is_down, _warm_back), nothing),
+        Step("look_again", never, on(podman.require_unended), nothing),
         Step("sleep_units", never, on(_sleep), on(wake)),
         Step("stop_podman", never, lambda notes: podman.stop(notes[RECORD]), on(start_again)),
         Step("carry_back", never, guarded(docker_is_down, _carry_back if is_current else _keep_podmans), nothing),
@@ -85,9 +87,9 @@ def steps(
             "close_ports",
             never,
             on(lambda record: gate.close(_among_dockers(record))),
-            guarded(docker_is_down, gate.open_ports),
+            guarded(side.require_down, gate.open_ports),
         ),
-        Step("start_docker", if_(side.are_started), on(side.start), on(side.stop)),
+        Step("start_docker", if_(side.are_up), on(side.start), on(side.stop)),
         Step("wait_ready", never, wait, nothing),
     ]
 
@@ -99,7 +101,7 @@ def steps_after(docker: Docker) -> list[Step]:
         Step("open_ports", never, opening("stop_podman"), nothing),
         Step("restore_restarts", if_(side.are_restored), on(side.restore), nothing),
         # The host may have started anew since the commit, or something ended while nobody would have started it again.
-        Step("start_services", if_(side.are_started), on(side.resume), nothing),
+        Step("start_services", if_(side.are_resumed), on(side.resume), nothing),
         Step("remove_units", if_(podman.are_removed), on(podman.remove), nothing),
         Step(LAST, never, on(podman.remove_secrets), nothing),
     ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import sync_folder, write_file
@@ -21,7 +21,9 @@ _UNIT_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,200})\.(container|pod|ne
 _COMPANION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,200}\.seccomp\.json\Z")
 _NO_COMPLAINT = "Loading source unit file"
 _GENERATED = "/run/systemd/generator/"
-_PROPERTIES = "Id,LoadState,FragmentPath,ActiveState,SubState,Result,NRestarts,ExecMainStatus,Job"
+_PROPERTIES = (
+    "Id,LoadState,FragmentPath,ActiveState,SubState,Result,NRestarts,ExecMainStatus,Job,ExecMainStartTimestampMonotonic"
+)
 # podman-run(1): podman's own failure, a command that cannot be invoked, a command that is not found.
 _PODMAN_FAILURES = (125, 126, 127)
 
@@ -31,7 +33,8 @@ class UnitError(Exception):
 
 
 class Service(NamedTuple):
-    """What systemd says about a service; ``job`` is True while one is queued for it."""
+    """What systemd says about a service; ``job`` is True while one is queued for it, ``has_run`` since its program was started
+    in this boot."""
 
     name: str
     load: str = ""
@@ -42,6 +45,7 @@ class Service(NamedTuple):
     restarts: int = 0
     status: int = 0
     job: bool = False
+    has_run: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -50,6 +54,11 @@ class Service(NamedTuple):
     @property
     def is_down(self) -> bool:
         return self.active in ("inactive", "failed")
+
+    @property
+    def has_ended_well(self) -> bool:
+        """True also of what was never started."""
+        return self.active == "inactive" and self.result == "success" and not self.job
 
     @property
     def is_hopeless(self) -> bool:
@@ -90,13 +99,17 @@ def install(units: Mapping[str, str], folder: str = UNIT_DIR) -> None:
     reload_systemd()
 
 
-def remove(units: Iterable[str], folder: str = UNIT_DIR) -> None:
-    """Remove the units that are there and have systemd forget them."""
+def remove(units: Collection[str], folder: str = UNIT_DIR) -> None:
+    """Remove the units that are there and have systemd forget them and their failures."""
     for name in read(units, folder):
         Path(folder, name).unlink()
     if Path(folder).is_dir():
         sync_folder(Path(folder))
     reload_systemd()
+    # Not when they are stopped: until they go, what has failed is told by that.
+    names = services_of(units)
+    if names:
+        run(["systemctl", "reset-failed", "--", *names], check=False)
 
 
 def reload_systemd() -> None:
@@ -127,6 +140,7 @@ def parse_services(shown: str) -> list[Service]:
                 _number(values.get("NRestarts", "")),
                 _number(values.get("ExecMainStatus", "")),
                 _number(values.get("Job", "")) > 0,
+                _number(values.get("ExecMainStartTimestampMonotonic", "")) > 0,
             )
         )
     return found
@@ -173,11 +187,10 @@ def start(names: Sequence[str]) -> None:
 
 
 def stop(names: Sequence[str]) -> None:
-    """Stop the services and forget their failures. UnitError when one is still up afterwards."""
+    """Stop the services. UnitError when one is still up afterwards."""
     if not names:
         return
     run(["systemctl", "stop", "--", *names], check=False)
-    run(["systemctl", "reset-failed", "--", *names], check=False)
     left = [str(service) for service in services(names).values() if not service.is_down]
     if left:
         raise UnitError("systemctl stop did not stop all: {0}.".format("; ".join(left)))

@@ -5,16 +5,11 @@
 from __future__ import annotations
 
 import time
-from typing import Iterable
+from typing import Callable, Iterable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, health_of, process_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import (
-    DockerSide,
-    has_done,
-    is_up,
-    running,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import has_done, is_up, running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
@@ -23,16 +18,21 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
 _POLL_SECONDS = 0.3
 
 
-def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None:
-    """Return when nothing is missing; MoveError after ``timeout`` seconds."""
+def wait(
+    record: Data,
+    outside: Outside,
+    docker: Docker,
+    timeout: float,
+    help_up: Callable[[Data], None] = lambda _record: None,
+) -> None:
+    """Return when nothing is missing; MoveError after ``timeout`` seconds. ``help_up`` is called until then."""
     deadline = time.monotonic() + timeout
     missing = lacks(record, outside, docker)
     while missing:
         require_undisturbed()
         if time.monotonic() > deadline:
             raise MoveError("It was not ready within {0:g} s on Docker: {1}.".format(timeout, "; ".join(missing)))
-        # Restart policies are held: who ends because the database is not ready yet has nobody else.
-        DockerSide(docker).keep_up(record)
+        help_up(record)
         time.sleep(_POLL_SECONDS)
         missing = lacks(record, outside, docker)
 

@@ -138,6 +138,7 @@ class Host:
         self.rehearsals: list[str] = []
         self.missing = ""
         self.created: list[str] = []
+        self.starts = 0
         self.services: list[str] = []
         self.ended: dict[str, str] = {}
         self.bridge_ports: dict[str, list[str]] = {}
@@ -157,8 +158,12 @@ class Host:
 
     def state(self, folder: Path) -> Any:
         """All that an undo has to bring back."""
+        state = ("Running", "Health")
         held = (
-            self.docker,
+            {
+                item: {**document, "State": {key: document["State"].get(key) for key in state}}
+                for item, document in self.docker.items()
+            },
             self.addresses,
             self.networks,
             self.pods,
@@ -226,7 +231,8 @@ class Host:
         if not self.container(item)["State"]["Running"]:
             return
         self.event("stop " + item[:-3], DockerError)
-        self.container(item)["State"]["Running"] = False
+        # Most programs end well when they are asked to.
+        self.container(item)["State"].update(Running=False, ExitCode=0)
 
     def start(self, item: str) -> None:
         if self.container(item)["State"]["Running"]:
@@ -236,7 +242,11 @@ class Host:
         assert self.addresses[BRIDGE], "the bridge has no address"
         if self.links:
             raise DockerError("another bridge has the same address")
-        self.container(item)["State"]["Running"] = not self.ends_at_once(item)
+        self.starts += 1
+        state = self.container(item)["State"]
+        state.update(Running=not self.ends_at_once(item), ExitCode=0, StartedAt=str(self.starts))
+        if not state["Running"]:
+            state["ExitCode"] = 1
 
     def ends_at_once(self, item: str) -> bool:
         """Its database is not ready at the first tries, and without a restart policy nobody starts it again."""
@@ -359,6 +369,8 @@ class Host:
 
     def _systemctl(self, verb: str, *words: str) -> Completed:
         names = [word for word in words if not word.startswith("-")]
+        if verb == "reset-failed":
+            self.ended = {name: how for name, how in self.ended.items() if name not in names}
         if verb == "show":
             return Completed(0, "\n\n".join(self._show(name) for name in names), "")
         are_volumes = bool(names) and all(name.endswith("-volume.service") for name in names)

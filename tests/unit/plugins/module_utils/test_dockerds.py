@@ -33,12 +33,13 @@ def test_the_unit_is_that_of_the_systems_systemd(text, unit):
     assert dockerds.system_unit(group[1] if group else "/") == unit
 
 
-def process(proc, number, name, pids="pid:[1]", network="net:[1]", group="/"):
+def process(proc, number, name, pids="pid:[1]", network="net:[1]", group="/", users="user:[1]"):
     (proc / number / "ns").mkdir(parents=True)
     (proc / number / "comm").write_text(name + "\n")
     (proc / number / "cgroup").write_text("0::" + group + "\n")
     (proc / number / "ns" / "pid").symlink_to(pids)
     (proc / number / "ns" / "net").symlink_to(network)
+    (proc / number / "ns" / "user").symlink_to(users)
 
 
 def test_those_of_users_are_found_and_those_in_containers_are_not(tmp_path):
@@ -50,8 +51,10 @@ def test_those_of_users_are_found_and_those_in_containers_are_not(tmp_path):
     process(tmp_path, "100", "dockerd", network="net:[2]", group=USERS)
     process(tmp_path, "42", "dockerd", group="/system.slice/docker.service")
     process(tmp_path, "43", "dockerd")
+    process(tmp_path, "101", "dockerd", users="user:[2]", group=USERS)
     found = dockerds.running(str(tmp_path))
-    assert found == [(42, "/system.slice/docker.service", True), (43, "/", True), (100, USERS, False)]
+    host = [(42, "/system.slice/docker.service", True), (43, "/", True)]
+    assert found == [*host, (100, USERS, False), (101, USERS, False)]
     assert [str(item) for item in found] == [
-        "process 42 in /system.slice/docker.service", "process 43 in /", "process 100 in " + USERS
+        "process 42 in /system.slice/docker.service", "process 43 in /", "process 100 in " + USERS, "process 101 in " + USERS,
     ]  # fmt: skip

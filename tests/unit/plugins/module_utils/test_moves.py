@@ -605,6 +605,94 @@ def test_a_job_that_still_runs_on_podman_is_started_in_docker_and_may_end_there(
     assert host.log.count("start web") == 1
 
 
+@pytest.mark.parametrize("policy", ["no", "on-failure"])
+def test_what_docker_starts_only_once_goes_back_too(host, engine, move, policy):
+    """Its program ended well when the cutover stopped it, which says nothing of its work."""
+    written = plan()
+    for item in written["workloads"][0]["containers"]:
+        item["restart"] = policy
+        host.docker[item["id"]]["HostConfig"]["RestartPolicy"] = {"Name": policy, "MaximumRetryCount": 0}
+    write_json(engine.plan_path, written)
+    for _turn in range(2):
+        move()
+        assert move(to="docker")["workloads"][0]["state"] == "committed"
+        assert [host.docker[item]["State"]["Running"] for item in ("db-id", "web-id", "job-id")] == [True, True, False]
+        assert host.services == []
+
+
+def test_what_has_failed_on_podman_is_not_forgotten_by_a_way_back_that_fails_itself(host, move, job):
+    move()
+    host.services.remove("web.service")
+    host.ended["web.service"] = "failed"
+    host.broken = {"start db"}
+    assert move(to="docker")["workloads"][0]["state"] == "rolled_back"
+    host.broken = set()
+    host.log.clear()
+    move(to="docker")
+    assert "start web" in host.log
+
+
+def test_a_job_that_ends_while_dockers_data_is_kept_is_not_done_in_docker_once_more(host, move, job, monkeypatch):
+    def end(trees):
+        if "/kept/" in trees.destination and "web.service" in host.services:
+            host.services.remove("web.service")
+        return sync(trees)
+
+    move()
+    sync = host.sync
+    monkeypatch.setattr(_rounds, "final", end)
+    [blog] = move(to="docker")["workloads"]
+    assert (blog["state"], "web has ended meanwhile; run this again" in blog["reason"]) == ("rolled_back", True)
+    assert host.services == ["db.service"]
+    assert move(to="docker")["workloads"][0]["state"] == "committed"
+    assert "start web" not in host.log
+
+
+def test_a_job_that_ends_after_it_was_ready_is_not_done_on_podman_once_more(host, move, job, monkeypatch):
+    commit = _cutover.commit
+
+    def end(notes):
+        host.services.remove("web.service")
+        return commit(notes)
+
+    monkeypatch.setattr(_cutover, "commit", end)
+    assert move()["workloads"][0]["state"] == "committed"
+    assert host.log.count("start") == 1
+    assert host.services == ["db.service"]
+
+
+def test_a_job_that_ends_while_others_stop_is_done_nowhere_once_more(host, move, job, engine, monkeypatch):
+    """The job is asked last, because the others need it."""
+    written = plan()
+    [blog] = written["workloads"]
+    blog["layers"] = [["web"], ["db", "job"]]
+    blog["containers"][1]["restart"] = "no"
+    write_json(engine.plan_path, written)
+    stop = host.stop
+
+    def end(item, timeout):
+        stop(item, timeout)
+        if item == "db-id":
+            job()
+
+    monkeypatch.setattr(host, "stop", end)
+    [blog] = move()["workloads"]
+    assert (blog["state"], "web has ended meanwhile" in blog["reason"]) == ("rolled_back", True)
+    assert "start web" not in host.log
+    assert host.docker["db-id"]["State"]["Running"]
+
+
+def test_a_job_that_has_failed_before_docker_stops_is_not_tried_again_by_the_undo(host, move, job, monkeypatch):
+    def fail(trees):
+        host.docker["web-id"]["State"].update(Running=False, ExitCode=1)
+        return warm(trees)
+
+    warm = _rounds.warm
+    monkeypatch.setattr(_rounds, "warm", fail)
+    assert move()["workloads"][0]["state"] == "rolled_back"
+    assert "start web" not in host.log
+
+
 def test_what_was_started_on_podman_since_runs_in_docker_too(host, move):
     move()
     host.services.append("job.service")
@@ -690,6 +778,35 @@ def test_nothing_goes_back_under_a_container_that_uses_its_volume_in_docker(host
     backup()
     [blog] = move(to="docker")["workloads"]
     assert (blog["state"], "Docker runs backup, although" in blog["reason"]) == ("refused", True)
+
+
+def test_who_uses_dockers_copy_meanwhile_does_not_keep_the_ports_closed(host, move, backup, monkeypatch):
+    def wait(*_arguments):
+        backup()
+        raise MoveError("not ready")
+
+    move()
+    monkeypatch.setattr(_wait_docker, "wait", wait)
+    [blog] = move(to="docker")["workloads"]
+    assert blog["state"] == "rolled_back"
+    assert (host.gate, host.services) == ("", ["db.service", "web.service"])
+
+
+def test_what_somebody_stopped_after_an_undo_is_not_started_by_the_next_run(host, move, monkeypatch):
+    host.lacks = [_ready.Lack("db.service is failed", "db.service", True)]
+    move()
+    host.lacks = []
+    host.docker["web-id"]["State"]["Running"] = False
+    host.log.clear()
+    assert "web does not run" in move()["workloads"][0]["reason"]
+    assert "start web" not in host.log
+
+
+def test_a_journal_from_before_volumes_were_recorded_is_brought_back(host, move, engine):
+    move()
+    path = engine.journal_path("blog")
+    path.write_text(path.read_text().replace('"docker_volumes"', '"other"').replace('"started_at"', '"something"'))
+    assert move(to="docker")["workloads"][0]["state"] == "committed"
 
 
 def test_a_container_that_joined_another_network_since_the_plan_outdates_it(host, move):

@@ -98,7 +98,13 @@ def test_units_are_written_for_root_alone_and_removed(tmp_path, commands):
     (folder / "foreign.container").write_text("not ours")
     _units.remove(["redis.container", "d.volume", "none.pod"], str(folder))
     assert os.listdir(str(folder)) == ["foreign.container"]
-    assert commands[0] == ["systemctl daemon-reload"] * 2
+    assert commands[0] == [
+        "systemctl daemon-reload",
+        "systemctl daemon-reload",
+        "systemctl reset-failed -- redis.service d-volume.service none-pod.service",
+    ]
+    _units.remove(["profile.seccomp.json"], str(folder))
+    assert commands[0][-1] == "systemctl daemon-reload", "without a name it would forget the failures of all units"
 
 
 def test_what_systemd_shows():
