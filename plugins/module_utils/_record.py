@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, Mapping
+from typing import Any, Dict, Mapping, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
     EngineState,
@@ -78,36 +78,37 @@ def read(path: str | Path) -> Json:
     return document
 
 
-def owned(plan: Json, moved: Iterable[str], installed: Mapping[str, str]) -> Json:
-    """What on this host comes from the plan: names by kind, and ports. On another run these are no strangers.
+def owned(moved: Sequence[Json], begun: Sequence[Json], installed: Mapping[str, str]) -> Json:
+    """What on this host comes from workloads, by their records (_look): names by kind, and ports. On another run these are
+    no strangers.
 
-    ``moved``: names of workloads that belong to Podman; all of them is theirs. ``installed``: the texts of the plan's
-    units that are there; of the others an interrupted cutover may have left units, which are known by their text.
+    ``moved``: those that belong to Podman; all of them is theirs. ``begun``: those on their way, which may have left units:
+    ``installed`` has the texts of those that are there.
     """
-    names = frozenset(moved)
-    mine = [item for item in plan["workloads"] if item["name"] in names]
-    # An interrupted cutover has made these, and is undone by the next one.
-    begun = [item for item in plan["workloads"] if item in mine or _is_installed(item, installed)]
-    units = {unit for item in mine for unit in item["units"]}
+    units = {unit for item in moved for unit in item["units"]}
     units |= {unit for item in begun for unit in item["units"] if _is_ours(item, unit, installed)}
-    pods = {item["pod"] for item in begun if item["pod"]}
+    both = [*moved, *begun]
+    pods = {item["pod"] for item in both if item["pod"]}
+    volumes = {one["name"] for item in moved for one in item["volumes"]}
     return {
         "units": set(services_of(units)),
-        "containers": {one["name"] for item in begun for one in item["containers"]} | {pod + "-infra" for pod in pods},
+        "containers": {one["name"] for item in both for one in item["containers"]} | {pod + "-infra" for pod in pods},
         "pods": pods,
-        "networks": {one["name"] for item in begun for one in item["networks"]},
-        "ports": {(one["proto"], int(one["host_port"])) for item in mine for one in item["ports"]},
-        **{kind: {one["name"] for item in mine for one in item[kind]} for kind in ("volumes", "secrets")},
+        "networks": {one["name"] for item in both for one in item["networks"]},
+        "ports": {(one["proto"], int(one["host_port"])) for item in moved for one in item["ports"]},
+        # What is used in place, or has its data elsewhere, is only defined by its unit.
+        "volumes": volumes.union(name for item in moved for text in item["units"].values() for name in _volumes(text)),
+        "secrets": {one["name"] for item in moved for one in item["secrets"]},
     }
 
 
-def _is_ours(workload: Json, unit: str, installed: Mapping[str, str]) -> bool:
-    text = workload["units"][unit]
+def _volumes(text: str) -> list[str]:
+    return [line.partition("=")[2] for line in text.splitlines() if line.startswith("VolumeName=")]
+
+
+def _is_ours(record: Json, unit: str, installed: Mapping[str, str]) -> bool:
+    text = record["units"][unit]
     return installed.get(unit) in (text, without_install(text))
-
-
-def _is_installed(workload: Json, installed: Mapping[str, str]) -> bool:
-    return any(_is_ours(workload, unit, installed) for unit in workload["units"])
 
 
 def without(host: Json, mine: Json) -> Json:

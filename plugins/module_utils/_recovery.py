@@ -48,15 +48,18 @@ def recover(
     return found, broken
 
 
-def under_way(engine: EngineState) -> list[str]:
-    """The Docker containers of workloads that are on their way between the engines: what Docker says of them now is not
-    how they ran."""
-    found = []
-    for name in engine.journals():
-        events = engine.journal(name)
-        if is_under_way(events):
-            found += [str(container["id"]) for container in _record(events).get("containers", [])]
-    return found
+def under_way(engine: EngineState) -> list[Data]:
+    """The records of workloads that are on their way between the engines: what Docker says of them now is not how they
+    ran."""
+    journals = [engine.journal(name) for name in engine.journals()]
+    return [record for record in map(_record, filter(is_under_way, journals)) if record]
+
+
+def moved(engine: EngineState) -> list[Data]:
+    """The records of workloads that belong to Podman."""
+    journals = [engine.journal(name) for name in engine.journals()]
+    theirs = [transaction.settled(events) for events in journals if transaction.owner(events) == PODMAN]
+    return [record for record in (transaction.notes(events).get(cutover.RECORD) for events in theirs) if record]
 
 
 def is_under_way(events: list[Data]) -> bool:

@@ -155,7 +155,7 @@ awake:
 """
 
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -174,7 +174,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     container_ids,
     find_engine,
     open_engine,
-    read_json,
     safe_name,
     write_json,
 )
@@ -200,8 +199,8 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     document = collect(
         docker,
         recorded=recorded,
-        moved=container_ids(committed).union(recovery.under_way(known) if known else ()),
-        owned=own_names(known, committed) if known and known.plan_path.exists() else None,
+        moved=container_ids(committed).union(on_their_way(known) if known else ()),
+        owned=own_names(known) if known else None,
     )
     changed = recorded is None or not _record.same(recorded, document)
     engine_id = safe_name(document["engine"]["id"])
@@ -221,7 +220,14 @@ def require_asleep(engine: EngineState, socket: str) -> None:
     moved = container_ids(engine.committed())
     # Nobody connects to one that sleeps: its socket would wake it.
     listed = Docker(socket).get("/containers/json") if is_served(socket) else []
-    names = sorted(listed_name(item) for item in listed if item["Id"] not in moved)
+    twice = sorted(listed_name(item) for item in listed if item["Id"] in moved)
+    if twice:
+        raise StateError(
+            "Docker was retired on this host, but runs again, with {0}, which has moved to Podman. Stop it there (docker "
+            "stop), stop and disable docker.socket and docker.service, and run this again; rollback.yml brings it back as a "
+            "whole. Nothing was changed.".format(", ".join(twice))
+        )
+    names = sorted(listed_name(item) for item in listed)
     if names:
         raise StateError(
             "Docker was retired on this host, but runs again, with {0}. If it shall stay, remove {1} and run this again; "
@@ -255,11 +261,15 @@ def _service(labels: dict[str, Any] | None) -> tuple[str, str] | None:
     return (str(project), str(service)) if project and service else None
 
 
-def own_names(engine: EngineState, committed: Iterable[str]) -> dict[str, Any]:
-    """What on this host comes from the engine's plan."""
-    plan = read_json(engine.plan_path)
-    installed = read_units([unit for workload in plan["workloads"] for unit in workload["units"]])
-    return _record.owned(plan, committed, installed)
+def on_their_way(engine: EngineState) -> set[str]:
+    """The IDs of the containers of workloads that are on their way between the engines."""
+    return {str(item["id"]) for record in recovery.under_way(engine) for item in record["containers"]}
+
+
+def own_names(engine: EngineState) -> dict[str, Any]:
+    """What on this host comes from the engine's workloads: by their journals, because a later plan may lack them."""
+    moved, begun = recovery.moved(engine), recovery.under_way(engine)
+    return _record.owned(moved, begun, read_units([unit for record in begun for unit in record["units"]]))
 
 
 def summary(document: dict[str, Any], engine: EngineState, changed: bool) -> dict[str, Any]:

@@ -29,34 +29,33 @@ HOST: dict[str, Any] = {
 }  # fmt: skip
 WEB = container("web", 1, Status="running", Running=True, Pid=367)
 
-PLAN = {
-    "workloads": [
-        {
-            "name": "blog",
-            "pod": "web",
-            "units": {"blog.container": "[Container]\n\n[Install]\n", "web.pod": "[Pod]\n", "net.network": ""},
-            "containers": [{"name": "blog"}],
-            "networks": [{"name": "net"}],
-            "volumes": [{"name": "data"}],
-            "secrets": [{"name": "password"}],
-            "ports": [{"proto": "tcp", "host_port": 8080}],
-        }
-    ]
-}
+BLOG: dict[str, Any] = {
+    "pod": "web",
+    "units": {
+        "blog.container": "[Container]\n\n[Install]\n", "web.pod": "[Pod]\n", "net.network": "",
+        "linked.volume": "[Volume]\nVolumeName=linked\n",
+    },
+    "containers": [{"name": "blog"}],
+    "networks": [{"name": "net"}],
+    "volumes": [{"name": "data"}],
+    "secrets": [{"name": "password"}],
+    "ports": [{"proto": "tcp", "host_port": 8080}],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("moved", "installed", "units", "ports"),
+    ("moved", "begun", "installed", "units", "ports"),
     [
-        (["blog"], {}, ["ssh.service"], []),
-        ([], {}, HOST["units"], [8080]),
-        ([], {"blog.container": "[Container]\n"}, ["ssh.service", "web-pod.service"], [8080]),
-        ([], {"blog.container": "[Container]\n\n[Install]\n", "web.pod": "[Pod]\n"}, ["ssh.service"], [8080]),
-        ([], {"blog.container": "[Container]\nImage=theirs\n"}, HOST["units"], [8080]),
+        ([BLOG], [], {}, ["ssh.service"], []),
+        ([], [], {"blog.container": "[Container]\n"}, HOST["units"], [8080]),
+        ([], [BLOG], {}, HOST["units"], [8080]),
+        ([], [BLOG], {"blog.container": "[Container]\n"}, ["ssh.service", "web-pod.service"], [8080]),
+        ([], [BLOG], {"blog.container": "[Container]\n\n[Install]\n", "web.pod": "[Pod]\n"}, ["ssh.service"], [8080]),
+        ([], [BLOG], {"blog.container": "[Container]\nImage=theirs\n"}, HOST["units"], [8080]),
     ],
 )
-def test_what_comes_from_the_plan_is_no_stranger_on_its_host(moved, installed, units, ports):
-    left = record.without(HOST, record.owned(PLAN, moved, installed))
+def test_what_comes_from_a_workload_is_no_stranger_on_its_host(moved, begun, installed, units, ports):
+    left = record.without(HOST, record.owned(moved, begun, installed))
     assert left["units"] == units
     assert [item["port"] for item in left["listeners"]] == ports
     assert left["podman"]["installed"] == "5.4.2"
@@ -65,17 +64,17 @@ def test_what_comes_from_the_plan_is_no_stranger_on_its_host(moved, installed, u
 def test_the_objects_of_a_moved_workload_are_its_own():
     names = {
         "containers": ["blog", "web-infra", "other"], "pods": ["web"], "networks": ["net", "podman"],
-        "volumes": ["data"], "secrets": ["password", "theirs"],
+        "volumes": ["data", "linked", "other"], "secrets": ["password", "theirs"],
     }  # fmt: skip
-    left = record.without({**HOST, "podman": {**HOST["podman"], **names}}, record.owned(PLAN, ["blog"], {}))
+    left = record.without({**HOST, "podman": {**HOST["podman"], **names}}, record.owned([BLOG], [], {}))
     assert {kind: left["podman"][kind] for kind in names} == {
-        "containers": ["other"], "pods": [], "networks": ["podman"], "volumes": [], "secrets": ["theirs"],
+        "containers": ["other"], "pods": [], "networks": ["podman"], "volumes": ["other"], "secrets": ["theirs"],
     }  # fmt: skip
 
 
 def test_what_an_interrupted_cutover_has_made_is_no_stranger():
     names = {"containers": ["blog"], "pods": [], "networks": ["net"], "volumes": [], "secrets": []}
-    mine = record.owned(PLAN, [], {"blog.container": "[Container]\n"})
+    mine = record.owned([], [BLOG], {"blog.container": "[Container]\n"})
     left = record.without({**HOST, "podman": {**HOST["podman"], **names}}, mine)
     assert (left["podman"]["containers"], left["podman"]["networks"]) == ([], [])
 

@@ -142,14 +142,29 @@ def test_check_mode_leaves_a_record_as_it_is_and_shows_what_it_would_be(host, no
 
 def commit(host: Host, workload: str, *containers: dict[str, Any]) -> None:
     ids = [item["Id"] for item in containers]
-    write_json(host.state / "plan.json", {"format": 1, "workloads": [
-        {"name": workload, "pod": None, "units": {"web.container": ""}, "containers": [{"name": "web"}], "networks": [],
-         "volumes": [], "secrets": [], "ports": []},
-    ]})  # fmt: skip
-    append_journal(
-        host.state / "journal" / (workload + ".jsonl"),
-        {"event": "commit", "data": {"goal": "podman", "containers": ids}},
-    )
+    record = {
+        "pod": None, "units": {"web.container": ""}, "containers": [{"name": "web", "id": WEB["Id"]}], "networks": [],
+        "volumes": [], "secrets": [], "ports": [],
+    }  # fmt: skip
+    for event, step, data in (
+        ("begin", "begin", {"goal": "podman"}),
+        ("done", "record", record),
+        ("commit", "commit", {"goal": "podman", "containers": ids}),
+    ):
+        journal = host.state / "journal" / (workload + ".jsonl")
+        append_journal(journal, {"event": event, "step": step, "data": data})
+
+
+def test_what_has_moved_is_no_stranger_also_when_a_later_plan_lacks_it(host):
+    """One assessment with another policy, and then the right one again."""
+    host.run(answers(WEB, DB))
+    commit(host, "web", WEB)
+    write_json(host.state / "plan.json", {"format": 1, "workloads": []})
+    host.monkeypatch.setitem(HOST, "units", ["ssh.service", "web.service"])
+    host.monkeypatch.setitem(HOST, "podman", {**HOST["podman"], "containers": ["theirs", "web"]})
+    result = host.run(answers(WEB, DB))
+    found = json.loads(Path(result["inventory_path"]).read_text())["host"]
+    assert (found["units"], found["podman"]["containers"]) == (["ssh.service"], ["theirs"])
 
 
 def test_a_moved_container_is_reported_as_it_ran(host):
@@ -177,7 +192,6 @@ def test_a_moved_container_is_reported_as_it_ran(host):
 )
 def test_the_state_of_each_workload_is_told(host, events, state):
     assert host.run(answers(WEB))["workloads"] == []
-    write_json(host.state / "plan.json", {"format": 1, "workloads": []})
     for event in events:
         data = {"goal": "podman", "containers": []}
         append_journal(host.state / "journal" / "web.jsonl", {"event": event, "step": "enable_units", "data": data})
@@ -219,12 +233,14 @@ def test_a_retired_engine_that_runs_something_again_is_not_believed_to_sleep(hos
     commit(host, "web", WEB, DB)
     write_json(host.state / "retired.json", {"format": 1})
     host.monkeypatch.setattr(docker_inventory, "is_served", lambda _socket: True)
-    moved = [{"Id": item["Id"], "Names": [item["Name"]]} for item in (WEB, DB)]
-    assert not host.run({**answers(), "GET /containers/json": moved}).get("failed")
+    assert not host.run({**answers(), "GET /containers/json": []}).get("failed")
     before = host.files()
-    said = host.run({**answers(), "GET /containers/json": [*moved, {"Id": "f" * 64, "Names": ["/shop"]}]})["msg"]
+    said = host.run({**answers(), "GET /containers/json": [{"Id": "f" * 64, "Names": ["/shop"]}]})["msg"]
     assert "but runs again, with shop." in said
     assert str(host.state / "retired.json") in said
+    moved = [{"Id": item["Id"], "Names": [item["Name"]]} for item in (WEB, DB)]
+    said = host.run({**answers(), "GET /containers/json": moved})["msg"]
+    assert "but runs again, with db, web, which has moved to Podman. Stop it there" in said
     assert host.files() == before
 
 
