@@ -17,9 +17,9 @@ class ActionModule(FollowingAction):
         """The answer of the module; failed while a port that answered the controller before does not any more."""
         name = "" if self._connection.transport == "local" else seen.host(self._host(task_vars or {}))
         follow = super().run
-        if not name:
-            return follow(tmp, task_vars)
         is_forward = self._task.args.get("engine", "podman") == "podman"
+        if not name:
+            return seen.unseen(follow(tmp, task_vars), is_forward)
         calls = seen.Calls(
             lambda: self._call(task_vars, check=True),
             lambda: follow(tmp, task_vars),

@@ -27,7 +27,8 @@ class Unreached:
     def __init__(self, engine: EngineState) -> None:
         self._engine = engine
         self.path = engine.root / "unreached.json"
-        self._ports: list[Port] = read_json(self.path)["ports"] if self.path.exists() else []
+        self.ports: list[Port] = read_json(self.path)["ports"] if self.path.exists() else []
+        """All that are recorded, also of workloads that are Docker's, or on their way."""
 
     def record(self, ports: Sequence[Port]) -> None:
         """Record these ports, and no others; without any, the file goes."""
@@ -36,15 +37,15 @@ class Unreached:
         elif self.path.exists():
             self.path.unlink()
             sync_folder(self.path.parent)
-        self._ports = list(ports)
+        self.ports = list(ports)
 
     def of_podman(self) -> list[Port]:
         """Those of workloads that belong to Podman."""
         moved = self._engine.committed()
-        return [port for port in self._ports if port["workload"] in moved]
+        return [port for port in self.ports if port["workload"] in moved]
 
     def forget_dockers(self) -> None:
         """Leave only those of workloads that belong to Podman in the record."""
         ports = self.of_podman()
-        if ports != self._ports:
+        if ports != self.ports:
             self.record(ports)

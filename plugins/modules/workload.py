@@ -174,6 +174,11 @@ unreached:
   returned: success, or when workloads did not move
   type: list
   elements: dict
+unreached_recorded:
+  description: All such ports, also of workloads that belong to Docker or are on their way.
+  returned: success, or when workloads did not move
+  type: list
+  elements: dict
 unreached_path:
   description: The file on the host in which they are recorded. Who removes it accepts them as they are.
   returned: success, or when workloads did not move
@@ -210,7 +215,12 @@ def work(params: dict[str, Any], check: bool) -> dict[str, Any]:
         return result
     if not check:
         unreached.forget_dockers()
-    return {**result, "unreached": unreached.of_podman(), "unreached_path": str(unreached.path)}
+    return {
+        **result,
+        "unreached": unreached.of_podman(),
+        "unreached_recorded": unreached.ports,
+        "unreached_path": str(unreached.path),
+    }
 
 
 def main() -> None:

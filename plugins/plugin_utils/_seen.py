@@ -40,7 +40,7 @@ def watched(name: str, is_forward: bool, check: bool, calls: Calls) -> dict[str,
         answered = [item[1] for item in answering(targets(ports(foreseen), name))]
         if is_forward and answered:
             # Before the move: who is cut off after it leaves them to the next run.
-            kept = calls.record([port for port in foreseen["unreached"] if port not in answered] + answered)
+            kept = calls.record([port for port in foreseen["unreached_recorded"] if port not in answered] + answered)
             if kept.get("failed"):
                 return kept
     answer = calls.follow()
@@ -54,6 +54,16 @@ def watched(name: str, is_forward: bool, check: bool, calls: Calls) -> dict[str,
         if kept.get("failed"):
             return kept
     return failed(answer, lost, _REMEDY.format(answer["unreached_path"]))
+
+
+def unseen(answer: dict[str, Any], is_forward: bool) -> dict[str, Any]:
+    """The answer of the module to who cannot look from outside; failed while ports are recorded that a controller misses."""
+    lost = answer.get("unreached", []) if is_forward else []
+    said = (
+        "An earlier run reached port{0} {1} before the move and not since, and this one cannot tell, because it does not come from "
+        "another machine. Run this from there, or take it as it is: remove {2} on the host."
+    )
+    return _failed(answer, said.format(*_names(lost), answer["unreached_path"])) if lost else answer
 
 
 def host(name: str) -> str:
@@ -102,13 +112,20 @@ def failed(answer: dict[str, Any], lost: Sequence[Port], remedy: str = "") -> di
     """The answer; failed when ports are ``lost``, with what else can be done about them."""
     if not lost:
         return answer
-    names = ", ".join("{0} of {1}".format(port["host_port"], port["container"]) for port in lost)
     said = (
         "On the host all published ports of what moved are open, but the controller does not reach port{0} {1} any more, as it "
-        "did before. Look at what filters between them, or bring it back.{2}".format(
-            "s" if len(lost) > 1 else "", names, remedy
-        )
+        "did before. Look at what filters between them, or bring it back.{2}"
     )
+    return _failed(answer, said.format(*_names(lost), remedy))
+
+
+def _names(lost: Sequence[Port]) -> tuple[str, str]:
+    """The ending of the word port, and the ports."""
+    names = ("{0} of {1}".format(port["host_port"], port["container"]) for port in lost)
+    return "s" if len(lost) > 1 else "", ", ".join(names)
+
+
+def _failed(answer: dict[str, Any], said: str) -> dict[str, Any]:
     return {**answer, "failed": True, "msg": "\n".join(filter(None, [answer.get("msg"), said]))}
 
 

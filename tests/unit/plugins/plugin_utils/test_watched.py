@@ -45,6 +45,7 @@ class Host:
             "changed": changed,
             "workloads": [{"name": "blog", "state": state, "changed": changed, "ports": [PORT]}],
             "unreached": owed,
+            "unreached_recorded": self.record,
             "unreached_path": "/state/unreached.json",
         }
 
@@ -140,3 +141,27 @@ def test_nothing_moves_when_the_record_cannot_be_written(host):
     host.is_full = True
     assert host.run() == {"failed": True, "msg": "full"}
     assert host.owner == "docker"
+
+
+def test_what_another_workload_owes_that_is_on_its_way_stays_recorded(host):
+    """The controller was cut off while the shop moved, and the next run does not wait for it."""
+    shop = {**PORT, "host_port": 9090, "workload": "shop"}
+    host.record = [shop]
+    moving = []
+    record = host.record_ports
+    host.record_ports = lambda ports: moving.append(list(ports)) or record(ports)
+    host.run()
+    assert moving[0] == [shop, OWED]
+
+
+def test_who_cannot_look_from_outside_does_not_take_silence_for_success(host):
+    host.under["podman"].clear()
+    host.run()
+    answer = seen.unseen(host.module("podman", False), True)
+    assert answer["failed"]
+    assert "reached port 8080 of web before the move and not since" in answer["msg"]
+    assert "remove /state/unreached.json" in answer["msg"]
+    assert "failed" not in seen.unseen(host.module("podman", False), False)
+    host.record = []
+    assert "failed" not in seen.unseen(host.module("podman", False), True)
+    assert seen.unseen({"failed": True, "msg": "gone"}, True) == {"failed": True, "msg": "gone"}
