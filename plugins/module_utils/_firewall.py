@@ -131,6 +131,11 @@ def _goes(chain: str) -> bool:
     return chain in CHAINS or chain.startswith(OUR_CHAINS)
 
 
+def is_gone_with_docker(rule: str) -> bool:
+    """Whether a rule is in a chain of Docker's, or one of our own."""
+    return _goes(_chain(rule)) or COMMENT in rule
+
+
 def _is_dockers(name: str, table: Table, rule: str, chains: list[str], bridges: list[str]) -> bool:
     chain = _chain(rule)
     if table.chains.get(chain, "-") == "-":

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bridges as bridges
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _docker_dependents as docker_dependents
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _host_rules as host_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._dockerds import system_unit
@@ -56,8 +58,9 @@ class HostError(Exception):
 
 def host_facts(processes: Processes, socket: str, data_root: str, proc: str = "/proc") -> dict[str, Any]:
     """The ``host`` part of an inventory, but for the containers among its ``socket_readers``."""
+    folders = run(["systemd-analyze", "unit-paths"], timeout=_SECONDS).stdout.split()
     return {
-        "units": unit_names(run(["systemd-analyze", "unit-paths"], timeout=_SECONDS).stdout.split()),
+        "units": unit_names(folders),
         "systemd": first_number(run(["systemctl", "--version"], timeout=_SECONDS).stdout),
         "cgroup": 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1,
         "selinux": {"0": "permissive", "1": "enforcing"}.get(_word("/sys/fs/selinux/enforce"), "disabled"),
@@ -68,6 +71,10 @@ def host_facts(processes: Processes, socket: str, data_root: str, proc: str = "/
         "filesystems": [space(path) for path in dict.fromkeys((existing(data_root), existing(GRAPH_ROOT)))],
         "socket_readers": socket_clients(socket),
         "docker_user": user_rules.found(),
+        "bridge_rules": host_rules.found(),
+        "saved_rules": host_rules.saved(),
+        "docker_units": docker_dependents.units([folder for folder in folders if folder != _TRANSIENT]),
+        "docker_crontabs": docker_dependents.crontabs(),
         "bridge_ports": bridges.ports() if shutil.which("ip") else {},
     }
 

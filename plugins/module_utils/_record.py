@@ -20,7 +20,10 @@ Json = Dict[str, Any]
 # Parts of an inventory that change while nothing is changed: place ("*" is each item) -> keys that do not count.
 VOLATILE: dict[str, list[str]] = {
     "": ["changes", "processes"],
-    "host": ["filesystems", "listeners", "socket_readers", "docker_user", "bridge_ports"],
+    "host": [
+        "filesystems", "listeners", "socket_readers", "docker_user", "bridge_ports", "bridge_rules", "saved_rules",
+        "docker_units", "docker_crontabs",
+    ],
     "engine.info": [
         "SystemTime", "NGoroutines", "NFd", "NEventsListener", "Images", "DriverStatus",
         "ContainersRunning", "ContainersPaused", "ContainersStopped",

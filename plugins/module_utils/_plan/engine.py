@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon, options, workloads
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon, host, options, workloads
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
     BLOCKER,
     INFO,
-    WARNING,
     Finding,
     dig,
     mapping,
@@ -27,7 +26,7 @@ def findings(context: Context) -> list[Finding]:
         *_podman(context),
         *_missing(context),
         *_unused(context),
-        *_user_rules(context),
+        *host.findings(context),
     ]
 
 
@@ -97,17 +96,6 @@ def _missing(context: Context) -> list[Finding]:
     message = f"The inventory does not have: {parts}."
     remedy = "For the whole plan make the inventory with the role assess on the host."
     return [Finding(INFO, "partial-inventory", "engine", "", message, remedy)]
-
-
-def _user_rules(context: Context) -> list[Finding]:
-    if not strings(context.host.get("docker_user")):
-        return []
-    message = (
-        "DOCKER-USER has rules of yours. They hold until the first boot without Docker: nobody makes that chain then, and a "
-        "port that they close is open."
-    )
-    remedy = "Have what writes them write them to FORWARD at a boot, and accept docker-user."
-    return [Finding(WARNING, "docker-user", "engine", "host.docker_user", message, remedy)]
 
 
 def _unused(context: Context) -> list[Finding]:

@@ -707,6 +707,36 @@ def test_rules_of_the_users_own_are_a_warning():
     assert not codes(plan([container()], host={"docker_user": []}), "warning")
 
 
+UNIT = {"name": "compose-blog.service", "calls": True, "is_tied": True}
+LISTENER = {"proto": "tcp", "address": "172.17.0.1", "port": 5432, "process": "postgres"}
+
+
+@pytest.mark.parametrize(
+    ("host", "code", "words"),
+    [
+        ({"docker_units": [UNIT]}, "docker-unit", "It calls Docker"),
+        ({"docker_units": [{**UNIT, "calls": False}]}, "docker-unit", "ends with it"),
+        ({"docker_crontabs": ["/etc/cron.d/backup"]}, "docker-crontab", "It calls Docker"),
+        ({"saved_rules": ["/etc/iptables/rules.v4"]}, "saved-rules", "closes FORWARD"),
+        ({"bridge_rules": ["-A INPUT -i docker0 -j ACCEPT"]}, "bridge-rules", "name Docker's bridges"),
+        ({"listeners": [LISTENER]}, "bridge-address", "172.17.0.1, tcp port 5432, the address of docker0"),
+    ],
+)
+def test_what_goes_by_docker_on_the_host_is_a_warning(host, code, words):
+    known = {**inventory([container()]), "host": host}
+    default = {"IPAM": {"Config": [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}]}}
+    known["networks"] = [{"Name": "bridge", "Id": "0" * 64, "Driver": "bridge", "Options": {}, **default}]
+    [finding] = [item for item in make_plan(known, None, "5.4.2")["findings"] if item["severity"] == "warning"]
+    assert (finding["code"], words in finding["message"]) == (code, True)
+    known["host"] = {"listeners": [{**LISTENER, "address": address} for address in ("127.0.0.1", "0.0.0.0")]}
+    assert not codes(make_plan(known, None, "5.4.2"), "warning")
+
+
+def test_the_other_subnet_of_the_default_bridge_is_told():
+    attached = container(NetworkSettings={"Networks": {"bridge": {}}})
+    assert ("default-bridge", "HostConfig.NetworkMode") in codes(plan([attached]), "info")
+
+
 def test_the_pod_forgets_for_its_members():
     members = [service("blog", "web", **udp(5353, address="192.0.2.1")), service("blog", "db")]
     (workload,) = plan(members)["workloads"]

@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Firewall rules of the host that were written for Docker's bridges, or in spite of its rules (private to the
+collection)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Iterable
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+
+# Where distributions load rules from at a boot.
+SAVED = (
+    "/etc/iptables/rules.v4",
+    "/etc/iptables/rules.v6",
+    "/etc/iptables/iptables.rules",
+    "/etc/iptables/ip6tables.rules",
+    "/etc/iptables.rules",
+    "/etc/iptables.up.rules",
+    "/etc/sysconfig/iptables",
+    "/etc/sysconfig/ip6tables",
+    "/etc/nftables.conf",
+    "/etc/sysconfig/nftables.conf",
+)
+_SECONDS = 60
+_CLOSED = re.compile(r"^\s*(?::FORWARD DROP|:DOCKER\b|chain DOCKER\b)", re.MULTILINE)
+# ufw's own chains are told by the role podman; the user's rules are in these.
+_UFW, _UFW_USER = "ufw-", "ufw-user-"
+_WILD = r"docker\+|br-\+|docker\*|br-\*|docker0|br-[0-9a-f]{12}"
+_TABLE = re.compile(r"^table (\S+) (\S+) \{$")
+# Those of iptables-nft, which iptables-save shows, and of programs that know Docker and Podman.
+_KNOWN_TABLE = re.compile(r"(ip|ip6) (filter|nat|raw|mangle|security)\Z|\S+ (firewalld|netavark|docker)")
+_CLOSES = re.compile(r"hook (forward|input) .*policy drop")
+
+
+def saved(paths: Iterable[str] = SAVED) -> list[str]:
+    """The files of saved rules that hold chains of Docker's, or close FORWARD."""
+    return [path for path in paths if _CLOSED.search(_read(Path(path)))]
+
+
+def found() -> list[str]:
+    """The rules that name Docker's bridges, and the chains of the host's own tables that close INPUT or FORWARD, with the
+    program that shows them."""
+    tables = {family: firewall.read(family) for family in firewall.FAMILIES}
+    links = sorted(set().union(*(firewall.dockers_links(each) for each in tables.values())))
+    rules = ["{0} {1}".format(family, rule) for family, each in tables.items() for rule in of_iptables(each, links)]
+    listed = run(["nft", "list", "ruleset"], timeout=_SECONDS).stdout if shutil.which("nft") else ""
+    return rules + of_nftables(listed, links)
+
+
+def of_iptables(tables: firewall.Tables, links: Iterable[str]) -> list[str]:
+    """The rules of iptables-save that name one of the links and are neither Docker's nor the collection's."""
+    names = [*links, "docker0"]
+    dockers = set(firewall.removal(tables, names).found)
+    return [
+        rule
+        for name, table in sorted(tables.items())
+        for rule in table.rules
+        if _names(rule, names)
+        and "{0}: {1}".format(name, rule) not in dockers
+        and not firewall.is_gone_with_docker(rule)
+        and not (rule.startswith("-A " + _UFW) and not rule.startswith("-A " + _UFW_USER))
+    ]
+
+
+def of_nftables(listed: str, links: Iterable[str]) -> list[str]:
+    """The same of ``nft list ruleset``, without the tables of iptables; and the chains that drop what no rule accepts."""
+    names, rules, table = [*links, "docker0"], [], ""
+    for line in listed.splitlines():
+        begins = _TABLE.match(line)
+        if begins:
+            table = "" if _KNOWN_TABLE.match(" ".join(begins.groups())) else " ".join(begins.groups())
+        elif table and (_names(line, names) or _CLOSES.search(line)):
+            rules.append("nft {0}: {1}".format(table, line.strip()))
+    return rules
+
+
+def _names(rule: str, links: Iterable[str]) -> bool:
+    words = "|".join([_WILD, *map(re.escape, links)])
+    return re.search(r"(?<![\w.-])(?:{0})(?![\w.-])".format(words), rule) is not None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
