@@ -123,7 +123,7 @@ def _units(host: Json) -> list[Finding]:
 
 def _crontabs(host: Json) -> list[Finding]:
     message = "It calls Docker, which will not be there."
-    remedy = "Have it call podman, and accept docker-crontab."
+    remedy = "Have it call podman, which knows the same words, and accept docker-crontab."
     return [
         Finding(WARNING, "docker-crontab", path, "host.docker_crontabs", message, remedy)
         for path in strings(host.get("docker_crontabs"))
