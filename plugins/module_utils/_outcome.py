@@ -114,10 +114,13 @@ def left_on_docker(
 def differences(plan: dict[str, Any], results: list[dict[str, Any]], installed: dict[str, str]) -> list[dict[str, str]]:
     """The unit files before and after, without environment values."""
     rules = plan["policy"].get("secrets") or []
-    touched = [result["name"] for result in results if ENABLE in result["steps"]]
-    wanted = {
-        name: text for item in plan["workloads"] if item["name"] in touched for name, text in item["units"].items()
-    }
+    steps = {result["name"]: result["steps"] for result in results}
+    wanted: dict[str, str] = {}
+    for item in plan["workloads"]:
+        if ENABLE in steps.get(item["name"], ()):
+            wanted.update(item["units"])
+        elif "remove_units" in steps.get(item["name"], ()):
+            wanted.update({name: "" for name in item["units"] if name in installed})
     return [
         {
             "before_header": "{0}/{1}".format(units.UNIT_DIR, name),

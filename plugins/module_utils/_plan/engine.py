@@ -24,6 +24,7 @@ def findings(context: Context) -> list[Finding]:
         *_engine_kind(context),
         *daemon.findings(context.engine),
         *_podman(context),
+        *_systemd(context),
         *_missing(context),
         *_unused(context),
         *host.findings(context),
@@ -74,6 +75,19 @@ def _podman(context: Context) -> list[Finding]:
     wanted, found = (".".join(str(part) for part in version) for version in (options.OLDEST, context.version))
     message = f"Podman {found} is too old: Quadlet begins with {wanted}."
     return [_blocker("podman-too-old", "podman_version", message, "Use a release of the system with a newer Podman.")]
+
+
+# systemd's NEWS: 240 has services of the type exec, 244 restarts those of the type oneshot, as the host's own help needs.
+_OLDEST_SYSTEMD = 244
+
+
+def _systemd(context: Context) -> list[Finding]:
+    if context.systemd >= _OLDEST_SYSTEMD:
+        return []
+    message = (
+        f"systemd {context.systemd} is too old: what brings an interrupted move to one side needs {_OLDEST_SYSTEMD}."
+    )
+    return [_blocker("systemd-too-old", "host.systemd", message, "Use a release of the system with a newer systemd.")]
 
 
 # How many volumes a finding names.

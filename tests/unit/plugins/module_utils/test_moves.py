@@ -158,6 +158,17 @@ def test_the_difference_shows_units_without_values(host, move):
         assert GREETING not in str(result)
 
 
+def test_the_difference_of_the_way_back_shows_the_units_that_go(host, move):
+    move()
+    for check in (True, False):
+        shown = move(to="docker", check=check)["diff"]
+        assert [(item["before_header"].rpartition("/")[2], item["after"]) for item in shown] == [
+            (name, "") for name in sorted(plan()["workloads"][0]["units"])
+        ]
+        assert 'Environment="GREETING=********' in shown[2]["before"]
+    assert move(to="docker")["diff"] == []
+
+
 def test_a_failure_is_reported_with_where_everything_runs(host, move):
     host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
     result = move()

@@ -707,6 +707,12 @@ def test_rules_of_the_users_own_are_a_warning():
     assert not codes(plan([container()], host={"docker_user": []}), "warning")
 
 
+@pytest.mark.parametrize(("version", "is_blocker"), [(239, True), (244, False), (0, False)])
+def test_a_systemd_that_could_not_help_itself_is_a_blocker(version, is_blocker):
+    known = {**inventory([container()]), "host": {"systemd": version}}
+    assert (("systemd-too-old", "host.systemd") in codes(make_plan(known, None, "5.4.2"), "blocker")) == is_blocker
+
+
 UNIT = {"name": "compose-blog.service", "calls": True, "is_tied": True}
 LISTENER = {"proto": "tcp", "address": "172.17.0.1", "port": 5432, "process": "postgres"}
 
