@@ -54,28 +54,28 @@ def test_rules_of_iptables_that_name_dockers_bridges(rule, is_found):
 RULESET = """\
 # Warning: table ip filter is managed by iptables-nft, do not touch!
 table ip filter {
-	chain FORWARD {
-		type filter hook forward priority filter; policy drop;
-		iifname "docker0" counter packets 0 bytes 0 accept
-	}
+    chain FORWARD {
+        type filter hook forward priority filter; policy drop;
+        iifname "docker0" counter packets 0 bytes 0 accept
+    }
 }
 table inet firewalld {
-	chain filter_FORWARD {
-		iifname "docker0" accept
-	}
+    chain filter_FORWARD {
+        iifname "docker0" accept
+    }
 }
 table inet filter {
-	chain input {
-		type filter hook input priority filter; policy drop;
-		tcp dport 22 accept
-	}
-	chain forward {
-		type filter hook forward priority filter; policy accept;
-		iifname { "docker0", "br-*" } accept
-		iifname "br-lan" accept
-	}
+    chain input {
+        type filter hook input priority filter; policy drop;
+        tcp dport 22 accept
+    }
+    chain forward {
+        type filter hook forward priority filter; policy accept;
+        iifname { "docker0", "br-*" } accept
+        iifname "br-lan" accept
+    }
 }
-"""
+""".replace("    ", "\t")
 
 
 def test_rules_of_nftables_but_for_those_of_programs_that_know_podman():
