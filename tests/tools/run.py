@@ -61,8 +61,7 @@ GROUPS: dict[str, Callable[[], list[Step]]] = {
     "generators": generators_steps,
     "scenarios": scenarios.all_steps,
     "default": scenarios.default_steps,
-    "sample-units": sample.units_steps,
-    "sample": sample.machine_steps,
+    "sample": sample.steps,
     "build": lambda: [Step("build", build)],
 }
 

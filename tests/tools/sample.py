@@ -6,14 +6,11 @@ import os
 import random
 import secrets
 from collections.abc import Sequence
-from functools import cache
+from functools import partial
 
 import ansible_tests
 import scenarios
-from steps import Step, run
-
-# Of the matrix in tests/crash/, which takes hours.
-CRASH_CASES = 2
+from steps import Step
 
 
 def sample(names: Sequence[str], seed: str, size: int) -> list[str]:
@@ -26,30 +23,13 @@ def pythons(versions: Sequence[str], seed: str) -> list[str]:
     return [*versions[:1], *sample(versions[1:-1], seed, 1), *versions[1:][-1:]]
 
 
-@cache
-def seed() -> str:
-    """SEED, or one for this run."""
-    return os.environ.get("SEED") or str(secrets.randbelow(10000))
-
-
-def units_steps() -> list[Step]:
-    """The unit tests on three Pythons."""
-    return ansible_tests.units_steps(pythons(ansible_tests.versions(), seed()))
-
-
-def machine_steps() -> list[Step]:
-    """SAMPLE (1) of the scenarios other than `default`, and a few cases of the crash matrix."""
+def steps() -> list[Step]:
+    """The unit tests on three Pythons, and SAMPLE (1) of the scenarios other than `default`."""
+    seed = os.environ.get("SEED") or str(secrets.randbelow(10000))
     others = [name for name in scenarios.names() if name != "default"]
-    chosen = sample(others, seed(), int(os.environ.get("SAMPLE") or 1))
-    print(f"SEED={seed()} chose these other scenarios: {', '.join(chosen) or 'none, there are no others'}", flush=True)
-    return [*map(scenarios.step, chosen), Step("crash matrix, a sample", crash, beside=True)]
-
-
-def crash() -> None:
-    """A few cases of the crash matrix, chosen by the seed."""
-    argv = ["python", "tests/crash/matrix.py", "--sample", str(CRASH_CASES), "--seed", seed()]
-    try:
-        run(argv, must=scenarios.EXECUTED, env={"PYTHONPATH": ".cache/collections"}, timeout=scenarios.TIMEOUT)
-    except BaseException:
-        run(["python", "molecule/lab/lab.py", "down", "crash"], timeout=300)
-        raise
+    chosen = sample(others, seed, int(os.environ.get("SAMPLE") or 1))
+    print(f"SEED={seed} chose these other scenarios: {', '.join(chosen) or 'none, there are no others'}", flush=True)
+    return [
+        *ansible_tests.units_steps(pythons(ansible_tests.versions(), seed)),
+        *(Step(f"scenario {name}", partial(scenarios.execute, name)) for name in chosen),
+    ]

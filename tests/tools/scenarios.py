@@ -1,4 +1,4 @@
-"""Molecule's scenarios: resumable, and never silently empty."""
+"""Molecule's scenarios: one after the other, resumable, and never silently empty."""
 
 from __future__ import annotations
 
@@ -62,14 +62,9 @@ def resume(name: str, stamps: Path = CACHE / "scenarios") -> None:
 def all_steps() -> list[Step]:
     """SCENARIO, or else every scenario."""
     chosen = os.environ.get("SCENARIO", "").split() or names()
-    return [Step(f"scenario {name}", partial(resume, name), beside=True) for name in chosen]
+    return [Step(f"scenario {name}", partial(resume, name)) for name in chosen]
 
 
 def default_steps() -> list[Step]:
     """The scenario `default`."""
-    return [step("default")]
-
-
-def step(name: str) -> Step:
-    """One scenario, whether it passed before or not."""
-    return Step(f"scenario {name}", partial(execute, name), beside=True)
+    return [Step("scenario default", partial(execute, "default"))]

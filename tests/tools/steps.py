@@ -1,4 +1,4 @@
-"""Run steps, those on machines two at a time, say how long each took, and close with an honest count."""
+"""Run steps one after the other, say how long each took, and close with an honest count."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,12 +18,6 @@ CACHE = ROOT / ".cache"
 # Output goes through a file first, and has to be read by patterns.
 PLAIN = {"NO_COLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PY_COLORS": "0"}
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-# An emulated machine seldom keeps two cores busy.
-LANES = 2
-_printing = threading.Lock()
-_here = threading.local()
-_running: set[subprocess.Popen[bytes]] = set()
 
 
 class Failed(Exception):
@@ -39,12 +30,10 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """A name for the summary and an action that raises Failed or Skipped, or returns; ``beside``: its neighbours of the same
-    kind may run at the same time, each line then says whose it is."""
+    """A name for the summary and an action that raises Failed or Skipped, or returns."""
 
     name: str
     action: Callable[[], None]
-    beside: bool = False
 
 
 def run(
@@ -85,33 +74,29 @@ def nothing_done(output: str, must: str | None, never: Sequence[str]) -> str | N
 
 
 def _follow(argv: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float) -> tuple[int | None, str]:
-    """Return exit code (None: timed out) and output, which is shown while it grows, line by line.
+    """Return exit code (None: timed out) and output, which is shown while it grows.
 
     A file and not a pipe: a virtual machine left running holds a pipe open, and its reader would wait for ever.
     """
-    log = CACHE / "log" / f"{os.getpid()}-{threading.get_ident()}.log"
+    log = CACHE / "log" / f"{os.getpid()}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + timeout
     with log.open("wb") as sink, log.open("rb") as source:
         with subprocess.Popen(
             argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
         ) as process:
-            _running.add(process)
-            rest = b""
+            seen = []
             try:
                 while process.poll() is None and time.monotonic() < deadline:
-                    rest = _show(rest + source.read())
+                    seen.append(_show(source.read()))
                     time.sleep(0.05)
             finally:
-                _running.discard(process)
                 code = process.poll()
                 if code is None:
                     _end(process)
-            rest = _show(rest + source.read())
-            _show(rest + b"\n" if rest else b"")
-        output = log.read_text(errors="replace")
+            seen.append(_show(source.read()))
     log.unlink()
-    return code, output
+    return code, b"".join(seen).decode(errors="replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -126,56 +111,25 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _show(data: bytes) -> bytes:
-    """Print the lines that are whole; the rest."""
-    *lines, rest = data.split(b"\n")
-    label = getattr(_here, "label", "").encode()
-    with _printing:
-        sys.stdout.buffer.write(b"".join(label + line + b"\n" for line in lines))
-        sys.stdout.buffer.flush()
-    return rest
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+    return data
 
 
 def run_steps(steps: Sequence[Step]) -> int:
     """Run all steps, whatever becomes of each, and print the summary; return the exit code."""
     lines: dict[str, list[str]] = {"passed": [], "failed": [], "skipped": []}
-    numbers = iter(range(1, len(steps) + 1))
-    for beside, group in groupby(steps, key=lambda step: step.beside):
-        for verdict, line in _side_by_side(
-            list(group), lambda step: _perform(step, f"{next(numbers)} of {len(steps)}"), LANES if beside else 1
-        ):
-            lines[verdict].append(line)
+    for number, step in enumerate(steps, 1):
+        print(f"\n==> {number} of {len(steps)}: {step.name}", flush=True)
+        start = time.monotonic()
+        verdict, reason = _verdict(step)
+        line = f"{verdict:7} {time.monotonic() - start:7.1f} s  {step.name}{reason and ': ' + reason}"
+        lines[verdict].append(line)
+        print(f"<== {line}", flush=True)
     print("\nSummary", *lines["passed"], *lines["skipped"], *lines["failed"], "", sep="\n")
     skipped = f", {len(lines['skipped'])} skipped" if lines["skipped"] else ""
     print(f"{len(lines['passed'])} passed, {len(lines['failed'])} failed{skipped}", flush=True)
     return 1 if lines["failed"] or not steps else 0
-
-
-def _side_by_side(
-    steps: Sequence[Step], perform: Callable[[Step], tuple[str, str]], lanes: int
-) -> list[tuple[str, str]]:
-    """The results of all, so many at a time; who interrupts ends what runs, and nothing more begins."""
-    with ThreadPoolExecutor(lanes) as pool:
-        futures = [pool.submit(perform, step) for step in steps]
-        try:
-            return [future.result() for future in futures]
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(_running):
-                _end(process)
-            raise
-
-
-def _perform(step: Step, number: str) -> tuple[str, str]:
-    """Verdict and line for the summary."""
-    _here.label = f"{step.name} | " if step.beside else ""
-    with _printing:
-        print(f"\n==> {number}: {step.name}", flush=True)
-    start = time.monotonic()
-    verdict, reason = _verdict(step)
-    line = f"{verdict:7} {time.monotonic() - start:7.1f} s  {step.name}{reason and ': ' + reason}"
-    with _printing:
-        print(f"<== {line}", flush=True)
-    return verdict, line
 
 
 def _verdict(step: Step) -> tuple[str, str]:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from functools import partial
-
 import ansible_tests
 import build
 import cases
@@ -70,32 +65,6 @@ def skip() -> None:
 def test_the_last_line_counts_what_happened(actions, code, closing, capsys) -> None:
     assert steps.run_steps([steps.Step("step", action) for action in actions]) == code
     assert capsys.readouterr().out.splitlines()[-1] == closing
-
-
-def test_steps_on_machines_run_beside_each_other_and_say_whose_each_line_is(capsysbinary) -> None:
-    both = threading.Barrier(steps.LANES, timeout=20)
-
-    def say(word: str) -> None:
-        both.wait()
-        steps.run(["printf", f"{word}\\nend"])
-
-    assert steps.run_steps([steps.Step(name, partial(say, name), beside=True) for name in ("left", "right")]) == 0
-    assert {b"left | left", b"left | end", b"right | right", b"right | end"} <= set(
-        capsysbinary.readouterr().out.splitlines()
-    )
-
-
-def test_who_interrupts_ends_what_runs_and_nothing_more_begins() -> None:
-    begun: list[str] = []
-
-    def sleep(name: str) -> None:
-        begun.append(name)
-        steps.run(["sleep", "60"])
-
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        steps.run_steps([steps.Step(name, partial(sleep, name), beside=True) for name in "abc"])
-    assert sorted(begun) == ["a", "b"]
 
 
 def test_a_program_that_succeeds_and_did_something_passes() -> None:
