@@ -25,7 +25,11 @@ CRONTABS = (
     "/var/spool/cron/crontabs/*",
 )
 _SECONDS = 60
-_CALL = re.compile(r"(?:^|[\s/'\"=;&|(])docker(?:-compose)?(?=[\s'\";)]|$)")
+_PROGRAM = r"(?:/\S*/s?bin/|/s?bin/)?docker(?:-compose)?(?=[\s'\";)]|$)"
+# Where a command begins: what only names docker among its arguments does not call it.
+_CALL = re.compile(r"(?:^|[;&|(`'\"]|\b(?:env|exec|sudo|nice|ionice|nohup)\s)\s*" + _PROGRAM)
+# The command of a crontab comes behind times and perhaps a user.
+_SCHEDULED = re.compile(r"(?:^|[\s;&|(`'\"])" + _PROGRAM)
 # systemd.service(5): what may stand before a command.
 _SETTING = re.compile(r"\s*([A-Za-z]+)\s*=[-@:+!|\s]*(.*)")
 # systemd.unit(5): with these, what stops docker.service stops the unit, too.
@@ -42,15 +46,18 @@ def units(folders: Sequence[str]) -> list[dict[str, Any]]:
 
     ``folders``: systemd's unit path.
     """
-    found = {name: use for name, text in _texts(folders).items() for use in [_use(text)] if any(use.values())}
-    names = sorted(name for unit in found for name in _instances(unit, folders))
-    return [{"name": name, **found[_template(name)]} for name in names if name in _wanted(names)]
+    uses = {name: _use(text) for name, text in _texts(folders).items()}
+    found = {name: use for unit, use in uses.items() if any(use.values()) for name in _instances(unit, folders)}
+    # An instance with a file of its own is what that says.
+    found.update({name: use for name, use in uses.items() if name in found})
+    wanted = _wanted(sorted(found))
+    return [{"name": name, **use} for name, use in sorted(found.items()) if name in wanted and any(use.values())]
 
 
 def crontabs(patterns: Iterable[str] = CRONTABS) -> list[str]:
     """The crontabs that call Docker."""
     paths = sorted({path for pattern in patterns for path in glob.glob(pattern) if _PATH.match(path)})
-    return [path for path in paths if any(_CALL.search(line) for line in _commands(Path(path)))]
+    return [path for path in paths if any(_SCHEDULED.search(line) for line in _commands(Path(path)))]
 
 
 def _texts(folders: Sequence[str]) -> dict[str, str]:
@@ -80,11 +87,6 @@ def _instances(unit: str, folders: Sequence[str]) -> list[str]:
     pattern = "{0}@?*.{1}".format(prefix, suffix)
     wanted = {path.name for folder in folders for path in Path(folder).glob("*.wants/" + pattern)}
     return sorted(name for name in wanted if _NAME.match(name))
-
-
-def _template(name: str) -> str:
-    prefix, at, instance = name.partition("@")
-    return "{0}@.{1}".format(prefix, instance.rpartition(".")[2]) if at else name
 
 
 def _wanted(names: Sequence[str]) -> set[str]:

@@ -95,9 +95,10 @@ class DockerSide:
     def stop(self, record: Data, require: Callable[[Data], None] = lambda _layer: None) -> Data:
         """In the reverse order of their start, independent ones at once. Returns the moment, in seconds of the epoch."""
         moment = {"at": time.time()}
-        for layer in reversed(_layers(record)):
-            require({"containers": layer})
-            each(self._stop, running(layer))
+        left = _layers(record)
+        while left:
+            require({"containers": [item for layer in left for item in layer]})
+            each(self._stop, running(left.pop()))
         if not self.are_stopped(record):
             raise MoveError("Docker did not stop all containers; see what it does (journalctl -u docker).")
         return moment
@@ -108,13 +109,26 @@ class DockerSide:
 
     def require_unended(self, record: Data) -> None:
         """MoveError when one has ended for good since the record was made: Podman would run it once more."""
-        for item, document in self._there(running(record["containers"])):
-            if is_for_once(item) and not is_up(document):
-                # An undo in this process does not do it again; where nothing was stopped yet, none does.
-                self._ended.add(item["name"])
-                raise MoveError(
-                    "{0} has ended meanwhile; run the role assess again, which sees that.".format(item["name"])
-                )
+        found = self._there(running(record["containers"]))
+        ended = [item["name"] for item, document in found if _has_ended(item, document)]
+        # An undo in this process does not do them again; where nothing was stopped yet, none does.
+        self._ended.update(ended)
+        if ended:
+            raise MoveError(
+                "{0} has ended meanwhile; run the role assess again, which sees that.".format(", ".join(ended))
+            )
+
+    def without_ended(self, record: Data) -> Data:
+        """The record without those that do not run and that Docker would not start again."""
+        found = self._there(record["containers"])
+        down = {item["name"] for item, document in found if is_for_once(item) and not is_up(document)}
+        return {
+            **record,
+            "containers": [
+                {**item, "running": item["running"] and item["name"] not in down} for item in record["containers"]
+            ],
+            "answered": [port for port in record["answered"] if port["container"] not in down],
+        }
 
     def are_up(self, record: Data) -> bool:
         """Whether all that ran do so, also what may end when it has done its work."""
@@ -217,6 +231,13 @@ def has_done(container: Data, document: Any) -> bool:
     move itself has stopped says nothing."""
     is_anew = document["State"].get("StartedAt") != container.get("started_at")
     return is_anew and is_for_once(container) and _ended_well(document)
+
+
+def _has_ended(container: Data, document: Any) -> bool:
+    """Whether it ended by itself, before it was stopped, and Docker would leave it so."""
+    if is_up(document) or container.get("restarting"):
+        return False
+    return podman.restart_policy(container["policy"]) == "no" or (is_for_once(container) and _ended_well(document))
 
 
 def _restarts(container: Data, document: Any) -> bool:

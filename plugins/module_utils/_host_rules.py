@@ -28,8 +28,8 @@ SAVED = (
 )
 _SECONDS = 60
 _CLOSED = re.compile(r"^\s*(?::FORWARD DROP|:DOCKER\b|chain DOCKER\b)", re.MULTILINE)
-# ufw's own chains are told by the role podman; the user's rules are in these.
-_UFW, _UFW_USER = "ufw-", "ufw-user-"
+# Of ufw's chains those with the user's rules; its own know nothing of Docker, but for what the role podman writes.
+_UFW_ITSELF = re.compile(r"-A ufw6?-(?!user-)")
 _WILD = r"docker\+|br-\+|docker\*|br-\*|docker0|br-[0-9a-f]{12}"
 _TABLE = re.compile(r"^table (\S+) (\S+) \{$")
 # Those of iptables-nft, which iptables-save shows, and of programs that know Docker and Podman.
@@ -63,7 +63,7 @@ def of_iptables(tables: firewall.Tables, links: Iterable[str]) -> list[str]:
         if _names(rule, names)
         and "{0}: {1}".format(name, rule) not in dockers
         and not firewall.is_gone_with_docker(rule)
-        and not (rule.startswith("-A " + _UFW) and not rule.startswith("-A " + _UFW_USER))
+        and not _UFW_ITSELF.match(rule)
     ]
 
 

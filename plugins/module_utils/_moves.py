@@ -129,11 +129,12 @@ def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
         if "stop_docker" not in transaction.begun(last):
             continue
         record = transaction.notes(last)[cutover.RECORD]
-        if DockerSide(host.docker).gone(record["containers"]):
+        side = DockerSide(host.docker)
+        if side.gone(record["containers"]):
             # It was created anew, so the plan is outdated, which is said below.
             continue
         try:
-            wait_docker.wait(record, host.outside, host.docker, host.timeout(name))
+            wait_docker.wait(side.without_ended(record), host.outside, host.docker, host.timeout(name))
         except ERRORS as error:
             found[name] = outcome.not_moved(name, "refused", str(error))
     return found

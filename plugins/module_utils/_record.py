@@ -119,7 +119,15 @@ def without(host: Json, mine: Json) -> Json:
     podman = {key: _strange(value, mine.get(key)) for key, value in host["podman"].items()}
     ports = mine.get("ports", frozenset())
     listeners = [item for item in host["listeners"] if (item["proto"], item["port"]) not in ports]
-    return {**host, "units": _strange(host["units"], mine.get("units")), "podman": podman, "listeners": listeners}
+    units = mine.get("units", frozenset())
+    dependents = [item for item in host.get("docker_units", []) if item["name"] not in units]
+    return {
+        **host,
+        "units": _strange(host["units"], units),
+        "podman": podman,
+        "listeners": listeners,
+        "docker_units": dependents,
+    }
 
 
 def _strange(names: Any, mine: Any) -> Any:

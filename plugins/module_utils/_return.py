@@ -59,6 +59,8 @@ def steps(
 
     def start_again(record: Data) -> None:
         side.require_down(record)
+        # They ran, and systemd counts starts: one too many in a day is refused.
+        units.forget_failures(record["running"])
         units.queue(record["running"])
 
     def wake(record: Data) -> None:
@@ -119,10 +121,15 @@ def look(record: Data, kept: Path) -> Data:
     # What an undo has just started is still on its way, and what is started again and again shall be so afterwards.
     up = [name for name, service in states.items() if service.job or not service.is_down]
     containers = [
-        {**item, "running": item["service"] in up or _goes_on(item, states[item["service"]])}
+        {
+            **item,
+            "running": item["service"] in up or _goes_on(item, states[item["service"]]),
+            # What is down on Podman may have failed in Docker, too, and is started there all the same.
+            "may_fail": item["service"] not in up,
+        }
         for item in record["containers"]
     ]
-    names = {item["name"] for item in running(containers)}
+    names = {item["name"] for item in running(containers) if not item["may_fail"]}
     return {
         **record,
         "installed": units.read(record["units"]),

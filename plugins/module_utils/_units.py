@@ -107,7 +107,12 @@ def remove(units: Collection[str], folder: str = UNIT_DIR) -> None:
         sync_folder(Path(folder))
     reload_systemd()
     # Not when they are stopped: until they go, what has failed is told by that.
-    names = services_of(units)
+    forget_failures(services_of(units))
+
+
+def forget_failures(names: Sequence[str]) -> None:
+    """Have systemd forget that the services failed, and how often they were started."""
+    # Without a name it would be all of the host.
     if names:
         run(["systemctl", "reset-failed", "--", *names], check=False)
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Collection
+
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
     is_on_default_bridge,
     name_of,
@@ -20,6 +22,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
     strings,
     text,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.ports import published
+
+# What Docker has on the host for a published port, which is the container's.
+_PROXY = "docker-proxy"
 
 
 def findings(context: Context) -> list[Finding]:
@@ -78,20 +84,42 @@ def _listeners(context: Context) -> list[Finding]:
     """Only the default bridge loses its address: Podman's networks take those of the others."""
     config = items(dig(context.networks.get("bridge"), "IPAM.Config"))
     gateways = {text(mapping(item).get("Gateway")) for item in config} - {""}
-    return [
-        Finding(
-            WARNING,
-            "bridge-address",
+    found = [item for item in map(mapping, items(context.host.get("listeners"))) if item.get("process") != _PROXY]
+    # Who binds every address one by one will bind those that come.
+    others = {_who(item) for item in found if not _is_local(text(item.get("address")), gateways)}
+    message = "{} listens on {}, {} port {}, the address of docker0, which goes with Docker."
+    places = [
+        (
             text(item.get("process")) or "host",
             "host.listeners",
-            "It listens on {address}, {proto} port {port}, the address of docker0, which goes with Docker.".format(
-                **item
-            ),
-            "Have it listen on all addresses, or on those that the containers will have it at, and accept bridge-address.",
+            item.get("address"),
+            item.get("proto"),
+            item.get("port"),
         )
-        for item in map(mapping, items(context.host.get("listeners")))
-        if text(item.get("address")) in gateways
+        for item in found
+        if text(item.get("address")) in gateways and _who(item) not in others
     ]
+    places += [
+        (name_of(container), "HostConfig.PortBindings", port["host_ip"], port["proto"], port["host_port"])
+        for container in context.containers
+        for port in published(container).ports
+        if port["host_ip"] in gateways
+    ]
+    remedy = (
+        "Have it listen on all addresses, or on those that the containers will have it at, and accept bridge-address."
+    )
+    return [
+        Finding(WARNING, "bridge-address", who, path, message.format(who, *where), remedy)
+        for who, path, *where in places
+    ]
+
+
+def _who(listener: Json) -> tuple[object, ...]:
+    return tuple(listener.get(key) for key in ("process", "proto", "port"))
+
+
+def _is_local(address: str, gateways: Collection[str]) -> bool:
+    return address in gateways or address.startswith("127.") or address == "::1"
 
 
 def _default_bridge(context: Context) -> list[Finding]:

@@ -89,6 +89,8 @@ def test_in_whatever_way_it_needs_docker(systemd, text, calls, is_tied):
         ("agent.service", "[Unit]\nAfter=docker.service\n[Service]\nExecStart=/opt/docker/bin/agent --docker-socket\n"),
         ("agent.service", "[Unit]\nDescription=what docker run does\n# ExecStart=docker run\n"),
         ("agent.service", "[Service]\nExecStart=podman-docker x\n"),
+        ("backup.service", "[Service]\nExecStart=restic backup /etc /srv/docker\nExecStartPre=mkdir -p /etc/docker\n"),
+        ("runner.service", "[Service]\nExecStart=/usr/bin/runner --executor docker --name=docker\n"),
     ],
 )
 def test_what_does_not_is_left_out(systemd, name, text):
@@ -112,10 +114,19 @@ def test_of_a_template_the_instances_that_are_wanted(systemd):
     assert [unit["name"] for unit in systemd.found()] == ["compose@blog.service"]
 
 
+def test_an_instance_with_a_file_of_its_own(systemd):
+    systemd("etc/compose@blog.service", COMPOSE, *ENABLED)
+    assert [unit["name"] for unit in systemd.found()] == ["compose@blog.service"]
+    systemd("etc/compose@.service", COMPOSE)
+    systemd("etc/multi-user.target.wants/compose@blog.service", COMPOSE)
+    systemd("etc/compose@blog.service", "[Service]\nExecStart=/usr/bin/true\n", *ENABLED)
+    assert systemd.found() == []
+
+
 def test_crontabs_that_call_docker(tmp_path):
     for name, text in (
         ("a", "# docker ps\n@daily root /usr/bin/docker exec db pg_dump\n"),
-        ("b", "@daily root tar /var/lib/docker-backup\n"),
+        ("b", "@daily root tar /var/lib/docker-backup && rsync -a /srv/docker host:\n"),
         ("c", "#!/bin/sh\ncd /srv && docker-compose restart\n"),
         ("a b", "@daily root docker ps\n"),
     ):

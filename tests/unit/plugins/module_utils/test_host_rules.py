@@ -42,6 +42,8 @@ COMMIT
         ("-A FORWARD -i eth1 -o br-0123456789ab -j DROP", True),
         ("-A ufw-user-forward -i eth1 -o docker0 -j DROP", True),
         ("-A INPUT -i shop0 -j ACCEPT", True),
+        ("-A ufw6-user-forward -o docker0 -j DROP", True),
+        ("-A ufw6-before-forward -i pm-+ -o docker0 -m comment --comment docker_to_podman-ufw -j RETURN", False),
         ("-A INPUT -i br-lan -j ACCEPT", False),
         ("-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", False),
     ],

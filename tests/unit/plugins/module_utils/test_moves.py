@@ -169,6 +169,16 @@ def test_the_difference_of_the_way_back_shows_the_units_that_go(host, move):
     assert move(to="docker")["diff"] == []
 
 
+def test_of_a_unit_that_somebody_changed_no_line_is_shown(host, move):
+    move()
+    path = host.unit_dir / "db.container"
+    path.write_text(path.read_text() + "PodmanArgs=--env API_TOKEN=hunter2-and-more\n")
+    for check in (True, False):
+        result = move(to="docker", check=check)
+        assert "hunter2" not in str(result)
+        assert len(result["diff"]) == 5
+
+
 def test_a_failure_is_reported_with_where_everything_runs(host, move):
     host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
     result = move()
@@ -690,6 +700,54 @@ def test_a_job_that_ends_while_others_stop_is_done_nowhere_once_more(host, move,
     [blog] = move()["workloads"]
     assert (blog["state"], "web has ended meanwhile" in blog["reason"]) == ("rolled_back", True)
     assert "start web" not in host.log
+    assert host.docker["db-id"]["State"]["Running"]
+
+
+def test_after_a_job_has_ended_the_next_run_moves_what_is_left(host, move, job, engine, monkeypatch):
+    warm = _rounds.warm
+    with monkeypatch.context() as patch:
+        patch.setattr(_rounds, "warm", lambda trees: job() or warm(trees))
+        stop = host.stop
+        patch.setattr(host, "stop", lambda item, timeout: stop(item, timeout) or job())
+        assert move()["workloads"][0]["state"] == "rolled_back"
+    host.lacks = [_ready.Lack("db.service is failed", "db.service", True)]
+    written = plan()
+    written["workloads"][0]["containers"][1].update(restart="no", running=False)
+    write_json(engine.plan_path, written)
+    assert "failed" in move()["workloads"][0]["reason"]
+    host.lacks = []
+    assert move()["workloads"][0]["state"] == "committed"
+
+
+def test_what_crashes_in_docker_again_and_again_does_not_keep_the_others(host, move, job, engine):
+    host.docker["web-id"]["State"].update(Restarting=True)
+    host.docker["web-id"]["HostConfig"]["RestartPolicy"] = {"Name": "on-failure", "MaximumRetryCount": 0}
+    written = plan()
+    written["workloads"][0]["containers"][1]["restart"] = "on-failure"
+    write_json(engine.plan_path, written)
+    set_policy = host.set_restart_policy
+
+    def crash(item, policy):
+        set_policy(item, policy)
+        host.docker["web-id"]["State"].update(Running=False, ExitCode=1)
+
+    host.set_restart_policy = crash
+    assert move()["workloads"][0]["state"] == "committed"
+
+
+def test_what_had_failed_on_podman_may_fail_in_docker_too(host, move, job, monkeypatch):
+    move()
+    host.services.remove("web.service")
+    host.ended["web.service"] = "failed"
+    start = host.start
+
+    def fail(item):
+        start(item)
+        if item == "web-id":
+            host.docker[item]["State"].update(Running=False, ExitCode=1)
+
+    monkeypatch.setattr(host, "start", fail)
+    assert move(to="docker")["workloads"][0]["state"] == "committed"
     assert host.docker["db-id"]["State"]["Running"]
 
 

@@ -72,6 +72,12 @@ def test_the_objects_of_a_moved_workload_are_its_own():
     }  # fmt: skip
 
 
+def test_a_moved_container_is_no_unit_that_calls_docker():
+    units = [{"name": name, "calls": True, "is_tied": False} for name in ("blog.service", "backup.service")]
+    left = record.without({**HOST, "docker_units": units}, record.owned([BLOG], [], {}))
+    assert [unit["name"] for unit in left["docker_units"]] == ["backup.service"]
+
+
 def test_what_an_interrupted_cutover_has_made_is_no_stranger():
     names = {"containers": ["blog"], "pods": [], "networks": ["net"], "volumes": [], "secrets": []}
     mine = record.owned([], [BLOG], {"blog.container": "[Container]\n"})
