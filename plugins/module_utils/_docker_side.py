@@ -17,12 +17,14 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
     Docker,
     DockerError,
     DockerNotFound,
+    health_of,
     listed_name,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import datagrams
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
+_HEALTH_SECONDS, _POLL_SECONDS = 60.0, 0.3
 NO_RESTART: Data = {"Name": "no", "MaximumRetryCount": 0}
 
 
@@ -167,12 +169,25 @@ class DockerSide:
 
     def _start_all(self, record: Data, wanted: Sequence[Data]) -> list[str]:
         layers = [[item for item in layer if item in wanted] for layer in _layers(record)]
-        # One that cannot start, because its port is taken, keeps none of the others down.
-        failures = [said for layer in layers for said in each(self._start, layer)]
+        failures = []
+        for number, layer in enumerate(layers):
+            # One that cannot start, because its port is taken, keeps none of the others down.
+            failures += each(self._start, layer)
+            if any(podman.restart_policy(item["policy"]) == "no" for later in layers[number + 1 :] for item in later):
+                self._let_be_healthy(layer)
         for argv in datagrams.forget(record["ports"]):
             with suppress(CommandError):
                 run(argv, check=False)
         return failures
+
+    def _let_be_healthy(self, containers: Sequence[Data]) -> None:
+        """Wait for those that were: who ends because they are not, and has no restart policy, has nobody to start it again."""
+        deadline = time.monotonic() + _HEALTH_SECONDS
+        wanted = [item for item in containers if item.get("healthy")]
+        while time.monotonic() < deadline and any(
+            health_of(self._inspect(item["id"])) == "starting" for item in wanted
+        ):
+            time.sleep(_POLL_SECONDS)
 
     def _start(self, container: Data) -> str:
         return _try(self._docker.start, container["id"])

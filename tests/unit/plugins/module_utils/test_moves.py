@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _cutover,
     _directions,
+    _docker_side,
     _look,
     _moves,
     _ready,
@@ -882,3 +883,33 @@ def test_a_container_that_joined_another_network_since_the_plan_outdates_it(host
     host.docker["web-id"]["NetworkSettings"]["Networks"]["shop"] = {}
     [blog] = move()["workloads"]
     assert "The plan is outdated: web joined network shop" in blog["reason"]
+
+
+def test_who_needs_a_healthy_database_and_has_no_restart_policy_waits_for_it(host, engine, move, monkeypatch):
+    written = plan()
+    for item in written["workloads"][0]["containers"]:
+        item["restart"] = "no"
+        host.docker[item["id"]]["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
+    write_json(engine.plan_path, written)
+    start, inspect, looks = host.start, host.inspect, []
+
+    def begin(item):
+        if item == "web-id":
+            assert host.docker["db-id"]["State"]["Health"]["Status"] == "healthy"
+        start(item)
+        if item == "db-id":
+            host.docker["db-id"]["State"]["Health"]["Status"] = "starting"
+
+    def look(item):
+        if host.docker["db-id"]["State"]["Health"]["Status"] == "starting":
+            looks.append(item)
+            if len(looks) > 3:
+                host.docker["db-id"]["State"]["Health"]["Status"] = "healthy"
+        return inspect(item)
+
+    move()
+    monkeypatch.setattr(_docker_side, "_POLL_SECONDS", 0)
+    monkeypatch.setattr(host, "start", begin)
+    monkeypatch.setattr(host, "inspect", look)
+    assert move(to="docker")["workloads"][0]["state"] == "committed"
+    assert "start web" in host.log
