@@ -184,9 +184,7 @@ class DockerSide:
         """Wait for those that were: who ends because they are not, and has no restart policy, has nobody to start it again."""
         deadline = time.monotonic() + _HEALTH_SECONDS
         wanted = [item for item in containers if item.get("healthy")]
-        while time.monotonic() < deadline and any(
-            health_of(self._inspect(item["id"])) == "starting" for item in wanted
-        ):
+        while time.monotonic() < deadline and any(health_of(seen) == "starting" for _item, seen in self._there(wanted)):
             time.sleep(_POLL_SECONDS)
 
     def _start(self, container: Data) -> str:
