@@ -95,7 +95,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
 
     def stop(notes: Notes) -> Data:
         gate.close_datagrams(notes[RECORD])
-        return side.stop_unended(notes[RECORD])
+        return side.stop(notes[RECORD], side.require_unended)
 
     def start_again(notes: Notes) -> None:
         # Before all that can fail: what failed is tried again, and must not stop what runs by then.

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Iterable, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import text_of
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import blocks
 
 CRONTABS = (
     "/etc/crontab",
@@ -63,11 +65,13 @@ def crontabs(patterns: Iterable[str] = CRONTABS) -> list[str]:
 def _texts(folders: Sequence[str]) -> dict[str, str]:
     """The unit files by name, with their drop-ins; the first folder that has a name decides."""
     texts: dict[str, str] = {}
+    drops: dict[str, list[Path]] = {}
+    for drop in (path for folder in folders for path in Path(folder).glob("*.d/*.conf")):
+        drops.setdefault(drop.parent.name[: -len(".d")], []).append(drop)
     for folder in map(Path, folders):
         for path in sorted(folder.glob("*.*")) if folder.is_dir() else ():
             if _NAME.match(path.name) and not _OWN.match(path.name) and path.name not in texts and path.is_file():
-                drops = [drop for other in folders for drop in Path(other, path.name + ".d").glob("*.conf")]
-                texts[path.name] = "\n".join(map(_read, [path, *sorted(drops)]))
+                texts[path.name] = "\n".join(map(text_of, [path, *drops.get(path.name, [])]))
     return texts
 
 
@@ -97,8 +101,7 @@ def _wanted(names: Sequence[str]) -> set[str]:
         ["systemctl", "show", "--property=Id,ActiveState,UnitFileState,TriggeredBy", "--", *names], timeout=_SECONDS
     ).stdout
     found = set()
-    for block in shown.strip().split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    for values in blocks(shown):
         starts = values.get("UnitFileState", "").startswith(("enabled", "generated", "linked"))
         if values.get("ActiveState") in _ALIVE or starts or values.get("TriggeredBy"):
             found.add(values.get("Id", ""))
@@ -106,11 +109,4 @@ def _wanted(names: Sequence[str]) -> set[str]:
 
 
 def _commands(path: Path) -> list[str]:
-    return [line for line in _read(path).splitlines() if not line.lstrip().startswith("#")]
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
+    return [line for line in text_of(path).splitlines() if not line.lstrip().startswith("#")]

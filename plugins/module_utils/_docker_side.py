@@ -21,7 +21,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
     listed_name,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import datagrams
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import datagrams, restart
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 _HEALTH_SECONDS, _POLL_SECONDS = 60.0, 0.3
@@ -52,8 +52,7 @@ class DockerSide:
 
     def are_restored(self, record: Data) -> bool:
         return all(
-            podman.restart_policy(document["HostConfig"].get("RestartPolicy"))
-            == podman.restart_policy(container["policy"])
+            restart.policy_name(document["HostConfig"].get("RestartPolicy")) == restart.policy_name(container["policy"])
             for container, document in self._there(record["containers"])
         )
 
@@ -90,12 +89,11 @@ class DockerSide:
         except DockerNotFound:
             return None
 
-    def stop_unended(self, record: Data) -> Data:
-        """``stop``; MoveError as of ``require_unended`` when a job comes to its end while others stop."""
-        return self.stop(record, self.require_unended)
+    def stop(self, record: Data, require: Callable[[Data], None] = lambda _left: None) -> Data:
+        """In the reverse order of their start, independent ones at once. Returns the moment, in seconds of the epoch.
 
-    def stop(self, record: Data, require: Callable[[Data], None] = lambda _layer: None) -> Data:
-        """In the reverse order of their start, independent ones at once. Returns the moment, in seconds of the epoch."""
+        ``require`` is asked of those that are left, each time before some of them are stopped.
+        """
         moment = {"at": time.time()}
         left = _layers(record)
         while left:
@@ -123,7 +121,7 @@ class DockerSide:
     def without_ended(self, record: Data) -> Data:
         """The record without those that do not run and that Docker would not start again."""
         found = self._there(record["containers"])
-        down = {item["name"] for item, document in found if is_for_once(item) and not is_up(document)}
+        down = {item["name"] for item, document in found if restart.is_for_once(item["policy"]) and not is_up(document)}
         return {
             **record,
             "containers": [
@@ -173,7 +171,7 @@ class DockerSide:
         for number, layer in enumerate(layers):
             # One that cannot start, because its port is taken, keeps none of the others down.
             failures += each(self._start, layer)
-            if any(podman.restart_policy(item["policy"]) == "no" for later in layers[number + 1 :] for item in later):
+            if any(restart.policy_name(item["policy"]) == "no" for later in layers[number + 1 :] for item in later):
                 self._let_be_healthy(layer)
         for argv in datagrams.forget(record["ports"]):
             with suppress(CommandError):
@@ -234,29 +232,26 @@ def is_up(document: Any) -> bool:
     return bool(document["State"].get("Running"))
 
 
-def is_for_once(container: Data) -> bool:
-    """Whether Docker does not start it again when it has ended well."""
-    return podman.restart_policy(container["policy"]) in podman.FOR_ONCE
-
-
 def has_done(container: Data, document: Any) -> bool:
     """Whether it has done what it was for, since somebody started it after the record was made: how a program ends that the
     move itself has stopped says nothing."""
     is_anew = document["State"].get("StartedAt") != container.get("started_at")
-    return is_anew and is_for_once(container) and _ended_well(document)
+    return is_anew and restart.is_for_once(container["policy"]) and _ended_well(document)
 
 
 def _has_ended(container: Data, document: Any) -> bool:
     """Whether it ended by itself, before it was stopped, and Docker would leave it so."""
     if is_up(document) or container.get("restarting"):
         return False
-    return podman.restart_policy(container["policy"]) == "no" or (is_for_once(container) and _ended_well(document))
+    return restart.policy_name(container["policy"]) == "no" or (
+        restart.is_for_once(container["policy"]) and _ended_well(document)
+    )
 
 
 def _restarts(container: Data, document: Any) -> bool:
     """Whether Docker would start a container again that does not run."""
-    is_over = is_up(document) or (is_for_once(container) and _ended_well(document))
-    return podman.restart_policy(container["policy"]) != "no" and not is_over
+    is_over = is_up(document) or (restart.is_for_once(container["policy"]) and _ended_well(document))
+    return restart.policy_name(container["policy"]) != "no" and not is_over
 
 
 def _ended_well(document: Any) -> bool:

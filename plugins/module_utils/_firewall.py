@@ -131,9 +131,16 @@ def _goes(chain: str) -> bool:
     return chain in CHAINS or chain.startswith(OUR_CHAINS)
 
 
-def is_gone_with_docker(rule: str) -> bool:
-    """Whether a rule is in a chain of Docker's, or one of our own."""
-    return _goes(_chain(rule)) or COMMENT in rule
+def others(tables: Tables, bridges: Iterable[str]) -> list[str]:
+    """The rules that are neither Docker's, whose ``bridges`` these are, nor our own."""
+    names = sorted(bridges)
+    return [
+        rule
+        for name, table in sorted(tables.items())
+        for chains in [_removable(table)]
+        for rule in table.rules
+        if not (_goes(_chain(rule)) or COMMENT in rule or _is_dockers(name, table, rule, chains, names))
+    ]
 
 
 def _is_dockers(name: str, table: Table, rule: str, chains: list[str], bridges: list[str]) -> bool:

@@ -13,10 +13,12 @@ from typing import Any, Iterable
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bridges as bridges
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _docker_dependents as docker_dependents
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _host_rules as host_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._dockerds import system_unit
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import text_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
     Processes,
     host_listeners,
@@ -59,19 +61,20 @@ class HostError(Exception):
 def host_facts(processes: Processes, socket: str, data_root: str, proc: str = "/proc") -> dict[str, Any]:
     """The ``host`` part of an inventory, but for the containers among its ``socket_readers``."""
     folders = run(["systemd-analyze", "unit-paths"], timeout=_SECONDS).stdout.split()
+    tables = {family: firewall.read(family) for family in firewall.FAMILIES}
     return {
         "units": unit_names(folders),
         "systemd": first_number(run(["systemctl", "--version"], timeout=_SECONDS).stdout),
         "cgroup": 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1,
         "selinux": {"0": "permissive", "1": "enforcing"}.get(_word("/sys/fs/selinux/enforce"), "disabled"),
         "apparmor": _word("/sys/module/apparmor/parameters/enabled") == "Y",
-        "ipv6": bool(global_addresses(_text(Path(proc, "1/net/if_inet6")))),
+        "ipv6": bool(global_addresses(text_of(Path(proc, "1/net/if_inet6")))),
         "podman": podman_facts(),
         "listeners": host_listeners(processes, proc),
         "filesystems": [space(path) for path in dict.fromkeys((existing(data_root), existing(GRAPH_ROOT)))],
         "socket_readers": socket_clients(socket),
-        "docker_user": user_rules.found(),
-        "bridge_rules": host_rules.found(),
+        "docker_user": user_rules.found(tables),
+        "bridge_rules": host_rules.found(tables),
         "saved_rules": host_rules.saved(),
         "docker_units": docker_dependents.units([folder for folder in folders if folder != _TRANSIENT]),
         "docker_crontabs": docker_dependents.crontabs(),
@@ -84,7 +87,7 @@ def engine_config(processes: Processes, socket: str, proc: str = "/proc") -> dic
 
     ``unit`` is the system's unit that it runs in, "" when that is not known.
     """
-    pid = daemon_pid(processes, _text(Path(proc, "1/net/unix")), socket)
+    pid = daemon_pid(processes, text_of(Path(proc, "1/net/unix")), socket)
     flags = [] if pid is None else _fields(Path(proc, str(pid), "cmdline"))[1:]
     environment = [] if pid is None else _fields(Path(proc, str(pid), "environ"))
     group = None if pid is None else processes[pid].cgroup
@@ -117,7 +120,7 @@ def daemon_pid(processes: Processes, unix_table: str, socket: str) -> int | None
 
 def is_served(socket: str, proc: str = "/proc") -> bool:
     """Whether a dockerd holds the socket: to connect to one that systemd holds would start it."""
-    return daemon_pid(read_processes(proc), _text(Path(proc, "1/net/unix")), socket) is not None
+    return daemon_pid(read_processes(proc), text_of(Path(proc, "1/net/unix")), socket) is not None
 
 
 def same_socket(one: str, other: str) -> bool:
@@ -230,15 +233,8 @@ def space(path: str) -> dict[str, Any]:
 
 
 def _word(path: str) -> str:
-    return _text(Path(path)).strip()
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
+    return text_of(Path(path)).strip()
 
 
 def _fields(path: Path) -> list[str]:
-    return [item for item in _text(path).split("\0") if item]
+    return [item for item in text_of(path).split("\0") if item]

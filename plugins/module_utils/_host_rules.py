@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import Iterable
+from typing import Collection, Iterable, Mapping, Pattern
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import text_of
 
 # Where distributions load rules from at a boot.
 SAVED = (
@@ -27,11 +28,11 @@ SAVED = (
     "/etc/sysconfig/nftables.conf",
 )
 _SECONDS = 60
-_CLOSED = re.compile(r"^\s*(?::FORWARD DROP|:DOCKER\b|chain DOCKER\b)", re.MULTILINE)
+_COMES_BACK = re.compile(r"^\s*(?::FORWARD DROP|:DOCKER\b|chain DOCKER\b)", re.MULTILINE)
 # Of ufw's chains those with the user's rules; its own know nothing of Docker, but for what the role podman writes.
 _UFW_ITSELF = re.compile(r"-A ufw6?-(?!user-)")
-_WILD = r"docker\+|br-\+|docker\*|br-\*|docker0|br-[0-9a-f]{12}"
-_TABLE = re.compile(r"^table (\S+) (\S+) \{$")
+_WILD = r"docker[+*]|br-[+*]|br-[0-9a-f]{12}"
+_TABLE = re.compile(r"table (\S+ \S+) \{\Z")
 # Those of iptables-nft, which iptables-save shows, and of programs that know Docker and Podman.
 _KNOWN_TABLE = re.compile(r"(ip|ip6) (filter|nat|raw|mangle|security)\Z|\S+ (firewalld|netavark|docker)")
 _CLOSES = re.compile(r"hook (forward|input) .*policy drop")
@@ -39,53 +40,37 @@ _CLOSES = re.compile(r"hook (forward|input) .*policy drop")
 
 def saved(paths: Iterable[str] = SAVED) -> list[str]:
     """The files of saved rules that hold chains of Docker's, or close FORWARD."""
-    return [path for path in paths if _CLOSED.search(_read(Path(path)))]
+    return [path for path in paths if _COMES_BACK.search(text_of(Path(path)))]
 
 
-def found() -> list[str]:
+def found(tables: Mapping[str, firewall.Tables]) -> list[str]:
     """The rules that name Docker's bridges, and the chains of the host's own tables that close INPUT or FORWARD, with the
-    program that shows them."""
-    tables = {family: firewall.read(family) for family in firewall.FAMILIES}
-    links = sorted(set().union(*(firewall.dockers_links(each) for each in tables.values())))
+    program that shows them. ``tables``: those of each family."""
+    links = {"docker0"}.union(*(firewall.dockers_links(each) for each in tables.values()))
     rules = ["{0} {1}".format(family, rule) for family, each in tables.items() for rule in of_iptables(each, links)]
     listed = run(["nft", "list", "ruleset"], timeout=_SECONDS).stdout if shutil.which("nft") else ""
     return rules + of_nftables(listed, links)
 
 
-def of_iptables(tables: firewall.Tables, links: Iterable[str]) -> list[str]:
+def of_iptables(tables: firewall.Tables, links: Collection[str]) -> list[str]:
     """The rules of iptables-save that name one of the links and are neither Docker's nor the collection's."""
-    names = [*links, "docker0"]
-    dockers = set(firewall.removal(tables, names).found)
-    return [
-        rule
-        for name, table in sorted(tables.items())
-        for rule in table.rules
-        if _names(rule, names)
-        and "{0}: {1}".format(name, rule) not in dockers
-        and not firewall.is_gone_with_docker(rule)
-        and not _UFW_ITSELF.match(rule)
-    ]
+    named = _naming(links)
+    rules = firewall.others(tables, links)
+    return [rule for rule in rules if named.search(rule) and not _UFW_ITSELF.match(rule)]
 
 
-def of_nftables(listed: str, links: Iterable[str]) -> list[str]:
+def of_nftables(listed: str, links: Collection[str]) -> list[str]:
     """The same of ``nft list ruleset``, without the tables of iptables; and the chains that drop what no rule accepts."""
-    names, rules, table = [*links, "docker0"], [], ""
+    named, rules, table = _naming(links), [], ""
     for line in listed.splitlines():
         begins = _TABLE.match(line)
         if begins:
-            table = "" if _KNOWN_TABLE.match(" ".join(begins.groups())) else " ".join(begins.groups())
-        elif table and (_names(line, names) or _CLOSES.search(line)):
+            table = "" if _KNOWN_TABLE.match(begins.group(1)) else begins.group(1)
+        elif table and (named.search(line) or _CLOSES.search(line)):
             rules.append("nft {0}: {1}".format(table, line.strip()))
     return rules
 
 
-def _names(rule: str, links: Iterable[str]) -> bool:
-    words = "|".join([_WILD, *map(re.escape, links)])
-    return re.search(r"(?<![\w.-])(?:{0})(?![\w.-])".format(words), rule) is not None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
+def _naming(links: Collection[str]) -> Pattern[str]:
+    words = "|".join([_WILD, *map(re.escape, sorted(links))])
+    return re.compile(r"(?<![\w.-])(?:{0})(?![\w.-])".format(words))

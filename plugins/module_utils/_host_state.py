@@ -202,6 +202,14 @@ def append_journal(path: Path, event: dict[str, Any]) -> None:
         sync_folder(path.parent)
 
 
+def text_of(path: Path) -> str:
+    """The text of a file of the host; "" when it cannot be read."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
 def asleep(state_dir: str, socket: str) -> EngineState | None:
     """The engine that was recorded last at ``socket``, when that one is retired; None otherwise."""
     wanted = os.path.realpath(socket)

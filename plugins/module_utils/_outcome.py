@@ -19,13 +19,14 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     container_ids,
     read_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked, without_install
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import is_text_of, masked
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
     Data,
     RolledBack,
     Transaction,
 )
 
+_NOT_SHOWN = "(It was changed since it was installed, and may hold values: not shown.)\n"
 EMPTY: Data = {"reason": "", "downtime": 0.0, "seconds": {}, "changed": False, "steps": [], "ports": []}
 
 
@@ -87,9 +88,6 @@ def require_movable(plan: dict[str, Any], workloads: list[dict[str, Any]], engin
                 raise StateError("{0} cannot move: {1}".format(workload["name"], blockers[subject]))
 
 
-_NOT_SHOWN = "(It was changed since it was installed, and may hold values: not shown.)\n"
-
-
 def left_on_docker(
     plan: dict[str, Any], engine: EngineState, results: list[dict[str, Any]], docker: Docker
 ) -> list[str]:
@@ -118,12 +116,12 @@ def differences(plan: dict[str, Any], results: list[dict[str, Any]], installed: 
     """The unit files before and after, without environment values."""
     rules = plan["policy"].get("secrets") or []
     steps = {result["name"]: result["steps"] for result in results}
-    wanted: dict[str, str] = {}
     ours = {name: text for item in plan["workloads"] for name, text in item["units"].items()}
     # Only of our own units is it known where values stand.
-    foreign = [
-        name for name, text in installed.items() if text not in (ours.get(name), without_install(ours.get(name, "")))
-    ]
+    before = {
+        name: masked(text, rules) if is_text_of(text, ours[name]) else _NOT_SHOWN for name, text in installed.items()
+    }
+    wanted: dict[str, str] = {}
     for item in plan["workloads"]:
         if ENABLE in steps.get(item["name"], ()):
             wanted.update(item["units"])
@@ -133,7 +131,7 @@ def differences(plan: dict[str, Any], results: list[dict[str, Any]], installed: 
         {
             "before_header": "{0}/{1}".format(units.UNIT_DIR, name),
             "after_header": "{0}/{1}".format(units.UNIT_DIR, name),
-            "before": masked(installed.get(name, ""), rules) if name not in foreign else _NOT_SHOWN,
+            "before": before.get(name, ""),
             "after": masked(text, rules),
         }
         for name, text in sorted(wanted.items())

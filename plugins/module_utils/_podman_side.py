@@ -11,18 +11,11 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import restart
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import is_text_of, without_install
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 _OWNER_LABEL = "podshift.docker_to_podman.container"
-FOR_ONCE = ("no", "on-failure")
-"""The restart policies with which Docker does not start again what has ended well."""
-
-
-def restart_policy(policy: Data | None) -> str:
-    """The name of a restart policy as Docker has it."""
-    return str((policy or {}).get("Name") or "no")
-
 
 # Secrets
 
@@ -93,9 +86,8 @@ def asleep(texts: dict[str, str]) -> dict[str, str]:
 
 def require_own_units(texts: dict[str, str]) -> None:
     """MoveError when the place of a unit is taken by another."""
-    sleeping = asleep(texts)
     for name, text in units.read(texts).items():
-        if text not in (sleeping[name], texts[name]):
+        if not is_text_of(text, texts[name]):
             path = "{0}/{1}".format(units.UNIT_DIR, name)
             raise MoveError(
                 "{0} exists and is not of this plan; move it away and run this again. Nothing was changed.".format(path)
@@ -176,7 +168,9 @@ def resume(record: Data) -> None:
 
 
 def _unfinished(record: Data) -> list[str]:
-    policies = {item["service"]: restart_policy(item["policy"]) for item in record["containers"] if "policy" in item}
+    policies = {
+        item["service"]: restart.policy_name(item["policy"]) for item in record["containers"] if "policy" in item
+    }
     return [
         name
         for name, service in units.services(record["services"]).items()
@@ -193,7 +187,7 @@ def require_unended(record: Data) -> None:
     states = units.services(record["running"])
     for item in record["containers"]:
         service = states.get(item["service"])
-        if service and service.is_down and restart_policy(item["policy"]) in FOR_ONCE:
+        if service and service.is_down and restart.is_for_once(item["policy"]):
             raise MoveError("{0} has ended meanwhile; run this again.".format(item["name"]))
 
 

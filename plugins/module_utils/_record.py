@@ -12,7 +12,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     StateError,
     read_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import without_install
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import is_text_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import services_of
 
 Json = Dict[str, Any]
@@ -110,8 +110,7 @@ def _volumes(text: str) -> list[str]:
 
 
 def _is_ours(record: Json, unit: str, installed: Mapping[str, str]) -> bool:
-    text = record["units"][unit]
-    return installed.get(unit) in (text, without_install(text))
+    return is_text_of(installed.get(unit), record["units"][unit])
 
 
 def without(host: Json, mine: Json) -> Json:

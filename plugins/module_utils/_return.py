@@ -34,11 +34,11 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import (
     DockerSide,
     each,
-    is_for_once,
     running,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import make_folder
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import restart
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
@@ -142,7 +142,7 @@ def look(record: Data, kept: Path) -> Data:
 
 def _goes_on(container: Data, service: Service) -> bool:
     """Whether Docker shall run what is down: it ran when it left, and has not ended for good since."""
-    return bool(container["running"]) and not (service.result == "success" and is_for_once(container))
+    return bool(container["running"]) and not (service.result == "success" and restart.is_for_once(container["policy"]))
 
 
 def require_there(record: Data, docker: Docker) -> None:

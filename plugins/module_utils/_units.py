@@ -132,8 +132,7 @@ def services(names: Sequence[str]) -> dict[str, Service]:
 def parse_services(shown: str) -> list[Service]:
     """The output of ``systemctl show``: blocks of KEY=VALUE, one for each service."""
     found = []
-    for block in shown.strip().split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    for values in blocks(shown):
         found.append(
             Service(
                 values.get("Id", ""),
@@ -149,6 +148,13 @@ def parse_services(shown: str) -> list[Service]:
             )
         )
     return found
+
+
+def blocks(shown: str) -> list[dict[str, str]]:
+    """The properties of each unit in the output of ``systemctl show``."""
+    return [
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.strip().split("\n\n")
+    ]
 
 
 def _number(text: str) -> int:

@@ -15,10 +15,10 @@ RECORD = "docker-user.json"
 """The name of the record, in the folder of the engine."""
 
 
-def found() -> list[str]:
-    """The rules of both families, with the program that shows them."""
-    tables = [(family, firewall.read(family).get("filter")) for family in firewall.FAMILIES]
-    return ["{0} {1}".format(family, rule) for family, table in tables if table for rule in firewall.user_rules(table)]
+def found(tables: Mapping[str, Tables]) -> list[str]:
+    """The rules in the ``tables`` of each family, with the program that shows them."""
+    filters = [(family, each["filter"]) for family, each in tables.items() if "filter" in each]
+    return ["{0} {1}".format(family, rule) for family, table in filters for rule in firewall.user_rules(table)]
 
 
 def note(folder: Path, rules: Mapping[str, Sequence[str]]) -> None:

@@ -155,7 +155,7 @@ awake:
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -196,11 +196,12 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     if known and recorded and known.retired:
         require_asleep(known, socket)
         return summary(recorded, known, changed=False)
+    begun = recovery.under_way(known) if known else []
     document = collect(
         docker,
         recorded=recorded,
-        moved=container_ids(committed).union(on_their_way(known) if known else ()),
-        owned=own_names(known) if known else None,
+        moved=container_ids(committed).union(str(item["id"]) for record in begun for item in record["containers"]),
+        owned=own_names(known, begun) if known else None,
     )
     changed = recorded is None or not _record.same(recorded, document)
     engine_id = safe_name(document["engine"]["id"])
@@ -261,15 +262,11 @@ def _service(labels: dict[str, Any] | None) -> tuple[str, str] | None:
     return (str(project), str(service)) if project and service else None
 
 
-def on_their_way(engine: EngineState) -> set[str]:
-    """The IDs of the containers of workloads that are on their way between the engines."""
-    return {str(item["id"]) for record in recovery.under_way(engine) for item in record["containers"]}
-
-
-def own_names(engine: EngineState) -> dict[str, Any]:
-    """What on this host comes from the engine's workloads: by their journals, because a later plan may lack them."""
-    moved, begun = recovery.moved(engine), recovery.under_way(engine)
-    return _record.owned(moved, begun, read_units([unit for record in begun for unit in record["units"]]))
+def own_names(engine: EngineState, begun: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What on this host comes from the engine's workloads: by their journals, because a later plan may lack them. ``begun``:
+    the records of those on their way."""
+    installed = read_units([unit for record in begun for unit in record["units"]])
+    return _record.owned(recovery.moved(engine), begun, installed)
 
 
 def summary(document: dict[str, Any], engine: EngineState, changed: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Collection
+from typing import Any, Collection
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
     is_on_default_bridge,
@@ -28,90 +28,86 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.po
 _PROXY = "docker-proxy"
 
 
+# Part of the host -> code, what it is about ("" is each item), message, remedy. The same words whatever the rules: other
+# programs add and remove some all the time.
+_PARTS = {
+    "docker_user": (
+        "docker-user",
+        "engine",
+        (
+            "DOCKER-USER has rules of yours. They hold until the first boot without Docker: nobody makes that chain then, and a "
+            "port that they close is open."
+        ),
+        "Have what writes them write them to FORWARD at a boot, and accept docker-user.",
+    ),
+    "bridge_rules": (
+        "bridge-rules",
+        "engine",
+        (
+            "Firewall rules of yours name Docker's bridges, or close INPUT or FORWARD in a table of their own (iptables-save, nft "
+            "list ruleset). Podman's bridges are called podman0 and pm-…, and what these rules let pass may end there."
+        ),
+        "Write the same for podman* and pm-*, and accept bridge-rules.",
+    ),
+    "saved_rules": (
+        "saved-rules",
+        "",
+        (
+            "It holds Docker's chains, or closes FORWARD, as Docker's rules came before it: at the first boot without Docker "
+            "nothing lets through what Podman publishes, and what its containers begin."
+        ),
+        "Remove Docker's chains and the policy DROP of FORWARD from it, and accept saved-rules until then.",
+    ),
+    "docker_crontabs": (
+        "docker-crontab",
+        "",
+        "It calls Docker, which will not be there.",
+        "Have it call podman, which knows the same words, and accept docker-crontab.",
+    ),
+}
+
+
 def findings(context: Context) -> list[Finding]:
     """Rules, listeners, units and crontabs of the host that go by Docker."""
-    host = context.host
+    return [*_parts(context.host), *_bridge_addresses(context), *_default_bridge(context), *_units(context.host)]
+
+
+def _parts(host: Json) -> list[Finding]:
     return [
-        *_user_rules(host),
-        *_bridge_rules(host),
-        *_saved_rules(host),
-        *_listeners(context),
-        *_default_bridge(context),
-        *_units(host),
-        *_crontabs(host),
+        Finding(WARNING, code, place, "host." + part, message, remedy)
+        for part, (code, subject, message, remedy) in _PARTS.items()
+        for place in ([subject] if subject and strings(host.get(part)) else strings(host.get(part)))
     ]
 
 
-def _user_rules(host: Json) -> list[Finding]:
-    if not strings(host.get("docker_user")):
-        return []
-    message = (
-        "DOCKER-USER has rules of yours. They hold until the first boot without Docker: nobody makes that chain then, and a "
-        "port that they close is open."
-    )
-    remedy = "Have what writes them write them to FORWARD at a boot, and accept docker-user."
-    return [Finding(WARNING, "docker-user", "engine", "host.docker_user", message, remedy)]
-
-
-def _bridge_rules(host: Json) -> list[Finding]:
-    # The same words whatever the rules: other programs add and remove some all the time.
-    if not strings(host.get("bridge_rules")):
-        return []
-    message = (
-        "Firewall rules of yours name Docker's bridges, or close INPUT or FORWARD in a table of their own (iptables-save, nft "
-        "list ruleset). Podman's bridges are called podman0 and pm-…, and what these rules let pass may end there."
-    )
-    remedy = "Write the same for podman* and pm-*, and accept bridge-rules."
-    return [Finding(WARNING, "bridge-rules", "engine", "host.bridge_rules", message, remedy)]
-
-
-def _saved_rules(host: Json) -> list[Finding]:
-    return [
-        Finding(
-            WARNING,
-            "saved-rules",
-            path,
-            "host.saved_rules",
-            "It holds Docker's chains, or closes FORWARD, as Docker's rules came before it: at the first boot without Docker "
-            "nothing lets through what Podman publishes, and what its containers begin.",
-            "Remove Docker's chains and the policy DROP of FORWARD from it, and accept saved-rules until then.",
-        )
-        for path in strings(host.get("saved_rules"))
-    ]
-
-
-def _listeners(context: Context) -> list[Finding]:
+def _bridge_addresses(context: Context) -> list[Finding]:
     """Only the default bridge loses its address: Podman's networks take those of the others."""
     config = items(dig(context.networks.get("bridge"), "IPAM.Config"))
     gateways = {text(mapping(item).get("Gateway")) for item in config} - {""}
     found = [item for item in map(mapping, items(context.host.get("listeners"))) if item.get("process") != _PROXY]
     # Who binds every address one by one will bind those that come.
     others = {_who(item) for item in found if not _is_local(text(item.get("address")), gateways)}
-    message = "{} listens on {}, {} port {}, the address of docker0, which goes with Docker."
-    places = [
-        (
-            text(item.get("process")) or "host",
-            "host.listeners",
-            item.get("address"),
-            item.get("proto"),
-            item.get("port"),
-        )
+    return [
+        _bridge_address(text(item.get("process")) or "host", "host.listeners", item.get("address"), item)
         for item in found
         if text(item.get("address")) in gateways and _who(item) not in others
-    ]
-    places += [
-        (name_of(container), "HostConfig.PortBindings", port["host_ip"], port["proto"], port["host_port"])
+    ] + [
+        _bridge_address(
+            name_of(container), "HostConfig.PortBindings", port["host_ip"], {**port, "port": port["host_port"]}
+        )
         for container in context.containers
         for port in published(container).ports
         if port["host_ip"] in gateways
     ]
+
+
+def _bridge_address(who: str, path: str, address: Any, port: Json) -> Finding:
+    message = "{} listens on {}, {} port {}, the address of docker0, which goes with Docker."
     remedy = (
         "Have it listen on all addresses, or on those that the containers will have it at, and accept bridge-address."
     )
-    return [
-        Finding(WARNING, "bridge-address", who, path, message.format(who, *where), remedy)
-        for who, path, *where in places
-    ]
+    said = message.format(who, address, port.get("proto"), port.get("port"))
+    return Finding(WARNING, "bridge-address", who, path, said, remedy)
 
 
 def _who(listener: Json) -> tuple[object, ...]:
@@ -147,12 +143,3 @@ def _units(host: Json) -> list[Finding]:
         )
         found.append(Finding(WARNING, "docker-unit", text(unit.get("name")), "host.docker_units", message, remedy))
     return found
-
-
-def _crontabs(host: Json) -> list[Finding]:
-    message = "It calls Docker, which will not be there."
-    remedy = "Have it call podman, which knows the same words, and accept docker-crontab."
-    return [
-        Finding(WARNING, "docker-crontab", path, "host.docker_crontabs", message, remedy)
-        for path in strings(host.get("docker_crontabs"))
-    ]

@@ -94,6 +94,11 @@ def render(sections: Mapping[str, Sequence[Line]]) -> str:
     return "\n".join(blocks)
 
 
+def is_text_of(text: str | None, unit: str) -> bool:
+    """Whether a text is that of a unit, awake or asleep."""
+    return text in (unit, without_install(unit))
+
+
 def without_install(unit: str) -> str:
     """The same unit, such that nothing starts it at boot."""
     return "\n".join(block for block in unit.split("\n\n") if not block.startswith("[Install]")).rstrip("\n") + "\n"

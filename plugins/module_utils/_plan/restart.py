@@ -11,6 +11,16 @@ _STEPS_SINCE = 254
 """The first systemd with RestartSteps= and RestartMaxDelaySec= (systemd.service(5))."""
 
 
+def policy_name(policy: Json | None) -> str:
+    """The name of a restart policy, HostConfig.RestartPolicy; that of none is ``no``."""
+    return text(mapping(policy).get("Name")) or "no"
+
+
+def is_for_once(policy: Json | None) -> bool:
+    """Whether Docker does not start again what has ended well."""
+    return policy_name(policy) in ("no", "on-failure")
+
+
 def service_lines(container: Json, systemd: int) -> list[tuple[str, str]]:
     """The [Service] lines of the restart policy. systemd must not give up where Docker would not."""
     policy = mapping(dig(container, "HostConfig.RestartPolicy"))
@@ -39,7 +49,7 @@ def written(container: Json) -> str:
     """The policy as ``docker run --restart`` takes it."""
     policy = mapping(dig(container, "HostConfig.RestartPolicy"))
     limit = policy.get("MaximumRetryCount")
-    return (text(policy.get("Name")) or "no") + (f":{limit}" if limit else "")
+    return policy_name(policy) + (f":{limit}" if limit else "")
 
 
 def starts_at_boot(container: Json) -> bool:

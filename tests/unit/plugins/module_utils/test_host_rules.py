@@ -49,7 +49,7 @@ COMMIT
     ],
 )
 def test_rules_of_iptables_that_name_dockers_bridges(rule, is_found):
-    found = rules.of_iptables(firewall.parse(DOCKERS.format(rule)), ["shop0"])
+    found = rules.of_iptables(firewall.parse(DOCKERS.format(rule)), ["docker0", "shop0"])
     assert found == ([rule] if is_found else [])
 
 
@@ -81,11 +81,11 @@ table inet filter {
 
 
 def test_rules_of_nftables_but_for_those_of_programs_that_know_podman():
-    assert rules.of_nftables(RULESET, []) == [
+    assert rules.of_nftables(RULESET, ["docker0"]) == [
         "nft inet filter: type filter hook input priority filter; policy drop;",
         'nft inet filter: iifname { "docker0", "br-*" } accept',
     ]
-    assert rules.of_nftables("", []) == []
+    assert rules.of_nftables("", ["docker0"]) == []
 
 
 @pytest.mark.parametrize(
