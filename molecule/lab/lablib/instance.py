@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
-from . import cache, image, qemu, snapshot, ssh
+from . import cache, emulator, image, qemu, snapshot, ssh
 from .cache import LabError
 from .monitor import Monitor
 
@@ -18,11 +17,6 @@ def folder_of(name: str) -> Path:
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,40}", name):
         raise LabError(f"{name!r} is no name for an instance: letters, digits, '-', '_', '.'.")
     return cache.root() / "instances" / name
-
-
-def _set_clock(port: int) -> None:
-    """A loaded machine believes it is still when it was saved."""
-    ssh.run(port, f"date --set=@{time.time():.2f}")
 
 
 def up(name: str, machine_name: str, ports: list[int]) -> dict[str, Any]:
@@ -41,26 +35,24 @@ def up(name: str, machine_name: str, ports: list[int]) -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
         boot, saved = snapshot.layers(machine_name)
         machine = image.definition(machine_name)
-        accelerator = qemu.accelerator(boot)
+        program = emulator.choose(boot)
         port, *local = qemu.free_ports(1 + len(ports))
         forwards = dict(zip(ports, local, strict=True))
         record = {
-            "name": name, "machine": machine_name, "accelerator": accelerator,
+            "name": name, "machine": machine_name, "accelerator": qemu.accelerator(boot),
             "address": "127.0.0.1", "port": port, "user": "root",
             "identity_file": str(ssh.identity()),
             "forwards": {str(guest): here for guest, here in forwards.items()},
-            "layers": [boot.name, saved.name],
+            "layers": [layer.name for layer in (boot, saved, *program.layers)],
         }  # fmt: skip
         folder.mkdir(parents=True)
         (folder / "instance.json").write_text(json.dumps(record))
         qemu.create_disk(saved / "disk.qcow2", "qcow2", folder)
-        acceleration = qemu.accelerator_arguments(accelerator, qemu.version())
         all_forwards = {22: port, **forwards}
         try:
-            qemu.start(qemu.command(machine, acceleration, folder, boot, all_forwards, saved / "state"))
+            qemu.start(qemu.command(machine, program.argv, folder, boot, all_forwards, saved / "state"))
             Monitor(folder / "qmp").resume()
             ssh.wait(port, folder)
-            _set_clock(port)
         except BaseException:
             qemu.kill(folder)
             raise
@@ -101,4 +93,3 @@ def load(name: str, tag: str) -> None:
     port = info(name)["port"]
     Monitor(folder_of(name) / "qmp").human(f"loadvm {tag}")
     ssh.wait(port, folder_of(name))
-    _set_clock(port)

@@ -19,31 +19,20 @@ PROGRAM = "qemu-system-x86_64"
 # On a busy host the kernel would come to distrust the emulated clock, and the code that it changes then is sometimes still
 # run as it was (Oops: int3 in sched_clock_cpu).
 KERNEL_ARGUMENTS = "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off tsc=reliable"
-# QEMU 7.2 emulates cmpxchg16b and AVX wrongly: guest kernels panic, glibc aborts. QEMU 10 does not.
-FIRST_GOOD_EMULATION = 10
 
 
-def version() -> str:
+def version(program: list[str]) -> str:
     """For example 7.2.22."""
-    done = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run([*program, "--version"], capture_output=True, text=True, check=True)
     found = re.search(r"version (\d[\w.]*)", done.stdout)
     if found is None:
         raise LabError(f"{PROGRAM} --version says nothing understandable: {done.stdout!r}.")
     return found.group(1)
 
 
-def accelerator_arguments(accelerator: str, qemu_version: str) -> list[str]:
-    """The part of the command line that differs between kvm and emulation."""
-    if accelerator == "kvm":
-        return ["-accel", "kvm", "-cpu", "host"]
-    good = int(qemu_version.split(".")[0]) >= FIRST_GOOD_EMULATION
-    cpu = "max" if good else "Nehalem,cx16=off"
-    return ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", cpu]
-
-
 def command(
     machine: dict[str, Any],
-    acceleration: list[str],
+    program: list[str],
     folder: Path,
     boot: Path,
     forwards: dict[int, int],
@@ -51,13 +40,14 @@ def command(
 ) -> list[str]:
     """Command line of a machine with disk.qcow2 in folder, kernel and initrd in boot.
 
+    program: QEMU with its accelerator.
     forwards: port of the guest -> port of this machine's 127.0.0.1; they are no
     part of a saved state, each start has its own. state: a saved state to
     continue from, instead of a boot.
     """
     rules = [f"hostfwd=tcp:127.0.0.1:{here}-:{guest}" for guest, here in forwards.items()]
     return [
-        PROGRAM, *acceleration,
+        *program,
         "-machine", "q35", "-m", str(machine["memory"]), "-smp", str(machine["cpus"]),
         "-kernel", str(boot / "vmlinuz"), "-initrd", str(boot / "initrd.img"),
         "-append", KERNEL_ARGUMENTS,
@@ -74,7 +64,7 @@ def command(
 def accelerator(boot: Path) -> str:
     """kvm where it truly works, else tcg; tried once per boot of this machine."""
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    identity = {"boot": boot_id, "qemu": version()}
+    identity = {"boot": boot_id, "qemu": version([PROGRAM])}
     record = cache.root() / "accelerator.json"
     with cache.lock("accelerator"):
         if record.exists():

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import cache, debian, image, qemu, ssh
+from . import cache, debian, emulator, image, qemu, ssh
 from .monitor import Monitor
 
 VERSIONS = (
@@ -30,11 +30,11 @@ def layers(name: str) -> tuple[Path, Path]:
         cache.key({**content, "ssh_key": key}, [Path(image.__file__), Path(debian.__file__), image.OVERLAY]),
         functools.partial(image.build_machine, machine, key),
     )
-    acceleration = qemu.accelerator_arguments(qemu.accelerator(boot), qemu.version())
+    program = emulator.choose(boot)
     applications = {app: image.application(app) for app in machine["applications"]}
     inputs = {
-        "qemu": qemu.version(),
-        "command": qemu.command(machine, acceleration, Path("folder"), boot, {}),
+        "qemu": program.version,
+        "command": qemu.command(machine, program.argv, Path("folder"), boot, {}),
         "images": {app: folder.name for app, folder in applications.items()},
     }
     projects = [image.LAB / "apps" / app / "project" for app in applications]
@@ -42,14 +42,14 @@ def layers(name: str) -> tuple[Path, Path]:
         "saved",
         name,
         cache.key(inputs, [Path(__file__), *projects]),
-        functools.partial(_build, machine, acceleration, boot, applications),
+        functools.partial(_build, machine, program.argv, boot, applications),
     )
     return boot, saved
 
 
 def _build(
     machine: dict[str, Any],
-    acceleration: list[str],
+    program: list[str],
     boot: Path,
     applications: dict[str, Path],
     work: Path,
@@ -58,7 +58,7 @@ def _build(
     [port] = qemu.free_ports(1)
     qemu.create_disk(boot / "disk.img", "raw", work)
     cache.say("booting")
-    qemu.start(qemu.command(machine, acceleration, work, boot, {22: port}))
+    qemu.start(qemu.command(machine, program, work, boot, {22: port}))
     try:
         ssh.wait(port, work)
         ssh.run(port, "systemctl is-system-running --wait && docker info > /dev/null")

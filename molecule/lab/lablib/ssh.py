@@ -47,9 +47,9 @@ def run(port: int, command: str, stdin: IO[bytes] | int = subprocess.DEVNULL) ->
 
 
 def wait(port: int, folder: Path) -> None:
-    """Until ssh answers on the machine that runs in this folder."""
+    """Until ssh answers on the machine that runs in this folder; and set its clock, which stood still while it was saved."""
     deadline = time.monotonic() + TIMEOUT
-    while subprocess.run([*argv(port), "true"], capture_output=True, check=False).returncode:
+    while subprocess.run([*argv(port), f"date --set=@{time.time():.2f}"], capture_output=True, check=False).returncode:
         if process(folder) is None:
             raise LabError(f"QEMU ended before ssh answered; see {folder / 'console.log'}.")
         if time.monotonic() > deadline:

@@ -13,10 +13,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "molecule" / "lab"))
 
-from lablib import cache, image, instance, qemu, snapshot
+from lablib import cache, emulator, image, instance, qemu, snapshot
 
 MACHINE = {"memory": 4096, "cpus": 2}
-TCG = ["-accel", "tcg"]
+TCG = ["qemu", "-accel", "tcg"]
 
 
 @pytest.fixture(autouse=True)
@@ -120,16 +120,27 @@ def test_a_saved_machine_differs_from_a_booted_one_only_by_its_state():
 
 
 @pytest.mark.parametrize(
-    ("accelerator", "version", "cpu"),
+    ("accelerator", "own", "said"),
     [
-        ("kvm", "7.2.22", "host"),
-        ("tcg", "7.2.22", "Nehalem,cx16=off"),
-        ("tcg", "8.2.2", "Nehalem,cx16=off"),
-        ("tcg", "10.0.3", "max"),
+        ("kvm", "7.2.22", ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host"]),
+        ("tcg", "10.0.3", ["qemu-system-x86_64", *emulator.EMULATION]),
     ],
 )
-def test_the_processor_is_one_that_this_qemu_emulates_well(accelerator, version, cpu):
-    assert value_after(qemu.accelerator_arguments(accelerator, version), "-cpu") == cpu
+def test_this_machines_qemu_runs_what_it_runs_well(monkeypatch, accelerator, own, said):
+    monkeypatch.setattr(qemu, "accelerator", lambda _boot: accelerator)
+    monkeypatch.setattr(qemu, "version", lambda _program: own)
+    assert emulator.choose(Path("/boot")) == (said, own, [])
+
+
+def test_a_qemu_that_emulates_badly_is_replaced_by_a_layer_with_a_newer_one(monkeypatch):
+    monkeypatch.setattr(qemu, "accelerator", lambda _boot: "tcg")
+    monkeypatch.setattr(qemu, "version", lambda program: "7.2.22" if program == [qemu.PROGRAM] else "10.0.13")
+    monkeypatch.setattr(emulator, "_build", lambda work: (work / "usr").mkdir())
+    argv, version, [layer] = emulator.choose(Path("/boot"))
+    assert layer.name.startswith("qemu-trixie-")
+    assert argv[0] == str(layer / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+    assert version == "10.0.13"
+    assert value_after(argv, "-cpu") == "Nehalem"
 
 
 MACHINES = sorted(path.stem for path in (image.LAB / "machines").glob("*.yml"))
