@@ -3,10 +3,10 @@
 """Cut a move off at every point, by killing its process and by cutting the machine's power, and see what the host makes
 of it by itself; then move again.
 
-usage: matrix.py [--sample COUNT] [--seed SEED] [--machines COUNT] [--faults] [--write SECONDS] [WORD...]; cases that
-contain all words, on so many machines at a time. What passed with the same files is not repeated, unless it is a sample.
---write cuts nothing off: it moves to Podman, lets the client write for so long, and moves back twice; then all of it again
-with a tenth of the time.
+usage: matrix.py [--sample COUNT] [--seed SEED] [--results FILE] [--faults] [--write SECONDS] [WORD...]; cases that contain all
+words. What passed with the same files, as FILE remembers it, is not repeated, unless it is a sample. --write cuts nothing
+off: it moves to Podman, lets the client write for so long, and moves back twice; then all of it again with a tenth of the
+time.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ import json
 import random
 import secrets
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +27,6 @@ from station import Station, digest
 from writer import Writer, kept
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / ".cache" / "crash.json"
 
 
 class Wrong(Exception):
@@ -41,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", default="")
-    parser.add_argument("--machines", type=int, default=1)
+    parser.add_argument("--results", type=Path, default=ROOT / ".cache" / "crash.json")
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--write", type=float, default=0)
     parser.add_argument("words", nargs="*")
@@ -56,38 +52,43 @@ def main() -> int:
             return keep_writing(machine, given.write)
     if given.faults:
         return find_faults([fault for fault in FAULTS if all(word in fault.what for word in given.words)])
-    return run(Results(chosen, again=bool(given.sample)), given.machines)
+    return run(Results(given.results, chosen, again=bool(given.sample)))
 
 
-def run(results: Results, machines: int) -> int:
+def run(results: Results) -> int:
     """Run the cases that are left; the exit code."""
     left = results.left()
-    # All machines take from the same one: next() of a list's iterator is one step of the interpreter.
-    waiting = iter(left)
-    with ThreadPoolExecutor(machines) as lanes:
-        list(lanes.map(lambda number: work_off(waiting, left, results, number), range(min(machines, len(left)))))
+    if left:
+        with Station(ROOT) as machine:
+            machine.save_starts(left)
+            work_off(left, machine, results)
     failed = len(results.left())
     print(f"{len(results.chosen) - failed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 
-def work_off(waiting: Iterator[Case], left: list[Case], results: Results, number: int) -> None:
-    """Try what is waiting of what is left, on a machine of its own."""
-    with Station(ROOT, f"crash{number or ''}") as machine:
-        machine.save_starts(left)
-        for case in waiting:
-            began = time.monotonic()
-            results.note(case, attempt(machine, case), time.monotonic() - began)
+def work_off(left: list[Case], machine: Station, results: Results) -> None:
+    """Try each case once, if possible one that begins where the one before has left the machine."""
+    while left:
+        case = next((case for case in left if start_of(case) == machine.state), left[0])
+        left.remove(case)
+        began = time.monotonic()
+        results.note(case, attempt(machine, case), time.monotonic() - began)
+
+
+def start_of(case: Case) -> str:
+    """The state of the machine that a case begins with."""
+    return station.FIRST if case.is_first else case.goal
 
 
 class Results:
     """Which cases passed with the files as they are, kept in a file, so that a run can be continued; or all ``again``."""
 
-    def __init__(self, chosen: list[Case], again: bool) -> None:
+    def __init__(self, path: Path, chosen: list[Case], again: bool) -> None:
+        self._path = path
         self.chosen = chosen
         self._state = digest(ROOT)
-        self._lock = threading.Lock()
-        found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        found = json.loads(path.read_text()) if path.exists() else {}
         self._known: set[str] = set(found["passed"]) if found.get("state") == self._state else set()
         self._passed: set[str] = set() if again else set(self._known)
 
@@ -97,13 +98,13 @@ class Results:
 
     def note(self, case: Case, wrong: str, seconds: float) -> None:
         """Print how a case went, and remember it when nothing is ``wrong``."""
-        with self._lock:
-            if not wrong:
-                self._passed.add(str(case))
-                self._known.add(str(case))
-                RESULTS.write_text(json.dumps({"state": self._state, "passed": sorted(self._known)}))
-            number = self.chosen.index(case) + 1
-            print(f"{number}/{len(self.chosen)} {case}: {wrong or 'ok'} ({seconds:.0f} s)", flush=True)
+        if not wrong:
+            self._passed.add(str(case))
+            self._known.add(str(case))
+            found = {"state": self._state, "passed": sorted(self._known)}
+            self._path.write_text(json.dumps(found, indent=1) + "\n")
+        number = self.chosen.index(case) + 1
+        print(f"{number}/{len(self.chosen)} {case}: {wrong or 'ok'} ({seconds:.0f} s)", flush=True)
 
 
 def find_faults(faults: list[Fault]) -> int:
@@ -144,11 +145,12 @@ def keep_writing(machine: Station, seconds: float) -> int:
 def attempt(machine: Station, case: Case) -> str:
     """What is wrong after the case; "" when nothing is."""
     try:
-        machine.begin(station.FIRST if case.is_first else case.goal)
-        with Writer(machine.port) as writer:
-            machine.move(case)
-            require(machine.settle(case), case.owner, writer)
+        machine.begin(start_of(case))
+        # Other numbers than those that an earlier case may have left there.
+        with Writer(machine.port, first=round(time.monotonic() * 1000)) as writer:
+            require(machine.cut_off(case), case.owner, writer)
             move_again(machine, case.goal, writer)
+        machine.is_left_at(case.goal)
     except (Wrong, station.Broken) as error:
         return str(error)
     return ""

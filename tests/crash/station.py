@@ -34,11 +34,11 @@ SEND = """
 set -e
 rm -rf {folder}; mkdir {folder}; cd {folder}
 cat > sent.zip; python3 -m zipfile -e sent.zip .; python3 -m compileall -q .
-echo {digest} > digest
 sync
 """
+# Without its count of starts: nobody's host has this many moves cut off within minutes.
 START = """
-rm -f /run/crash-answer; systemctl reset-failed {job} 2>/dev/null
+rm -f /run/crash-answer; systemctl reset-failed {job} {recover} 2>/dev/null
 systemd-run --quiet --unit={job} --service-type=exec --property=OnFailure={recover}.service --setenv=HOME=/root \
     python3 {folder} move '{given}'
 """
@@ -125,7 +125,10 @@ class Station:
 
     def __init__(self, root: Path, name: str = "crash", deploy: str = SHOP) -> None:
         self._root, self._name, self._deploy = root, name, deploy
-        self._boot = ""
+        # The program that the machine has, and its saved states; of a machine that was found, nobody knows.
+        self._there = self._saved_with = b""
+        # The state that the machine is in, when it is one that a case can begin with.
+        self.state = ""
 
     def __enter__(self) -> Station:
         self.install(None)
@@ -143,6 +146,7 @@ class Station:
         self.ssh(self._deploy)
         self._playbook("prepare.yml")
         self._send()
+        self._saved_with = self._program
         self._lab("save", self._name, FIRST)
 
     def __exit__(self, *_exception: object) -> None:
@@ -157,14 +161,23 @@ class Station:
             return True
         return False
 
+    def is_left_at(self, goal: str) -> None:
+        """A move to this engine has come to its end, and all is as it has to be."""
+        self.state = "docker" if goal == "podman" else "podman"
+
     def install(self, fault: Fault | None) -> None:
         """Have a program for the machine, with a fault in it or without."""
         self._program = program(self._root, fault)
 
     def begin(self, state: str) -> None:
-        """The machine as it was before its first move (FIRST), or before a later one to an engine."""
-        self._lab("load", self._name, state)
-        self._send()
+        """The machine before its first move (FIRST), or before a later one to an engine: as it was saved, unless a move that
+        came to its end has just left it so, which leaves the emulator what it has translated."""
+        if self.state != state:
+            self._lab("load", self._name, state)
+            self._there = self._saved_with
+        self.state = ""
+        if self._there != self._program:
+            self._send()
 
     def save_starts(self, cases: Iterable[Case]) -> None:
         """Go there and back as far as needed, and save where these cases begin: with the first start behind them."""
@@ -175,37 +188,34 @@ class Station:
         for goal, next_goal in (("podman", "docker"), ("docker", "podman")):
             self.move_again(goal)
             self._lab("save", self._name, next_goal)
+            self.is_left_at(goal)
             if goals == {next_goal}:
                 return
 
-    def move(self, case: Case) -> None:
-        """Begin the move that will be cut off; it goes on by itself."""
-        self._boot = self.ssh(
-            "cat /proc/sys/kernel/random/boot_id; " + self._start(case._asdict() | {"fails": case.fails})
-        )
-
-    def settle(self, case: Case) -> dict[str, Any]:
+    def cut_off(self, case: Case) -> dict[str, Any]:
         """What is so when the case has struck, and the host has done what it does by itself."""
+        start = self._start(case._asdict() | {"fails": case.fails})
         if case.end == "power":
-            self._wait_for_boot()
-        result, _answer, seen = self._settle()
+            boot = self.ssh("cat /proc/sys/kernel/random/boot_id; " + start)
+            self._wait_for_boot(boot)
+            start = ""
+        result, _answer, seen = self._settle(start)
         if case.end == "kill" and result == "success":
             raise Broken(f"{case.point} was never reached")
         return seen
 
     def move_again(self, goal: str) -> dict[str, Any]:
         """What is so after the next run, which nothing cuts off."""
-        self.ssh(self._start({"goal": goal, "end": "", "point": "", "fails": False}))
-        _result, answer, seen = self._settle()
+        _result, answer, seen = self._settle(self._start({"goal": goal, "end": "", "point": "", "fails": False}))
         results = json.loads(answer)["workloads"] if answer else [{"reason": "it left no answer"}]
         reasons = [result["reason"] for result in results if result["reason"]]
         if reasons:
             raise Broken(f"the next run failed: {reasons[0][-1500:]}")
         return seen
 
-    def _settle(self) -> tuple[str, str, dict[str, Any]]:
-        """How the job ended, what it answered, and what is so."""
-        said = self.ssh(SETTLE.format(job=JOB, recover=RECOVER, folder=FOLDER), PATIENCE)
+    def _settle(self, start: str) -> tuple[str, str, dict[str, Any]]:
+        """How the job ended that perhaps has to be started first, what it answered, and what is so."""
+        said = self.ssh(start + SETTLE.format(job=JOB, recover=RECOVER, folder=FOLDER), PATIENCE)
         result, answer, seen = said.rstrip("\n").split("\n")
         return result, answer, json.loads(seen)
 
@@ -213,14 +223,12 @@ class Station:
         return START.format(job=JOB, recover=RECOVER, folder=FOLDER, given=json.dumps(given))
 
     def _send(self) -> None:
-        digest = hashlib.sha256(self._program).hexdigest()
-        if self._try(f"cat {FOLDER}/digest").strip() != digest:
-            argv = self._argv(SEND.format(folder=FOLDER, digest=digest))
-            subprocess.run(argv, input=self._program, check=True)
+        subprocess.run(self._argv(SEND.format(folder=FOLDER)), input=self._program, check=True)
+        self._there = self._program
 
-    def _wait_for_boot(self) -> None:
+    def _wait_for_boot(self, before: str) -> None:
         until = time.monotonic() + PATIENCE
-        while self._try("cat /proc/sys/kernel/random/boot_id") in ("", self._boot):
+        while self._try("cat /proc/sys/kernel/random/boot_id") in ("", before):
             if time.monotonic() > until:
                 raise Broken(f"the machine did not start anew within {PATIENCE:.0f} s")
             time.sleep(0.5)
