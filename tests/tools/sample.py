@@ -10,7 +10,10 @@ from functools import partial
 
 import ansible_tests
 import scenarios
-from steps import Step
+from steps import Step, run
+
+# Of the matrix in tests/crash/, which takes hours.
+CRASH_CASES = 2
 
 
 def sample(names: Sequence[str], seed: str, size: int) -> list[str]:
@@ -24,7 +27,7 @@ def pythons(versions: Sequence[str], seed: str) -> list[str]:
 
 
 def steps() -> list[Step]:
-    """The unit tests on three Pythons, and SAMPLE (1) of the scenarios other than `default`."""
+    """The unit tests on three Pythons, SAMPLE (1) of the scenarios other than `default`, and a few cases of the crash matrix."""
     seed = os.environ.get("SEED") or str(secrets.randbelow(10000))
     others = [name for name in scenarios.names() if name != "default"]
     chosen = sample(others, seed, int(os.environ.get("SAMPLE") or 1))
@@ -32,4 +35,15 @@ def steps() -> list[Step]:
     return [
         *ansible_tests.units_steps(pythons(ansible_tests.versions(), seed)),
         *(Step(f"scenario {name}", partial(scenarios.execute, name)) for name in chosen),
+        Step("crash matrix, a sample", partial(crash, seed)),
     ]
+
+
+def crash(seed: str) -> None:
+    """A few cases of the crash matrix, chosen by the seed."""
+    argv = ["python", "tests/crash/matrix.py", f"--sample={CRASH_CASES}", f"--seed={seed}"]
+    try:
+        run(argv, must=scenarios.EXECUTED, env={"PYTHONPATH": ".cache/collections"}, timeout=scenarios.TIMEOUT)
+    except BaseException:
+        run(["python", "molecule/lab/lab.py", "down", "crash"], timeout=300)
+        raise
