@@ -7,8 +7,8 @@ export LC_ALL := C.UTF-8
 export PYTHONUNBUFFERED := 1
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export MOLECULE_GLOB := molecule/*/molecule.yml
-# Read by tests/tools: make scenarios SCENARIO=default, make test SEED=1 SAMPLE=2.
-export SCENARIO FRESH KEEP SEED SAMPLE PYTHON
+# Read by tests/tools and the lab: make scenarios SCENARIO=default PODSHIFT_LAB=container, make test SEED=1 SAMPLE=2.
+export SCENARIO FRESH KEEP SEED SAMPLE PYTHON PODSHIFT_LAB
 
 .PHONY: help setup demo test check sanity units generators scenarios bench crash build docs format clean
 
@@ -21,7 +21,7 @@ setup: ## Install system packages, .venv and the collection path (all targets do
 demo: setup ## Migrate a real application from Docker to Podman on a disposable virtual machine
 	@python molecule/lab/demo.py
 
-test: setup ## What CI runs: check, sanity, generators, scenario `default`; chosen by SEED: three Pythons for units, SAMPLE other scenarios, two cases of `crash`
+test: setup ## What CI runs: check, sanity, generators, scenario `default`; chosen by SEED: three Pythons for units, SAMPLE other scenarios, four cases of `crash`
 	@python tests/tools/run.py check sanity generators default sample
 
 check: setup ## The fast part: lint, types, documentation, build, unit tests
@@ -45,7 +45,7 @@ build: setup ## The collection's archive, into .cache/build
 bench: setup ## Benchmarks, side by side in one run, or BENCH="plan volumes large images downtime"; ratios go to .cache/bench.json
 	@PYTHONPATH=.cache/collections:molecule/lab:tests/crash python tests/benchmark/bench.py $(BENCH)
 
-crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman", CRASH="--write 3600", CRASH="--results FILE", KEEP=1
+crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman", CRASH="--write 3600", KEEP=1
 	@PYTHONPATH=.cache/collections python tests/crash/matrix.py $(CRASH)
 
 docs: setup ## docs/field-coverage.md from the tables

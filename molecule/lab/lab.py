@@ -1,4 +1,4 @@
-"""Disposable virtual machines with Docker and a real application; see README.md."""
+"""Disposable machines with Docker and a real application; see README.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from lablib import instance, snapshot, ssh
+from lablib import instance, ssh
 from lablib.cache import LabError
 
 
@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     if given.command == "build":
-        print("\n".join(str(path) for path in snapshot.layers(given.machine)))
+        print("\n".join(str(path) for path in instance.layers(given.machine)))
     elif given.command == "up":
         print(json.dumps(instance.up(given.name, given.machine, given.forward), indent=2))
     elif given.command == "down":

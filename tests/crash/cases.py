@@ -45,6 +45,11 @@ class Case(NamedTuple):
         return f"{self.goal}: {self.end} {self.point}"
 
 
+def other(engine: str) -> str:
+    """The engine that a workload is not on."""
+    return DOCKER if engine == PODMAN else PODMAN
+
+
 def cases() -> list[Case]:
     """All of them."""
     return [case for goal in TABLES for case in _of(goal)]
@@ -52,18 +57,18 @@ def cases() -> list[Case]:
 
 def _of(goal: str) -> list[Case]:
     before, after = TABLES[goal]
-    other = DOCKER if goal == PODMAN else PODMAN
+    origin = other(goal)
     acting = [step.name for step in after if step.name not in IDLE]
-    points = [(f"{when} do {step.name}", other) for step in before for when in ("before", "after")]
+    points = [(f"{when} do {step.name}", origin) for step in before for when in ("before", "after")]
     points += [(f"{when} do {name}", goal) for name in acting for when in ("before", "after")]
     undone = [step.name for step in before if step.undo is not cutover.nothing]
-    points += [(f"{when} undo {name}", other) for name in undone for when in ("before", "after")]
-    written = [("begin begin", other)]
-    written += [(f"{event} {step.name}", other) for step in before for event in ("do", "done")]
+    points += [(f"{when} undo {name}", origin) for name in undone for when in ("before", "after")]
+    written = [("begin begin", origin)]
+    written += [(f"{event} {step.name}", origin) for step in before for event in ("do", "done")]
     written += [("commit commit", goal)]
     written += [(f"{event} {name}", goal) for name in acting for event in ("do", "done")]
-    written += [(f"{event} {name}", other) for name in undone for event in ("undo", "undone")]
-    written += [("failed wait_ready", other), ("rollback rollback", other)]
+    written += [(f"{event} {name}", origin) for name in undone for event in ("undo", "undone")]
+    written += [("failed wait_ready", origin), ("rollback rollback", origin)]
     return [
         *(Case(goal, "kill", point, owner) for point, owner in points),
         *(Case(goal, "power", f"written {point}", owner) for point, owner in written),

@@ -3,16 +3,16 @@
 """Cut a move off at every point, by killing its process and by cutting the machine's power, and see what the host makes
 of it by itself; then move again.
 
-usage: matrix.py [--sample COUNT] [--seed SEED] [--results FILE] [--faults] [--write SECONDS] [WORD...]; cases that contain all
-words. What passed with the same files, as FILE remembers it, is not repeated, unless it is a sample. --write cuts nothing
-off: it moves to Podman, lets the client write for so long, and moves back twice; then all of it again with a tenth of the
-time.
+usage: matrix.py [--sample COUNT] [--seed SEED] [--faults] [--write SECONDS] [WORD...]; cases that contain all words. What
+passed with the same files on a machine of the same kind is not repeated, unless it is a sample. --write cuts nothing off: it
+moves to Podman, lets the client write for so long, and moves back twice; then all of it again with a tenth of the time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import secrets
 import sys
@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import station
-from cases import Case, cases
+from cases import Case, cases, other
 from faults import FAULTS, Fault
 from station import Station, digest
 from writer import Writer, kept
 
 ROOT = Path(__file__).resolve().parents[2]
+# For each kind of machine that was asked for.
+KNOWN = ROOT / ".cache" / f"crash-{os.environ.get('PODSHIFT_LAB') or 'vm'}.json"
 
 
 class Wrong(Exception):
@@ -37,7 +39,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", default="")
-    parser.add_argument("--results", type=Path, default=ROOT / ".cache" / "crash.json")
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--write", type=float, default=0)
     parser.add_argument("words", nargs="*")
@@ -52,7 +53,7 @@ def main() -> int:
             return keep_writing(machine, given.write)
     if given.faults:
         return find_faults([fault for fault in FAULTS if all(word in fault.what for word in given.words)])
-    return run(Results(given.results, chosen, again=bool(given.sample)))
+    return run(Results(KNOWN, chosen, again=bool(given.sample)))
 
 
 def run(results: Results) -> int:
@@ -115,6 +116,8 @@ def find_faults(faults: list[Fault]) -> int:
         machine.save_starts([by_name[fault.case] for fault in faults])
         for fault in faults:
             machine.install(fault)
+            # Not where a fault that was not caught has left its traces.
+            machine.state = ""
             wrong = attempt(machine, by_name[fault.case])
             missed += not wrong
             verdict = f"caught by {fault.case}: {wrong}" if wrong else "NOT CAUGHT"
@@ -150,7 +153,7 @@ def attempt(machine: Station, case: Case) -> str:
         with Writer(machine.port, first=round(time.monotonic() * 1000)) as writer:
             require(machine.cut_off(case), case.owner, writer)
             move_again(machine, case.goal, writer)
-        machine.is_left_at(case.goal)
+        machine.state = other(case.goal)
     except (Wrong, station.Broken) as error:
         return str(error)
     return ""

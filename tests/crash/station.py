@@ -148,6 +148,7 @@ class Station:
         self._send()
         self._saved_with = self._program
         self._lab("save", self._name, FIRST)
+        self.state = FIRST
 
     def __exit__(self, *_exception: object) -> None:
         if not os.environ.get("KEEP"):
@@ -160,10 +161,6 @@ class Station:
             self.port = int(machine["forwards"][str(PORT)])
             return True
         return False
-
-    def is_left_at(self, goal: str) -> None:
-        """A move to this engine has come to its end, and all is as it has to be."""
-        self.state = "docker" if goal == "podman" else "podman"
 
     def install(self, fault: Fault | None) -> None:
         """Have a program for the machine, with a fault in it or without."""
@@ -188,7 +185,7 @@ class Station:
         for goal, next_goal in (("podman", "docker"), ("docker", "podman")):
             self.move_again(goal)
             self._lab("save", self._name, next_goal)
-            self.is_left_at(goal)
+            self.state = next_goal
             if goals == {next_goal}:
                 return
 

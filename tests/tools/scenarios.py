@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 
 
-def execute(name: str) -> None:
+def execute(name: str, env: Mapping[str, str] | None = None) -> None:
     """Run one scenario from create to destroy, or raise Failed."""
     if name not in names():
         raise Failed(f"there is no molecule/{name}/molecule.yml; there are: {', '.join(names()) or 'none'}")
@@ -40,6 +41,7 @@ def execute(name: str) -> None:
             ["molecule", "test", "--scenario-name", name, "--destroy", "never" if keep else "always"],
             must=EXECUTED,
             never=LEFT_OUT,
+            env=env,
             timeout=TIMEOUT,
         )
     except BaseException:
@@ -49,8 +51,8 @@ def execute(name: str) -> None:
 
 
 def resume(name: str, stamps: Path = CACHE / "scenarios") -> None:
-    """Run one scenario unless it passed with the very same files."""
-    state = tree.digest(tree.files())
+    """Run one scenario unless it passed with the very same files, on machines of the same kind."""
+    state = f"{tree.digest(tree.files())} {os.environ.get('PODSHIFT_LAB') or 'vm'}"
     stamp = stamps / name
     if not os.environ.get("FRESH") and stamp.is_file() and stamp.read_text() == state:
         raise Skipped("passed before with the same files (FRESH=1 repeats it)")

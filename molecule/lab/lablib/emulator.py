@@ -16,23 +16,28 @@ EMULATION = ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "Nehalem"]
 
 
 class Emulator(NamedTuple):
-    """How QEMU is called here, its version, and the layers that it is in."""
+    """QEMU as a command of this machine, how it runs machines here, its version, and the layers that it is in."""
 
-    argv: list[str]
+    program: list[str]
+    options: list[str]
     version: str
     layers: list[Path]
+
+    @property
+    def argv(self) -> list[str]:
+        return [*self.program, *self.options]
 
 
 def choose(boot: Path) -> Emulator:
     """QEMU with hardware virtualisation where a kernel truly boots with it, else one that emulates well."""
-    if qemu.accelerator(boot) == "kvm":
-        return Emulator([qemu.PROGRAM, "-accel", "kvm", "-cpu", "host"], qemu.version([qemu.PROGRAM]), [])
     own = qemu.version([qemu.PROGRAM])
+    if qemu.accelerator(boot) == "kvm":
+        return Emulator([qemu.PROGRAM], ["-accel", "kvm", "-cpu", "host"], own, [])
     if is_good(own):
-        return Emulator([qemu.PROGRAM, *EMULATION], own, [])
+        return Emulator([qemu.PROGRAM], EMULATION, own, [])
     layer = cache.layer("qemu", SUITE, cache.key({"package": PACKAGE}, [Path(__file__), Path(debian.__file__)]), _build)
     program = unpacked(layer)
-    return Emulator([*program, *EMULATION], qemu.version(program), [layer])
+    return Emulator(program, EMULATION, qemu.version(program), [layer])
 
 
 def is_good(version: str) -> bool:

@@ -1,16 +1,50 @@
-"""Instances: machines that run, each a thin disk on top of a booted and saved one."""
+"""Instances: machines that run, each with a disk of its own on top of what was built."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from . import cache, emulator, image, qemu, snapshot, ssh
+from . import boots, cache, container, qemu, running, ssh, vm
 from .cache import LabError
-from .monitor import Monitor
+
+# What kinds of machine there are; each module has layers, start, kill, save and load.
+KINDS: dict[str, ModuleType] = {"vm": vm, "container": container}
+FASTEST = "fastest"
+
+
+def _asked() -> str:
+    """The kind that PODSHIFT_LAB names; "" when it names none."""
+    kind = os.environ.get("PODSHIFT_LAB", "")
+    if kind not in ("", *KINDS, FASTEST):
+        raise LabError(f"PODSHIFT_LAB is {kind!r}; there are: {', '.join((*KINDS, FASTEST))}.")
+    return kind
+
+
+def kind_for(machine_name: str) -> str:
+    """The kind of a machine that is started now."""
+    kind = _asked() or "vm"
+    if kind != FASTEST:
+        return kind
+    if shutil.which(qemu.PROGRAM) and qemu.accelerator(boots.layer(machine_name)) == "kvm":
+        return "vm"
+    try:
+        container.require()
+    except LabError as error:
+        cache.say(f"a virtual machine is the fastest here: {error}")
+        return "vm"
+    return "container"
+
+
+def layers(machine_name: str) -> list[Path]:
+    """What a machine is made of, built when absent."""
+    made_of: list[Path] = KINDS[kind_for(machine_name)].layers(machine_name)
+    return made_of
 
 
 def folder_of(name: str) -> Path:
@@ -23,54 +57,54 @@ def up(name: str, machine_name: str, ports: list[int]) -> dict[str, Any]:
     """Start an instance, or find it running."""
     folder = folder_of(name)
     with cache.lock(f"instance-{name}"):
-        if qemu.process(folder) is not None:
-            found = info(name)
-            missing = {str(port) for port in ports} - set(found["forwards"])
-            if found["machine"] != machine_name or missing:
-                raise LabError(
-                    f"{name} already runs as {found['machine']} with the forwards "
-                    f"{', '.join(found['forwards']) or 'none'}; run `down {name}` first."
-                )
-            return found
+        if running.process(folder) is not None:
+            return _same(info(name), machine_name, ports)
         shutil.rmtree(folder, ignore_errors=True)
-        boot, saved = snapshot.layers(machine_name)
-        machine = image.definition(machine_name)
-        program = emulator.choose(boot)
-        port, *local = qemu.free_ports(1 + len(ports))
+        kind = kind_for(machine_name)
+        made_of = KINDS[kind].layers(machine_name)
+        port, *local = running.free_ports(1 + len(ports))
         forwards = dict(zip(ports, local, strict=True))
         record = {
-            "name": name, "machine": machine_name, "accelerator": qemu.accelerator(boot),
+            "name": name, "kind": kind, "machine": machine_name,
             "address": "127.0.0.1", "port": port, "user": "root",
             "identity_file": str(ssh.identity()),
             "forwards": {str(guest): here for guest, here in forwards.items()},
-            "layers": [layer.name for layer in (boot, saved, *program.layers)],
+            "layers": [layer.name for layer in made_of],
         }  # fmt: skip
         folder.mkdir(parents=True)
         (folder / "instance.json").write_text(json.dumps(record))
-        qemu.create_disk(saved / "disk.qcow2", "qcow2", folder)
-        all_forwards = {22: port, **forwards}
         try:
-            qemu.start(qemu.command(machine, program.argv, folder, boot, all_forwards, saved / "state"))
-            Monitor(folder / "qmp").resume()
-            ssh.wait(port, folder)
+            KINDS[kind].start(folder, machine_name, made_of, {22: port, **forwards})
         except BaseException:
-            qemu.kill(folder)
+            KINDS[kind].kill(folder)
             raise
     return record
+
+
+def _same(found: dict[str, Any], machine_name: str, ports: list[int]) -> dict[str, Any]:
+    missing = {str(port) for port in ports} - set(found["forwards"])
+    is_other = found["machine"] != machine_name or (_asked() in KINDS and _asked() != found["kind"])
+    if is_other or missing:
+        raise LabError(
+            f"{found['name']} already runs as {found['machine']} (kind {found['kind']}) with the forwards "
+            f"{', '.join(found['forwards']) or 'none'}; run `down {found['name']}` first."
+        )
+    return found
 
 
 def down(name: str) -> None:
     """Stop an instance and remove what it wrote; nothing to do when there is none."""
     folder = folder_of(name)
     with cache.lock(f"instance-{name}"):
-        qemu.kill(folder)
+        if running.process(folder) is not None:
+            _kind(info(name)).kill(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def info(name: str) -> dict[str, Any]:
     """What `up` answered."""
     folder = folder_of(name)
-    if qemu.process(folder) is None:
+    if running.process(folder) is None:
         raise LabError(f"{name} does not run; `list` shows what runs, `up {name}` starts it.")
     record: dict[str, Any] = json.loads((folder / "instance.json").read_text())
     return record
@@ -79,17 +113,20 @@ def info(name: str) -> dict[str, Any]:
 def names() -> list[str]:
     """Instances that run."""
     folders = (cache.root() / "instances").glob("*")
-    return sorted(folder.name for folder in folders if qemu.process(folder) is not None)
+    return sorted(folder.name for folder in folders if running.process(folder) is not None)
 
 
 def save(name: str, tag: str) -> None:
     """A snapshot inside the instance, gone with it."""
-    info(name)
-    Monitor(folder_of(name) / "qmp").human(f"savevm {tag}")
+    record = info(name)
+    _kind(record).save(folder_of(name), tag, record["port"])
 
 
 def load(name: str, tag: str) -> None:
     """Back to a snapshot; connections to the machine break."""
-    port = info(name)["port"]
-    Monitor(folder_of(name) / "qmp").human(f"loadvm {tag}")
-    ssh.wait(port, folder_of(name))
+    record = info(name)
+    _kind(record).load(folder_of(name), tag, record["port"])
+
+
+def _kind(record: dict[str, Any]) -> ModuleType:
+    return KINDS[record["kind"]]

@@ -1,14 +1,11 @@
-"""QEMU: which accelerator works here, the command line, its processes."""
+"""QEMU: which accelerator works here, the command line."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -91,25 +88,6 @@ def _kvm_boots(boot: Path) -> bool:
     return b"Kernel panic - not syncing: VFS" in done.stdout
 
 
-def process(folder: Path) -> int | None:
-    """The process ID of the QEMU that runs in this folder."""
-    try:
-        pid = int((folder / "pid").read_text())
-        argv = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError, ValueError):
-        return None
-    return pid if str(folder / "qmp").encode() in argv else None
-
-
-def kill(folder: Path) -> None:
-    """Pull the plug, and wait until the process is gone."""
-    pid = process(folder)
-    if pid is not None:
-        os.kill(pid, signal.SIGKILL)
-    while process(folder) is not None:
-        time.sleep(0.05)
-
-
 def create_disk(base: Path, base_format: str, folder: Path) -> None:
     """disk.qcow2 in folder, which holds only what will differ from its base."""
     argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(base), "-F", base_format]
@@ -121,14 +99,3 @@ def start(argv: list[str]) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"QEMU did not start: {done.stderr.strip()}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Free ports of 127.0.0.1, all different."""
-    sockets = [socket.socket() for _each in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports

@@ -9,7 +9,7 @@ from typing import IO
 
 from . import cache
 from .cache import LabError
-from .qemu import process
+from .running import process
 
 TIMEOUT = 600
 OPTIONS = (
@@ -47,11 +47,11 @@ def run(port: int, command: str, stdin: IO[bytes] | int = subprocess.DEVNULL) ->
 
 
 def wait(port: int, folder: Path) -> None:
-    """Until ssh answers on the machine that runs in this folder; and set its clock, which stood still while it was saved."""
+    """Until ssh answers on the machine that runs in this folder."""
     deadline = time.monotonic() + TIMEOUT
-    while subprocess.run([*argv(port), f"date --set=@{time.time():.2f}"], capture_output=True, check=False).returncode:
+    while subprocess.run([*argv(port), "true"], capture_output=True, check=False).returncode:
         if process(folder) is None:
-            raise LabError(f"QEMU ended before ssh answered; see {folder / 'console.log'}.")
+            raise LabError(f"The machine ended before ssh answered; see {folder / 'console.log'}.")
         if time.monotonic() > deadline:
             raise LabError(f"No ssh within {TIMEOUT} s; see {folder / 'console.log'}.")
         time.sleep(0.2)

@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "molecule" / "lab"))
 
-from lablib import cache, emulator, image, instance, qemu, snapshot
+from lablib import boots, cache, emulator, image, instance, qemu, running
 
 MACHINE = {"memory": 4096, "cpus": 2}
 TCG = ["qemu", "-accel", "tcg"]
@@ -120,27 +120,27 @@ def test_a_saved_machine_differs_from_a_booted_one_only_by_its_state():
 
 
 @pytest.mark.parametrize(
-    ("accelerator", "own", "said"),
-    [
-        ("kvm", "7.2.22", ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host"]),
-        ("tcg", "10.0.3", ["qemu-system-x86_64", *emulator.EMULATION]),
-    ],
+    ("accelerator", "own", "options"),
+    [("kvm", "7.2.22", ["-accel", "kvm", "-cpu", "host"]), ("tcg", "10.0.3", emulator.EMULATION)],
 )
-def test_this_machines_qemu_runs_what_it_runs_well(monkeypatch, accelerator, own, said):
+def test_this_machines_qemu_runs_what_it_runs_well(monkeypatch, accelerator, own, options):
     monkeypatch.setattr(qemu, "accelerator", lambda _boot: accelerator)
     monkeypatch.setattr(qemu, "version", lambda _program: own)
-    assert emulator.choose(Path("/boot")) == (said, own, [])
+    chosen = emulator.choose(Path("/boot"))
+    assert chosen.argv == ["qemu-system-x86_64", *options]
+    assert (chosen.version, chosen.layers) == (own, [])
 
 
 def test_a_qemu_that_emulates_badly_is_replaced_by_a_layer_with_a_newer_one(monkeypatch):
     monkeypatch.setattr(qemu, "accelerator", lambda _boot: "tcg")
     monkeypatch.setattr(qemu, "version", lambda program: "7.2.22" if program == [qemu.PROGRAM] else "10.0.13")
     monkeypatch.setattr(emulator, "_build", lambda work: (work / "usr").mkdir())
-    argv, version, [layer] = emulator.choose(Path("/boot"))
+    chosen = emulator.choose(Path("/boot"))
+    [layer] = chosen.layers
     assert layer.name.startswith("qemu-trixie-")
-    assert argv[0] == str(layer / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
-    assert version == "10.0.13"
-    assert value_after(argv, "-cpu") == "Nehalem"
+    assert chosen.argv[0] == str(layer / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+    assert chosen.version == "10.0.13"
+    assert value_after(chosen.argv, "-cpu") == "Nehalem"
 
 
 MACHINES = sorted(path.stem for path in (image.LAB / "machines").glob("*.yml"))
@@ -161,12 +161,12 @@ def test_a_machine_without_compose_says_its_versions_too(tmp_path, compose, said
     docker.write_text(f"#!/bin/sh\n[ $1 = version ] && echo 20.10.24 && exit\n{compose}\n")
     docker.chmod(0o755)
     path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run(["sh", "-c", snapshot.VERSIONS], env=path, capture_output=True, text=True, check=True)
+    done = subprocess.run(["sh", "-c", boots.VERSIONS], env=path, capture_output=True, text=True, check=True)
     assert done.stdout.split()[1:] == ["20.10.24", said]
 
 
 def test_ports_are_free_and_different():
-    ports = qemu.free_ports(20)
+    ports = running.free_ports(20)
     assert len(set(ports)) == 20
     assert min(ports) > 1023
 
@@ -181,7 +181,7 @@ def test_nothing_runs_where_only_a_stale_record_of_a_process_is(lab_cache):
     folder = instance.folder_of("dev")
     folder.mkdir(parents=True)
     (folder / "pid").write_text(str(os.getpid()))
-    assert qemu.process(folder) is None
+    assert running.process(folder) is None
     assert instance.names() == []
     with pytest.raises(cache.LabError, match="dev does not run"):
         instance.info("dev")
