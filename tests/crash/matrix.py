@@ -176,7 +176,7 @@ def require(seen: dict[str, Any], owner: str, writer: Writer) -> None:
         raise Wrong(f"the service does not answer: {error}") from None
     lost = sorted(set(told) - found)
     if lost:
-        raise Wrong(f"{len(lost)} of {len(told)} acknowledged records are lost, the first is {lost[0]}")
+        raise Wrong(f"{len(lost)} of {len(told)} acknowledged records are lost, first the {told.index(lost[0]) + 1}th")
     if not told:
         raise Wrong("nothing was ever acknowledged")
 

@@ -7,12 +7,10 @@ usage: python3 FOLDER move '{"goal": ..., "end": ..., "point": ..., "fails": ...
 
 from __future__ import annotations
 
-import fcntl
 import glob
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +20,9 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 
-# A machine with a kernel of its own starts anew at once, with nothing synced and nothing unmounted. Of one without, the file
-# system ends first, as ext4 does for such tests (EXT4_IOC_SHUTDOWN, NOLOGFLUSH), and then everything else.
-OWN_KERNEL, SHARED_KERNEL = Path("/proc/sysrq-trigger"), Path("/dev/power-cut")
-SHUTDOWN, NOTHING_FLUSHED = 0x8004587D, 2
+# A machine with a kernel of its own starts anew at once, with nothing synced and nothing unmounted; one without stops all its
+# processes, of which only the topmost group of a machine is capable, and loses its power in that state.
+RESET, STOP = Path("/proc/sysrq-trigger"), Path("/sys/fs/cgroup/cgroup.freeze")
 CONTAINERS, RECOVER = ("aside", "ledger"), "docker_to_podman-recover.service"
 
 
@@ -39,16 +36,11 @@ class Cut:
         if point == self._point and self._end == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if point == self._point:
-            cut_power()
+            if STOP.exists():
+                STOP.write_text("1")
+            else:
+                RESET.write_text("b")
             signal.pause()
-
-
-def cut_power() -> None:
-    if SHARED_KERNEL.exists():
-        fcntl.ioctl(os.open("/", os.O_RDONLY), SHUTDOWN, struct.pack("I", NOTHING_FLUSHED))
-        SHARED_KERNEL.write_text("b")
-    else:
-        OWN_KERNEL.write_text("b")
 
 
 def cut_off(cut: Cut, fails: bool) -> None:

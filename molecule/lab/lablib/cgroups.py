@@ -63,6 +63,11 @@ def group_of(pid: int) -> Path:
     return top() / f"lab-{pid}"
 
 
+def is_frozen(group: Path) -> bool:
+    """Whether no process of it runs any more, because one of them wanted that."""
+    return "frozen 1" in (group / "cgroup.events").read_text()
+
+
 def end(group: Path) -> None:
     """Kill all that is in a group, and remove it with the groups in it; nothing to do when there is none."""
     if not group.exists():

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Process 1 of a machine that has this machine's kernel: mount what systemd expects of whoever starts it, and become it.
-# usage: enter.sh ROOT POWER_CUT; in new namespaces of all kinds
+# usage: enter.sh ROOT; in new namespaces of all kinds
 set -eu
-root=$1 power_cut=$2
+root=$1
 
 over() { # FILE TARGET: another file in the place of one of the kernel's, where the kernel has it
     [ ! -e "$2" ] || mount --bind "$1" "$2"
@@ -34,8 +34,6 @@ ln -s fd/0 stdin
 ln -s fd/1 stdout
 ln -s fd/2 stderr
 : > console
-: > power-cut
-mount --bind "$power_cut" power-cut
 
 # What is the whole kernel's stays out of reach; the boot has a name of its own.
 cat /proc/sys/kernel/random/uuid > "$root/run/boot_id"

@@ -47,13 +47,12 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._disk, self._root, self._power_cut = folder / "disk.img", folder / "root", folder / "power-cut"
+        self._disk, self._root = folder / "disk.img", folder / "root"
         self._group = cgroups.group_of(os.getpid())
         self._root.mkdir()
         self.boot()
 
     def boot(self) -> None:
-        self._power_cut.write_text("")
         subprocess.run(["mount", "-o", "loop", str(self._disk), str(self._root)], check=True)
         cgroups.end(self._group)
         self._group.mkdir()
@@ -62,7 +61,7 @@ class Machine:
             [
                 "setpriv", "--pdeathsig", "KILL", "--bounding-set", NOT_ALLOWED, "--inh-caps", NOT_ALLOWED,
                 "unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child",
-                "sh", "-c", INTO_GROUP, "sh", str(self._group), str(ENTER), str(self._root), str(self._power_cut),
+                "sh", "-c", INTO_GROUP, "sh", str(self._group), str(ENTER), str(self._root),
             ]
         )  # fmt: skip
         subprocess.run(["ip", "link", "delete", "cable"], stderr=subprocess.DEVNULL, check=False)
@@ -80,8 +79,8 @@ class Machine:
         raise LabError("the machine does not run")
 
     def heed(self) -> None:
-        """Boot it again when its power was cut, or when it shut down. LabError when it cannot boot."""
-        if self._power_cut.stat().st_size:
+        """Boot it again when it stopped all its processes, which cuts its power, or shut down. LabError when it cannot boot."""
+        if cgroups.is_frozen(self._group):
             self.cut_power()
             self.boot()
         elif self._process.poll() is not None:

@@ -119,8 +119,9 @@ class Stub(machine.Machine):
 
     def __init__(self, folder, command):
         self.acts = []
-        self._power_cut = folder / "power-cut"
-        self._power_cut.write_text("")
+        self._group = folder / "group"
+        self._group.mkdir()
+        (self._group / "cgroup.events").write_text("populated 1\nfrozen 0\n")
         self._booted = 0.0
         self._process = subprocess.Popen(command)
 
@@ -140,11 +141,11 @@ class Stub(machine.Machine):
         raise cache.LabError(f"there is no snapshot {tag}")
 
 
-def test_a_machine_that_runs_is_left_alone_until_its_power_is_cut(tmp_path):
+def test_a_machine_that_runs_is_left_alone_until_it_stops_all_its_processes(tmp_path):
     stub = Stub(tmp_path, ["sleep", "60"])
     stub.heed()
     assert stub.acts == []
-    (tmp_path / "power-cut").write_text("b")
+    (tmp_path / "group" / "cgroup.events").write_text("populated 1\nfrozen 1\n")
     stub.heed()
     assert stub.acts == ["cut", "boot"]
     stub._process.kill()
