@@ -62,10 +62,10 @@ FAULTS = [
     ),
     Fault(
         "the ports stay closed",
-        "_cutover.py",
-        "on(gate.close), guarded(podman.require_down, gate.open_ports)",
-        "on(gate.close), nothing",
-        "podman: kill after do close_ports",
+        "_return.py",
+        "guarded(side.require_down, gate.open_ports)",
+        "nothing",
+        "docker: kill after do close_ports",
     ),
     Fault(
         "Podman is not stopped",

@@ -71,6 +71,22 @@ def test_without_a_bridge_or_a_free_subnet_there_is_no_network(host, record, tak
     assert "--network=none" in host[3]
 
 
+def test_a_pod_is_rehearsed_too_and_its_pause_image_is_on_the_disk_before_the_move(host):
+    _rehearsal.perform(RECORD)
+    del host[:]
+    record = {**RECORD, "pod": "shop", "graph_root": "/var/lib/containers/storage"}
+    assert not _rehearsal.is_over(record)
+    _rehearsal.perform(record)
+    removed = ["podman pod rm --force --ignore {0}-pod".format(NAME), *REMOVED]
+    assert host[: len(removed)] == removed
+    assert host[-6:] == [
+        "podman pod create --network=none --name={0}-pod".format(NAME),
+        "sync --file-system /var/lib/containers/storage",
+        *removed,
+    ]
+    assert _rehearsal.is_over(record)
+
+
 def test_a_workload_without_images_has_nothing_to_rehearse(host):
     _rehearsal.perform({**RECORD, "images": []})
     assert host == [*REMOVED, *REMOVED]
