@@ -27,7 +27,9 @@ urandom 1 9
 tty 5 0
 fuse 10 229
 net/tun 10 200
+loop-control 10 237
 EOF
+for number in $(seq 0 31); do mknod "loop$number" b 7 "$number"; done
 ln -s pts/ptmx ptmx
 ln -s /proc/self/fd fd
 ln -s fd/0 stdin

@@ -57,7 +57,7 @@ def attend(machine: Machine, control: socket.socket, seconds: float) -> None:
 
 
 def _answer(machine: Machine, request: str) -> str:
-    what, _, tag = request.partition(" ")
+    what, _space, tag = request.partition(" ")
     acts = {"save": machine.save, "load": machine.load}
     if what not in acts:
         return f"{what!r} is none of {', '.join(acts)}"
