@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -24,13 +25,15 @@ def end(folder: Path, patience: float = 0) -> None:
     pid = process(folder)
     if pid is None:
         return
-    if patience:
-        os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + patience
-    while process(folder) is not None:
-        if time.monotonic() >= until:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.05)
+    # It can end between the question and the signal.
+    with contextlib.suppress(ProcessLookupError):
+        if patience:
+            os.kill(pid, signal.SIGTERM)
+        while process(folder) is not None:
+            if time.monotonic() >= until:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
 
 
 def free_ports(count: int) -> list[int]:

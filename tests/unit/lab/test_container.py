@@ -90,7 +90,7 @@ def test_what_version_1_uses_stays_with_it(groups):
         cgroups.prepare()
 
 
-def test_groups_that_cannot_have_a_controller_are_a_reason(groups, monkeypatch):
+def test_groups_that_cannot_have_a_controller_are_a_reason(groups):
     (groups / "unified" / "cgroup.subtree_control").unlink()
     (groups / "unified" / "cgroup.subtree_control").mkdir()
     with pytest.raises(cache.LabError, match="cannot have hugetlb here"):
