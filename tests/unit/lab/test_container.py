@@ -203,7 +203,10 @@ def test_who_goes_away_or_says_nothing_harms_no_machine(tmp_path, control, monke
 
 
 def test_the_process_of_another_folder_is_not_taken_for_this_ones(tmp_path):
-    with subprocess.Popen([sys.executable, "-c", "input()", f"{tmp_path}/dev2/"], stdin=subprocess.PIPE) as other:
+    argv = [sys.executable, "-c", "input('there')", f"{tmp_path}/dev2/"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        # A process that was started a moment ago has no command line yet.
+        assert other.stdout.read(5) == b"there"
         (tmp_path / "dev").mkdir()
         (tmp_path / "dev" / "pid").write_text(str(other.pid))
         assert running.process(tmp_path / "dev") is None
