@@ -95,11 +95,11 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
 
     def stop(notes: Notes) -> Data:
         gate.close_datagrams(notes[RECORD])
-        return side.stop(notes[RECORD], side.require_unended)
+        return side.end(notes[RECORD], side.require_unended)
 
     def start_again(notes: Notes) -> None:
         # Before all that can fail: what failed is tried again, and must not stop what runs by then.
-        if "stop_docker" not in notes and FAILED_UNDO + "stop_docker" not in notes:
+        if "await_docker" not in notes and FAILED_UNDO + "stop_docker" not in notes:
             side.end_stopping(notes[RECORD])
         podman.require_down(notes[RECORD])
         gate.open_ports(notes[RECORD])
@@ -126,10 +126,12 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("rehearse", if_(rehearsal.is_over), on(rehearsal.perform), on(rehearsal.forget)),
         Step("hold_restarts", never, guarded(side.require_unended, side.hold), on(side.give_back)),
         Step("stop_docker", if_(side.are_stopped), stop, start_again),
-        Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
-        Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
+        # The processes have ended, and Docker still has links and mounts of theirs to take down: that takes longer than this.
         Step("close_ports", never, on(gate.close), guarded(podman.require_down, gate.open_ports)),
-        Step("start_podman", if_(podman.are_started), guarded(require_asleep, podman.start), on(podman.stop)),
+        Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
+        Step("await_docker", never, on(side.await_stopped), nothing),
+        Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
+        Step("start_podman", never, guarded(require_asleep, podman.start), on(podman.stop)),
         Step("wait_ready", never, wait, nothing),
     ]
 

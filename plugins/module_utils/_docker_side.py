@@ -7,24 +7,30 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._control_groups import (
+    events_of,
+    is_deserted,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
     Docker,
     DockerError,
     DockerNotFound,
     health_of,
     listed_name,
+    process_of,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import datagrams, restart
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
-_HEALTH_SECONDS, _POLL_SECONDS = 60.0, 0.3
+_HEALTH_SECONDS, _POLL_SECONDS, _TICK = 60.0, 0.3, 0.01
 NO_RESTART: Data = {"Name": "no", "MaximumRetryCount": 0}
 
 
@@ -45,6 +51,7 @@ class DockerSide:
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
         self._ended: set[str] = set()
+        self._stops: list[Future[None]] = []
 
     def hold(self, record: Data) -> None:
         for container in record["containers"]:
@@ -89,8 +96,14 @@ class DockerSide:
         except DockerNotFound:
             return None
 
-    def stop(self, record: Data, require: Callable[[Data], None] = lambda _left: None) -> Data:
-        """In the reverse order of their start, independent ones at once. Returns the moment, in seconds of the epoch.
+    def stop(self, record: Data) -> None:
+        """Stop them, and wait until Docker is through with that."""
+        self.end(record)
+        self.await_stopped(record)
+
+    def end(self, record: Data, require: Callable[[Data], None] = lambda _left: None) -> Data:
+        """Stop them in the reverse order of their start, independent ones at once. Returns when none of their processes is
+        left, while Docker still takes down what they had: the moment of the first request, in seconds of the epoch.
 
         ``require`` is asked of those that are left, each time before some of them are stopped.
         """
@@ -98,10 +111,32 @@ class DockerSide:
         left = _layers(record)
         while left:
             require({"containers": [item for layer in left for item in layer]})
-            each(self._stop, running(left.pop()))
-        if not self.are_stopped(record):
-            raise MoveError("Docker did not stop all containers; see what it does (journalctl -u docker).")
+            self._end(running(left.pop()))
         return moment
+
+    def _end(self, containers: Sequence[Data]) -> None:
+        groups = each(self._group, containers)
+        pool = ThreadPoolExecutor(max(1, len(containers)))
+        stops = [pool.submit(self._stop, item) for item in containers]
+        pool.shutdown(wait=False)
+        self._stops += stops
+        while not all(stop.done() or is_deserted(group) for stop, group in zip(stops, groups)):
+            time.sleep(_TICK)
+        for stop in stops:
+            if stop.done():
+                stop.result()
+
+    def _group(self, container: Data) -> Path | None:
+        document = self._inspect(container["id"])
+        return events_of(process_of(document)) if document else None
+
+    def await_stopped(self, record: Data) -> None:
+        """Wait until Docker is through with all that it was told to stop. MoveError when any of them runs then."""
+        stops, self._stops = self._stops, []
+        wait(stops)
+        for stop in stops:
+            stop.result()
+        self.require_down(record)
 
     def _stop(self, container: Data) -> None:
         with suppress(DockerNotFound):

@@ -150,10 +150,6 @@ def _volume_services(record: Data) -> list[str]:
     return units.services_of(name for name in record["units"] if name.endswith(".volume"))
 
 
-def are_started(record: Data) -> bool:
-    return all(service.is_active for service in units.services(record["services"]).values())
-
-
 def start(record: Data) -> None:
     units.queue(record["services"])
 

@@ -13,12 +13,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._pace import rest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import secrets
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
-_POLL_SECONDS, _LONGEST_PAUSE = 0.3, 2.0
 _LOG_LINES = 50
 _LOG_CHARACTERS = 4000
 # Shorter values ("1", "true") would black out half of every log, unless they are secrets.
@@ -27,8 +27,7 @@ _VALUE_LENGTH = 6
 
 def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None:
     """Return when nothing is missing; MoveError after ``timeout`` seconds, or when waiting does not help."""
-    wanted, began = expected(record), time.time()
-    deadline = time.monotonic() + timeout
+    wanted, since, began = expected(record), time.time(), time.monotonic()
     while True:
         looked = time.monotonic()
         missing = ready.lacks(wanted, outside)
@@ -36,11 +35,10 @@ def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None
             return
         require_undisturbed()
         if any(lack.hopeless for lack in missing):
-            raise _not_ready(record, docker, missing, "will not come up", began)
-        if time.monotonic() > deadline:
-            raise _not_ready(record, docker, missing, "was not ready within {0:g} s".format(timeout), began)
-        # On a busy host looking takes from the applications what they need to come up.
-        time.sleep(min(_LONGEST_PAUSE, max(_POLL_SECONDS, time.monotonic() - looked)))
+            raise _not_ready(record, docker, missing, "will not come up", since)
+        if time.monotonic() > began + timeout:
+            raise _not_ready(record, docker, missing, "was not ready within {0:g} s".format(timeout), since)
+        rest(began, looked)
 
 
 def expected(record: Data) -> ready.Expected:

@@ -19,7 +19,6 @@ class Writer:
         self._next = first
         self._stop = threading.Event()
         self.acknowledged: list[int] = []
-        self._at: list[float] = []
 
     def __enter__(self) -> Writer:
         self._thread = threading.Thread(target=self._run)
@@ -29,10 +28,6 @@ class Writer:
     def __exit__(self, *_exception: object) -> None:
         self._stop.set()
         self._thread.join()
-
-    def longest_silence(self) -> float:
-        """The most seconds between two answers that follow one another."""
-        return max(later - earlier for earlier, later in zip(self._at, self._at[1:], strict=False))
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -45,7 +40,6 @@ class Writer:
                         connection.sendall(command("RPUSH", _KEY, str(number)))
                         if answers.readline().startswith(b":"):
                             self.acknowledged.append(number)
-                            self._at.append(time.monotonic())
                         time.sleep(0.05)
             except OSError:
                 time.sleep(0.2)

@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
+    _addresses,
     _commits,
     _cutover,
+    _docker_side,
     _look,
     _outcome,
     _podman_side,
     _ready,
     _recovery,
+    _rounds,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, read_journal
@@ -25,6 +30,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transac
     RolledBack,
     Transaction,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeStats
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
@@ -87,9 +93,9 @@ def test_everything_happens_in_the_order_of_the_design(host, begin):
         "policy job no",
         "stop web",
         "stop db",
+        "gate closed",
         "sync",
         "address delete",
-        "gate closed",
         "start",
         "gate open",
         "daemon-reload",
@@ -164,12 +170,12 @@ STARTS = ["start db", "start web", *POLICIES]
 FAILURES = [
     ("policy web no", POLICIES),
     ("stop db", ["stop db", "start web", *POLICIES]),
-    ("sync", STARTS),
-    ("address delete", ["address replace", *STARTS]),
+    ("sync", ["gate open", *STARTS]),
+    ("address delete", ["address replace", "gate open", *STARTS]),
     ("firewall", REMOVED),
     # It is tried in another way first, which old kernels know.
-    ("gate closed", ["gate closed", "address replace", *STARTS]),
-    ("start", ["stop", "link delete", "gate open", "address replace", *STARTS]),
+    ("gate closed", ["gate closed", *STARTS]),
+    ("start", ["stop", "link delete", "address replace", "gate open", *STARTS]),
 ]
 
 
@@ -283,13 +289,11 @@ def test_docker_is_not_started_while_podman_still_runs(host, begin):
 
 def test_podman_does_not_start_what_somebody_has_started_in_docker_meanwhile(host, begin, monkeypatch):
     before = host.state(host.unit_dir)
-    closed = host._nft
 
-    def start_in_docker(*words):
+    def start_in_docker(_record):
         host.docker["db-id"]["State"]["Running"] = True
-        return closed(*words)
 
-    monkeypatch.setattr(host, "_nft", start_in_docker)
+    monkeypatch.setattr(_addresses, "free", start_in_docker)
     with pytest.raises(RolledBack, match="Docker runs db"):
         begin().run(_cutover.commit)
     assert "start" not in host.log
@@ -440,3 +444,45 @@ def test_the_journal_holds_what_the_undo_needs_and_no_secret(host, begin, tmp_pa
     assert record["containers"][0]["policy"] == {"Name": "always", "MaximumRetryCount": 0}
     assert record["networks"][0]["addresses"] == [{"local": "172.18.0.1/16", "broadcast": ""}]
     assert record["networks"][0]["bridge"] == BRIDGE
+
+
+@pytest.fixture
+def slow_docker(host, monkeypatch):
+    """The processes of a container have ended while Docker still takes down what it had."""
+    stop = host.stop
+
+    def slowly(item, timeout):
+        time.sleep(0.05)
+        host.event("taken down " + item[:-3])
+        stop(item, timeout)
+
+    monkeypatch.setattr(host, "stop", slowly)
+    monkeypatch.setattr(_docker_side, "is_deserted", lambda _events: True)
+    monkeypatch.setattr(_rounds, "final", lambda _trees: host.event("sync") or TreeStats(1, 10, 0.1, 1))
+
+
+def test_volumes_are_brought_up_to_date_while_docker_still_takes_down_what_the_containers_had(host, begin, slow_docker):
+    begin().run(_cutover.commit)
+    log = host.log
+    assert log.index("gate closed") < log.index("sync") < log.index("stop db") < log.index("address delete")
+    assert log.index("stop web") < log.index("start")
+
+
+def test_what_fails_meanwhile_is_started_again_when_docker_is_through(host, begin, slow_docker):
+    before = host.state(host.unit_dir)
+    host.broken = {"sync"}
+    with pytest.raises(RolledBack, match="sync failed") as error:
+        begin().run(_cutover.commit)
+    assert error.value.failures == []
+    assert host.log.index("taken down db") > host.log.index("sync")
+    assert host.state(host.unit_dir) == before
+
+
+def test_docker_that_does_not_stop_them_is_told_so(host, begin, slow_docker):
+    before = host.state(host.unit_dir)
+    host.broken = {"stop db"}
+    with pytest.raises(RolledBack, match="stop db failed"):
+        begin().run(_cutover.commit)
+    assert "start" not in host.log
+    host.broken = set()
+    assert host.state(host.unit_dir) == before

@@ -43,7 +43,7 @@ def test_the_probe_the_host_itself_and_the_workloads_own_containers_pass():
 def test_it_can_be_closed_again_and_each_workload_has_its_own():
     text = _gate.script("blog", [port(80)], [], [])
     name = _gate.table("blog")
-    assert text.startswith("table inet {0}\ndelete table inet {0}\ntable inet {0} {{".format(name))
+    assert text.startswith("table inet {0}\nflush table inet {0}\ntable inet {0} {{".format(name))
     assert _gate.table("shop") != name
 
 
