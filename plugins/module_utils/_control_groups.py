@@ -3,40 +3,64 @@
 """Whether any process of a container is left, as the kernel sees it (private to the collection).
 
 Documentation/admin-guide/cgroup-v2.rst: ``populated`` in cgroup.events is 0 when neither a group nor those below it
-have a live process. By then a process has closed its files.
+have a live process. By then a process has closed its files. The first process of a container is dead only after those
+of its PID namespace, wherever their groups are (pid_namespaces(7)).
 """
 
 from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import NamedTuple
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import parse_cgroup
 
 _ROOT = "/sys/fs/cgroup"
-_GONE = (errno.ENOENT, errno.ENODEV)
+_GONE = (errno.ENOENT, errno.ENODEV, errno.ESRCH)
+_DEAD = ("Z", "X")
 
 
-def events_of(pid: int, proc: str = "/proc", root: str = _ROOT) -> Path | None:
-    """The file that tells about the control group of a container's first process; None on a host without cgroups v2, or
-    when the process has ended."""
+class Watch(NamedTuple):
+    """The files that tell about the group of a container (cgroup.events), and about its first process (proc(5), stat)."""
+
+    events: Path
+    stat: Path
+
+
+def watch(pid: int, container: str, proc: str = "/proc", root: str = _ROOT) -> Watch | None:
+    """What to look at for the container with this ID and first process; None where that does not say enough: on a host
+    without cgroups v2, or when the process has ended or is in no group of that container's."""
     try:
         group = parse_cgroup(Path(proc, str(pid), "cgroup").read_text(encoding="utf-8"))
     except OSError:
         return None
     if group is None or group[0]:
         return None
-    events = Path(root + group[1], "cgroup.events")
-    return events if events.is_file() else None
+    # A first process can have gone to a group below, as systemd does, while its siblings are in others.
+    parts = group[1].split("/")
+    own = [number for number, part in enumerate(parts, 1) if container in part]
+    events = Path(root, *parts[1 : own[0]], "cgroup.events") if own else Path()
+    return Watch(events, Path(proc, str(pid), "stat")) if events.is_file() else None
 
 
-def is_deserted(events: Path | None) -> bool:
-    """Whether the group has no live process, or is gone; False when nobody knows."""
-    if events is None:
+def is_deserted(watched: Watch | None) -> bool:
+    """Whether no process of a container is left; False where there is nothing to look at. OSError when it cannot be read."""
+    if watched is None:
         return False
+    told = _text(watched.events).splitlines()
+    return (not told or "populated 0" in told) and _is_dead(_text(watched.stat))
+
+
+def _is_dead(stat: str) -> bool:
+    # A program's name can have blanks and brackets.
+    return not stat or stat.rpartition(")")[2].split()[0] in _DEAD
+
+
+def _text(path: Path) -> str:
+    """What the kernel says there; "" when what it is about is gone."""
     try:
-        return "populated 0" in events.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         if error.errno in _GONE:
-            return True
+            return ""
         raise

@@ -126,7 +126,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("rehearse", if_(rehearsal.is_over), on(rehearsal.perform), on(rehearsal.forget)),
         Step("hold_restarts", never, guarded(side.require_unended, side.hold), on(side.give_back)),
         Step("stop_docker", if_(side.are_stopped), stop, start_again),
-        # The processes have ended, and Docker still has links and mounts of theirs to take down: that takes longer than this.
+        # The processes have ended, and Docker takes down links and mounts of theirs meanwhile.
         Step("close_ports", never, on(gate.close), guarded(podman.require_down, gate.open_ports)),
         Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
         Step("await_docker", never, on(side.await_stopped), nothing),

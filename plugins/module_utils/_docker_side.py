@@ -9,14 +9,14 @@ import json
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._control_groups import (
-    events_of,
+    Watch,
     is_deserted,
+    watch,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
     Docker,
@@ -51,7 +51,7 @@ class DockerSide:
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
         self._ended: set[str] = set()
-        self._stops: list[Future[None]] = []
+        self._stops: dict[str, Future[None]] = {}
 
     def hold(self, record: Data) -> None:
         for container in record["containers"]:
@@ -105,36 +105,38 @@ class DockerSide:
         """Stop them in the reverse order of their start, independent ones at once. Returns when none of their processes is
         left, while Docker still takes down what they had: the moment of the first request, in seconds of the epoch.
 
-        ``require`` is asked of those that are left, each time before some of them are stopped.
+        ``require`` is asked of those that are left, each time before some of them are stopped. MoveError when one runs that
+        nobody has stopped.
         """
         moment = {"at": time.time()}
         left = _layers(record)
         while left:
             require({"containers": [item for layer in left for item in layer]})
             self._end(running(left.pop()))
+        under_way = [identity for identity, stop in self._stops.items() if not stop.done()]
+        self.require_down({"containers": [item for item in record["containers"] if item["id"] not in under_way]})
         return moment
 
     def _end(self, containers: Sequence[Data]) -> None:
-        groups = each(self._group, containers)
+        watched = each(self._watch, containers)
         pool = ThreadPoolExecutor(max(1, len(containers)))
         stops = [pool.submit(self._stop, item) for item in containers]
         pool.shutdown(wait=False)
-        self._stops += stops
-        while not all(stop.done() or is_deserted(group) for stop, group in zip(stops, groups)):
+        self._stops.update((item["id"], stop) for item, stop in zip(containers, stops))
+        while not all(stop.done() or is_deserted(its) for stop, its in zip(stops, watched)):
             time.sleep(_TICK)
         for stop in stops:
             if stop.done():
                 stop.result()
 
-    def _group(self, container: Data) -> Path | None:
+    def _watch(self, container: Data) -> Watch | None:
         document = self._inspect(container["id"])
-        return events_of(process_of(document)) if document else None
+        return watch(process_of(document), container["id"]) if document else None
 
     def await_stopped(self, record: Data) -> None:
         """Wait until Docker is through with all that it was told to stop. MoveError when any of them runs then."""
-        stops, self._stops = self._stops, []
-        wait(stops)
-        for stop in stops:
+        wait(self._stops.values())
+        for stop in self._stops.values():
             stop.result()
         self.require_down(record)
 
@@ -225,8 +227,10 @@ class DockerSide:
 
     def end_stopping(self, record: Data) -> None:
         """Have what is still about to stop come to its end: until then it runs to Docker, which would not start it."""
-        with suppress(DockerError, MoveError):
-            self.stop(record)
+        for layer in reversed(_layers(record)):
+            # Whatever Docker says: another one is still about to stop, perhaps.
+            each(lambda item: _try(self._docker.stop, item["id"], item["stop_timeout"]), running(layer))
+        wait(self._stops.values())
 
     def give_back(self, record: Data) -> None:
         """Give the restart policies back, and start what they would have started meanwhile: after a power cut nothing runs,

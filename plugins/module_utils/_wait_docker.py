@@ -11,7 +11,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, health_of, process_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import has_done, is_up, running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._pace import rest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
@@ -27,17 +26,15 @@ def wait(
     help_up: Callable[[Data], None] = lambda _record: None,
 ) -> None:
     """Return when nothing is missing; MoveError after ``timeout`` seconds. ``help_up`` is called until then."""
-    began = time.monotonic()
-    while True:
-        looked = time.monotonic()
-        missing = lacks(record, outside, docker)
-        if not missing:
-            return
+    deadline = time.monotonic() + timeout
+    missing = lacks(record, outside, docker)
+    while missing:
         require_undisturbed()
-        if time.monotonic() > began + timeout:
+        if time.monotonic() > deadline:
             raise MoveError("It was not ready within {0:g} s on Docker: {1}.".format(timeout, "; ".join(missing)))
         help_up(record)
-        rest(began, looked)
+        time.sleep(_POLL_SECONDS)
+        missing = lacks(record, outside, docker)
 
 
 def let_start(containers: Iterable[Data], docker: Docker, timeout: float) -> None:

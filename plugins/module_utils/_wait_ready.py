@@ -13,12 +13,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._pace import rest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import secrets
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.03, 2.0
 _LOG_LINES = 50
 _LOG_CHARACTERS = 4000
 # Shorter values ("1", "true") would black out half of every log, unless they are secrets.
@@ -38,7 +38,14 @@ def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None
             raise _not_ready(record, docker, missing, "will not come up", since)
         if time.monotonic() > began + timeout:
             raise _not_ready(record, docker, missing, "was not ready within {0:g} s".format(timeout), since)
-        rest(began, looked)
+        now = time.monotonic()
+        time.sleep(pause(now - began, now - looked))
+
+
+def pause(waited: float, looked: float) -> float:
+    """Seconds until the next look, after ``waited`` seconds in all and ``looked`` for the last look: what takes long may be
+    noticed later, and on a busy host looking takes from the applications what they need to come up."""
+    return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 2 * looked, waited / 10))
 
 
 def expected(record: Data) -> ready.Expected:

@@ -4,62 +4,81 @@
 
 from __future__ import annotations
 
-import errno
-
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._control_groups import events_of, is_deserted
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _control_groups
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._control_groups import is_deserted
 
-V2 = "0::/system.slice/docker-ab12.scope\n"
-V1 = "12:pids:/docker/ab12\n1:name=systemd:/docker/ab12\n0::/docker/ab12\n"
+SCOPE = "0::/system.slice/docker-ab12.scope"
 
 
 @pytest.fixture
 def host(tmp_path):
-    """A host with one container, whose first process is 7."""
+    """A host with a container ab12, whose first process is 7."""
     (tmp_path / "proc" / "7").mkdir(parents=True)
-    (tmp_path / "proc" / "7" / "cgroup").write_text(V2)
+    (tmp_path / "proc" / "7" / "cgroup").write_text(SCOPE + "\n")
+    (tmp_path / "proc" / "7" / "stat").write_text("7 (a (b) Z) S 1 7 7 0")
     group = tmp_path / "cgroup" / "system.slice" / "docker-ab12.scope"
-    group.mkdir(parents=True)
-    (group / "cgroup.events").write_text("populated 1\nfrozen 0\n")
+    (group / "init.scope").mkdir(parents=True)
+    for folder in (group, group / "init.scope"):
+        (folder / "cgroup.events").write_text("populated 1\nfrozen 0\n")
     return tmp_path
 
 
-def seen(host, pid=7):
-    return events_of(pid, str(host / "proc"), str(host / "cgroup"))
+def watch(host, pid=7, container="ab12"):
+    return _control_groups.watch(pid, container, str(host / "proc"), str(host / "cgroup"))
 
 
 def test_its_processes_end_and_its_group_goes(host):
-    events = seen(host)
-    assert not is_deserted(events)
-    events.write_text("populated 0\nfrozen 0\n")
-    assert is_deserted(events)
-    events.unlink()
-    assert is_deserted(events)
+    watched = watch(host)
+    assert not is_deserted(watched)
+    watched.events.write_text("populated 0\nfrozen 0\n")
+    # It still takes along what is in its namespace and in other groups.
+    assert not is_deserted(watched)
+    watched.stat.write_text("7 (a (b) S) Z 1 7 7 0")
+    assert is_deserted(watched)
+    watched.stat.unlink()
+    watched.events.unlink()
+    assert is_deserted(watched)
 
 
-def test_a_group_that_goes_while_it_is_read_has_nobody(host):
-    class Going(type(host)):
-        def read_text(self, encoding):
-            raise OSError(errno.ENODEV, "No such device")
+def test_what_its_siblings_write_counts_when_the_first_process_has_gone_to_a_group_of_its_own(host):
+    (host / "proc" / "7" / "cgroup").write_text(SCOPE + "/init.scope\n")
+    watched = watch(host)
+    (host / "cgroup" / "system.slice" / "docker-ab12.scope" / "init.scope" / "cgroup.events").write_text(
+        "populated 0\n"
+    )
+    watched.stat.unlink()
+    assert not is_deserted(watched)
+    watched.events.write_text("populated 0\n")
+    assert is_deserted(watched)
 
-    assert is_deserted(Going(seen(host)))
 
-
-@pytest.mark.parametrize("cgroup", [V1, "0::/\n", "", "0::/elsewhere\n"])
+@pytest.mark.parametrize(
+    "cgroup",
+    [
+        "12:pids:/docker/ab12\n1:name=systemd:/docker/ab12\n0::/docker/ab12\n",
+        "0::/\n",
+        "",
+        "0::/elsewhere/docker-ab12.scope\n",
+        # The ID of another process, for a dockerd in another namespace.
+        "0::/system.slice\n",
+    ],
+)
 def test_where_the_kernel_does_not_say_nobody_is_taken_for_gone(host, cgroup):
+    (host / "cgroup" / "system.slice" / "cgroup.events").write_text("populated 0\n")
     (host / "proc" / "7" / "cgroup").write_text(cgroup)
-    assert seen(host) is None
+    assert watch(host) is None
     assert not is_deserted(None)
 
 
 def test_a_container_that_does_not_run_has_no_group(host):
-    assert seen(host, 0) is None
+    assert watch(host, 0) is None
 
 
 def test_what_cannot_be_read_is_an_error(host):
-    events = seen(host)
-    events.unlink()
-    events.mkdir()
+    watched = watch(host)
+    watched.events.unlink()
+    watched.events.mkdir()
     with pytest.raises(OSError, match="directory"):
-        is_deserted(events)
+        is_deserted(watched)

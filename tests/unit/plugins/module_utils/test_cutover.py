@@ -21,6 +21,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
     _rounds,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, read_journal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._ready import Lack
@@ -317,7 +318,7 @@ def engine(tmp_path):
     return state
 
 
-@pytest.mark.parametrize("step", range(12))
+@pytest.mark.parametrize("step", range(15))
 def test_an_interrupted_run_is_undone_without_the_plan(host, begin, tmp_path, step):
     before = host.state(host.unit_dir)
     run = begin()
@@ -478,7 +479,55 @@ def test_what_fails_meanwhile_is_started_again_when_docker_is_through(host, begi
     assert host.state(host.unit_dir) == before
 
 
-def test_docker_that_does_not_stop_them_is_told_so(host, begin, slow_docker):
+@pytest.mark.parametrize("step", range(9, 15))
+def test_who_finds_it_cut_off_waits_for_docker_too(host, begin, slow_docker, tmp_path, step):
+    before = host.state(host.unit_dir)
+    run = begin()
+    run._before[step] = run._before[step]._replace(do=cut)
+    with pytest.raises(PowerCut):
+        run.run(_cutover.commit)
+    assert _recovery.recover(engine(tmp_path), host) == (["blog"], {})
+    assert host.state(host.unit_dir) == before
+
+
+def test_what_somebody_starts_meanwhile_is_not_copied_while_it_writes(host, begin, monkeypatch):
+    """A job of the workload that did not run: started by a timer, and over before the move is."""
+    before = host.state(host.unit_dir)
+    warm = host.warm
+
+    def start_job(trees):
+        host.docker["job-id"]["State"]["Running"] = True
+        return warm(trees)
+
+    monkeypatch.setattr(_rounds, "warm", start_job)
+    with pytest.raises(RolledBack, match="Docker runs job"):
+        begin().run(_cutover.commit)
+    assert "sync" not in host.log
+    host.docker["job-id"]["State"]["Running"] = False
+    assert host.state(host.unit_dir) == before
+
+
+def test_a_stop_that_is_refused_the_second_time_keeps_no_other_from_being_awaited(
+    host, begin, slow_docker, monkeypatch
+):
+    before = host.state(host.unit_dir)
+    host.broken = {"sync"}
+    stop, asked = host.stop, []
+
+    def refuses(item, timeout):
+        asked.append(item)
+        if asked.count(item) > 1:
+            raise DockerError("did not receive an exit event")
+        stop(item, timeout)
+
+    monkeypatch.setattr(host, "stop", refuses)
+    with pytest.raises(RolledBack, match="sync failed") as error:
+        begin().run(_cutover.commit)
+    assert error.value.failures == []
+    assert host.state(host.unit_dir) == before
+
+
+def test_a_docker_that_does_not_stop_them_keeps_them(host, begin, slow_docker):
     before = host.state(host.unit_dir)
     host.broken = {"stop db"}
     with pytest.raises(RolledBack, match="stop db failed"):

@@ -76,3 +76,20 @@ def test_what_arguments_say_that_is_secret_is_hidden(monkeypatch, words):
     monkeypatch.setattr(Docker, "inspect", lambda *_container: {"Config": words})
     lack = _ready.Lack("web.service is failed", "web.service")
     assert "pass-9" not in str(_wait_ready._not_ready(RECORD, Docker(), [lack], "will not come up", 0))
+
+
+@pytest.mark.parametrize(
+    ("waited", "looked", "seconds"),
+    [
+        (0.0, 0.001, 0.03),
+        (0.2, 0.02, 0.04),
+        (1.0, 0.02, 0.1),
+        (10.0, 0.02, 1.0),
+        (300.0, 0.02, 2.0),
+        # A host that is so busy that looking takes a second.
+        (1.0, 1.0, 2.0),
+        (1.0, 5.0, 2.0),
+    ],
+)
+def test_the_longer_it_takes_the_less_is_looked(waited, looked, seconds):
+    assert _wait_ready.pause(waited, looked) == pytest.approx(seconds)

@@ -1,0 +1,138 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Containers are stopped one layer after the other, each as soon as the processes of the one before have ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _docker_side
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._control_groups import Watch
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+
+NAMES = ("db", "cache", "web")
+RECORD = {
+    "containers": [{"id": name, "name": name, "running": True, "stop_timeout": 10} for name in NAMES],
+    "layers": [["db", "cache"], ["web"]],
+}
+
+
+class Docker:
+    """Takes its time to take down what a container had, whose processes are ended by somebody else."""
+
+    def __init__(self, folder):
+        self.asked, self.running, self.refuses = [], set(NAMES), set()
+        self.through = {name: threading.Event() for name in NAMES}
+        self.watched = {name: Watch(folder / (name + ".events"), folder / (name + ".stat")) for name in NAMES}
+        for watched in self.watched.values():
+            watched.events.write_text("populated 1\n")
+
+    def inspect(self, name):
+        return {"Name": name, "State": {"Running": name in self.running, "Pid": NAMES.index(name)}}
+
+    def stop(self, name, timeout):
+        self.asked.append(name)
+        if name in self.refuses:
+            raise DockerError("no")
+        assert self.through[name].wait(10)
+        self.running.discard(name)
+
+    def end(self, name):
+        self.watched[name].events.write_text("populated 0\n")
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    docker = Docker(tmp_path)
+    monkeypatch.setattr(_docker_side, "watch", lambda _pid, container: docker.watched[container])
+    yield docker
+    for event in docker.through.values():
+        event.set()
+
+
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def begin(action, *arguments):
+    thread = threading.Thread(target=action, args=arguments, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_each_layer_waits_for_the_processes_of_the_one_before_and_all_of_it_for_docker(docker):
+    side = DockerSide(docker)
+    ending = begin(side.end, RECORD)
+    until(lambda: docker.asked == ["web"])
+    time.sleep(0.05)
+    assert docker.asked == ["web"]
+    docker.end("web")
+    until(lambda: sorted(docker.asked) == ["cache", "db", "web"])
+    docker.end("db")
+    ending.join(0.05)
+    assert ending.is_alive()
+    docker.end("cache")
+    ending.join(10)
+    assert not ending.is_alive()
+    waiting = begin(side.await_stopped, RECORD)
+    docker.through["web"].set()
+    docker.through["db"].set()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    docker.through["cache"].set()
+    waiting.join(10)
+    assert not docker.running
+
+
+def test_without_a_word_of_the_kernel_docker_has_to_be_through(docker, monkeypatch):
+    monkeypatch.setattr(_docker_side, "watch", lambda _pid, _container: None)
+    ending = begin(DockerSide(docker).end, RECORD)
+    until(lambda: docker.asked == ["web"])
+    docker.end("web")
+    ending.join(0.05)
+    assert docker.asked == ["web"]
+    docker.through["web"].set()
+    until(lambda: len(docker.asked) == 3)
+
+
+def test_one_that_docker_does_not_stop_is_told_at_once(docker):
+    docker.refuses = {"web"}
+    with pytest.raises(DockerError):
+        DockerSide(docker).end(RECORD)
+    assert docker.asked == ["web"]
+
+
+@pytest.mark.parametrize("action", ["end", "stop"])
+def test_one_that_runs_again_when_docker_is_through_is_an_error(docker, action, monkeypatch):
+    stop = docker.stop
+
+    def is_started_again(name, timeout):
+        stop(name, timeout)
+        docker.running.add("db")
+
+    monkeypatch.setattr(docker, "stop", is_started_again)
+    for event in docker.through.values():
+        event.set()
+    with pytest.raises(MoveError, match="Docker runs db"):
+        getattr(DockerSide(docker), action)(RECORD)
+
+
+def test_one_that_is_started_while_docker_takes_others_down_is_an_error_in_the_end(docker):
+    side = DockerSide(docker)
+    for name in NAMES:
+        docker.end(name)
+    side.end(RECORD)
+    for event in docker.through.values():
+        event.set()
+    until(lambda: not docker.running)
+    docker.running.add("db")
+    with pytest.raises(MoveError, match="Docker runs db"):
+        side.await_stopped(RECORD)
