@@ -26,7 +26,7 @@ class Docker:
     """Takes its time to take down what a container had, whose processes are ended by somebody else."""
 
     def __init__(self, folder):
-        self.asked, self.running, self.refuses = [], set(NAMES), set()
+        self.asked, self.running, self.refuses, self.fails = [], set(NAMES), set(), set()
         self.through = {name: threading.Event() for name in NAMES}
         self.watched = {name: Watch(folder / (name + ".events"), folder / (name + ".stat")) for name in NAMES}
         for watched in self.watched.values():
@@ -40,6 +40,8 @@ class Docker:
         if name in self.refuses:
             raise DockerError("no")
         assert self.through[name].wait(10)
+        if name in self.fails:
+            raise DockerError("It did not stop.")
         self.running.discard(name)
 
     def end(self, name):
@@ -90,6 +92,29 @@ def test_each_layer_waits_for_the_processes_of_the_one_before_and_all_of_it_for_
     docker.through["cache"].set()
     waiting.join(10)
     assert not docker.running
+
+
+def test_one_that_docker_does_not_take_down_is_an_error_when_it_is_through_with_the_others(docker):
+    side = DockerSide(docker)
+    for name in NAMES:
+        docker.end(name)
+    side.end(RECORD)
+    errors = []
+
+    def wait():
+        with pytest.raises(DockerError) as error:
+            side.await_stopped(RECORD)
+        errors.append(error)
+
+    docker.fails = {"web"}
+    docker.through["web"].set()
+    waiting = begin(wait)
+    waiting.join(0.05)
+    assert not errors
+    for event in docker.through.values():
+        event.set()
+    waiting.join(10)
+    assert errors
 
 
 def test_without_a_word_of_the_kernel_docker_has_to_be_through(docker, monkeypatch):
