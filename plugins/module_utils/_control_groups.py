@@ -13,6 +13,7 @@ import errno
 from pathlib import Path
 from typing import NamedTuple
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import text_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import parse_cgroup
 
 _ROOT = "/sys/fs/cgroup"
@@ -30,10 +31,7 @@ class Watch(NamedTuple):
 def watch(pid: int, container: str, proc: str = "/proc", root: str = _ROOT) -> Watch | None:
     """What to look at for the container with this ID and first process; None where that does not say enough: on a host
     without cgroups v2, or when the process has ended or is in no group of that container's."""
-    try:
-        group = parse_cgroup(Path(proc, str(pid), "cgroup").read_text(encoding="utf-8"))
-    except OSError:
-        return None
+    group = parse_cgroup(text_of(Path(proc, str(pid), "cgroup")))
     if group is None or group[0]:
         return None
     # A first process can have gone to a group below, as systemd does, while its siblings are in others.

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+
+from client import Client
 
 # A client that is kept waiting, by a packet that nobody refuses, keeps no other from asking.
 _INTERVAL, _PATIENCE = 0.02, 3.0
 _WORKERS = 200
 
 
-class Asker:
+class Asker(Client):
     """Asks while the ``with`` block runs; ``answers`` are the moments of the answers, in seconds of the monotonic clock."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
-        self._stop = threading.Event()
+        super().__init__(port)
         self.answers: list[float] = []
-
-    def __enter__(self) -> Asker:
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def longest_silence(self) -> float:
         """The most seconds between two answers that follow one another, whoever got them."""
@@ -41,7 +32,7 @@ class Asker:
                 crowd.submit(self._ask)
 
     def _ask(self) -> None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), _PATIENCE) as connection:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), _PATIENCE) as connection:
             connection.sendall(b"PING\r\n")
             if connection.makefile("rb").readline() == b"+PONG\r\n":
                 self.answers.append(time.monotonic())

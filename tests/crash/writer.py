@@ -5,29 +5,20 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
+
+from client import Client
 
 _KEY = "log"
 
 
-class Writer:
+class Writer(Client):
     """Writes while the ``with`` block runs; ``acknowledged`` are the numbers that the service said it has."""
 
     def __init__(self, port: int, first: int = 0) -> None:
-        self.port = port
+        super().__init__(port)
         self._next = first
-        self._stop = threading.Event()
         self.acknowledged: list[int] = []
-
-    def __enter__(self) -> Writer:
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -318,15 +318,19 @@ def engine(tmp_path):
     return state
 
 
-@pytest.mark.parametrize("step", range(15))
-def test_an_interrupted_run_is_undone_without_the_plan(host, begin, tmp_path, step):
+def require_undone(host, run, tmp_path, step):
+    """Cut off at that step, it is undone without the plan."""
     before = host.state(host.unit_dir)
-    run = begin()
     run._before[step] = run._before[step]._replace(do=cut)
     with pytest.raises(PowerCut):
         run.run(_cutover.commit)
     assert _recovery.recover(engine(tmp_path), host) == (["blog"], {})
     assert host.state(host.unit_dir) == before
+
+
+@pytest.mark.parametrize("step", range(15))
+def test_an_interrupted_run_is_undone_without_the_plan(host, begin, tmp_path, step):
+    require_undone(host, begin(), tmp_path, step)
     assert _recovery.recover(engine(tmp_path), host) == ([], {})
 
 
@@ -481,13 +485,7 @@ def test_what_fails_meanwhile_is_started_again_when_docker_is_through(host, begi
 
 @pytest.mark.parametrize("step", range(9, 15))
 def test_who_finds_it_cut_off_waits_for_docker_too(host, begin, slow_docker, tmp_path, step):
-    before = host.state(host.unit_dir)
-    run = begin()
-    run._before[step] = run._before[step]._replace(do=cut)
-    with pytest.raises(PowerCut):
-        run.run(_cutover.commit)
-    assert _recovery.recover(engine(tmp_path), host) == (["blog"], {})
-    assert host.state(host.unit_dir) == before
+    require_undone(host, begin(), tmp_path, step)
 
 
 def test_what_somebody_starts_meanwhile_is_not_copied_while_it_writes(host, begin, monkeypatch):
