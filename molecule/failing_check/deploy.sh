@@ -1,5 +1,5 @@
 #!/bin/sh
-# Three workloads that Docker runs, and Podman will not.
+# Three workloads that Docker runs and Podman will not, and one that does not rest while it moves.
 set -eu
 run() {
 	name=$1
@@ -26,3 +26,11 @@ Type=oneshot
 F
 # It looks for the engine that it knows, and ends.
 run picky --entrypoint sh lab/redis:1 -c 'test -e /.dockerenv || exit 3; exec redis-server'
+# Somebody runs its job in Docker, between the copy of the data and the end of the move.
+run keeper lab/redis:1
+docker create --volume keeper:/data --name job --entrypoint sh lab/redis:1 -c 'echo done >>/data/log'
+docker start --attach job
+drop_in keeper <<'F'
+[Service]
+ExecStartPost=docker start --attach job
+F

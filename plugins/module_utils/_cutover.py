@@ -92,10 +92,14 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         wait_ready.wait(notes[RECORD], outside, docker, ready_timeout)
         # A unit of the host, or somebody, may have started them again meanwhile.
         require_asleep(notes[RECORD])
+        side.require_unstarted(notes[RECORD], notes["sync_volumes"]["starts"])
 
     def stop(notes: Notes) -> Data:
         gate.close_datagrams(notes[RECORD])
         return side.end(notes[RECORD], side.require_unended)
+
+    def sync(notes: Notes) -> Data:
+        return {"starts": side.last_starts(notes[RECORD]), "volumes": _sync(notes[RECORD])}
 
     def start_again(notes: Notes) -> None:
         # Before all that can fail: what failed is tried again, and must not stop what runs by then.
@@ -128,7 +132,7 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step("stop_docker", if_(side.are_stopped), stop, start_again),
         # The processes have ended, and Docker takes down links and mounts of theirs meanwhile.
         Step("close_ports", never, on(gate.close), guarded(podman.require_down, gate.open_ports)),
-        Step("sync_volumes", never, lambda notes: _sync(notes[RECORD]), nothing),
+        Step("sync_volumes", never, sync, nothing),
         Step("await_docker", never, on(side.await_stopped), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
         Step("start_podman", never, guarded(require_asleep, podman.start), on(podman.stop)),

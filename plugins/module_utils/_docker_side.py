@@ -105,16 +105,13 @@ class DockerSide:
         """Stop them in the reverse order of their start, independent ones at once. Returns when none of their processes is
         left, while Docker still takes down what they had: the moment of the first request, in seconds of the epoch.
 
-        ``require`` is asked of those that are left, each time before some of them are stopped. MoveError when one runs that
-        nobody has stopped.
+        ``require`` is asked of those that are left, each time before some of them are stopped.
         """
         moment = {"at": time.time()}
         left = _layers(record)
         while left:
             require({"containers": [item for layer in left for item in layer]})
             self._end(running(left.pop()))
-        under_way = [identity for identity, stop in self._stops.items() if not stop.done()]
-        self.require_down({"containers": [item for item in record["containers"] if item["id"] not in under_way]})
         return moment
 
     def _end(self, containers: Sequence[Data]) -> None:
@@ -139,6 +136,25 @@ class DockerSide:
         for stop in self._stops.values():
             stop.result()
         self.require_down(record)
+
+    def last_starts(self, record: Data) -> Data:
+        """When Docker has started each for the last time, by ID. MoveError when one runs that is not about to stop."""
+        under_way = [identity for identity, stop in self._stops.items() if not stop.done()]
+        found = self._there(record["containers"])
+        _raise_up([item["name"] for item, document in found if is_up(document) and item["id"] not in under_way])
+        return {item["id"]: document["State"].get("StartedAt") for item, document in found}
+
+    def require_unstarted(self, record: Data, starts: Data) -> None:
+        """MoveError when one was started since ``starts``, also when it has ended again: what it wrote was not copied."""
+        found = self._there(record["containers"])
+        anew = [
+            item["name"] for item, document in found if document["State"].get("StartedAt") != starts.get(item["id"])
+        ]
+        if anew:
+            raise MoveError(
+                "Somebody started {0} in Docker after the data was copied, and what it wrote would be lost; while the "
+                "workload moves, keep the timer, unit or person that does so from it.".format(", ".join(anew))
+            )
 
     def _stop(self, container: Data) -> None:
         with suppress(DockerNotFound):
@@ -249,9 +265,7 @@ class DockerSide:
 
     def require_down(self, record: Data) -> None:
         """MoveError while Docker runs any of the containers: never both engines."""
-        up = self.up(record["containers"])
-        if up:
-            raise MoveError("Docker runs {0}; never both engines at once.".format(", ".join(up)))
+        _raise_up(self.up(record["containers"]))
 
 
 def users(docker: Docker, volumes: Sequence[str], **query: Any) -> dict[str, str]:
@@ -295,6 +309,11 @@ def _restarts(container: Data, document: Any) -> bool:
 
 def _ended_well(document: Any) -> bool:
     return not is_up(document) and document["State"].get("ExitCode") == 0
+
+
+def _raise_up(names: Sequence[str]) -> None:
+    if names:
+        raise MoveError("Docker runs {0}; never both engines at once.".format(", ".join(names)))
 
 
 def _try(action: Callable[..., None], *arguments: Any) -> str:

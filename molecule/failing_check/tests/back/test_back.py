@@ -9,7 +9,7 @@ import json
 from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
 
 MEMBERS = ["blog-app-1", "blog-db-1", "blog-web-1"]
-OTHERS = ["picky", "refused", "taken"]
+OTHERS = ["keeper", "picky", "refused", "taken"]
 
 
 def test_the_very_same_containers_run_in_docker(host):
@@ -34,6 +34,10 @@ def test_the_same_data_answers_from_outside(host):
 def test_it_can_be_written_to(host):
     checks.write_note(host, checks.WRITTEN_BETWEEN)
     assert checks.notes(host)[-1] == checks.WRITTEN_BETWEEN
+
+
+def test_what_a_job_wrote_meanwhile_is_there(host):
+    assert host.check_output("docker exec keeper cat /data/log").split() == ["done", "done"]
 
 
 def test_nothing_of_it_is_left_on_podman(host):

@@ -13,8 +13,12 @@ def test_what_was_written_between_the_attempts_moved_too(host):
 
 def test_everything_runs_on_podman(host):
     names = host.check_output("podman ps --format {{.Names}}").split()
-    assert {"blog-app-1", "blog-db-1", "blog-web-1", "cache", "picky", "refused", "taken"} <= set(names)
+    assert {"blog-app-1", "blog-db-1", "blog-web-1", "cache", "keeper", "picky", "refused", "taken"} <= set(names)
     assert checks.failed_units(host) == ""
+
+
+def test_what_a_job_wrote_meanwhile_moved_too(host):
+    assert host.check_output("podman exec keeper cat /data/log").split() == ["done", "done"]
 
 
 def test_docker_is_retired(host):

@@ -505,6 +505,22 @@ def test_what_somebody_starts_meanwhile_is_not_copied_while_it_writes(host, begi
     assert host.state(host.unit_dir) == before
 
 
+@pytest.mark.parametrize("moment", [(_addresses, "free"), (_ready, "lacks")])
+def test_what_somebody_ran_in_docker_after_the_copy_is_not_left_behind(host, begin, monkeypatch, moment):
+    """The same job, which has written into Docker's volume and is over before anybody looks."""
+    before = host.state(host.unit_dir)
+    goes_on = getattr(*moment)
+
+    def run_job(*data):
+        host.docker["job-id"]["State"]["StartedAt"] = "now"
+        return goes_on(*data)
+
+    monkeypatch.setattr(*moment, run_job)
+    with pytest.raises(RolledBack, match="Somebody started job in Docker after the data was copied"):
+        begin().run(_cutover.commit)
+    assert host.state(host.unit_dir) == before
+
+
 def test_a_stop_that_is_refused_the_second_time_keeps_no_other_from_being_awaited(
     host, begin, slow_docker, monkeypatch
 ):

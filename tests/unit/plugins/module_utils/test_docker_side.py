@@ -135,8 +135,8 @@ def test_one_that_docker_does_not_stop_is_told_at_once(docker):
     assert docker.asked == ["web"]
 
 
-@pytest.mark.parametrize("action", ["end", "stop"])
-def test_one_that_runs_again_when_docker_is_through_is_an_error(docker, action, monkeypatch):
+@pytest.mark.parametrize("after", ["last_starts", "await_stopped"])
+def test_one_that_runs_again_when_docker_is_through_is_an_error(docker, after, monkeypatch):
     stop = docker.stop
 
     def is_started_again(name, timeout):
@@ -146,8 +146,10 @@ def test_one_that_runs_again_when_docker_is_through_is_an_error(docker, action, 
     monkeypatch.setattr(docker, "stop", is_started_again)
     for event in docker.through.values():
         event.set()
+    side = DockerSide(docker)
+    side.end(RECORD)
     with pytest.raises(MoveError, match="Docker runs db"):
-        getattr(DockerSide(docker), action)(RECORD)
+        getattr(side, after)(RECORD)
 
 
 def test_one_that_is_started_while_docker_takes_others_down_is_an_error_in_the_end(docker):
