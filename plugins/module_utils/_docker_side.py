@@ -52,6 +52,7 @@ class DockerSide:
         self._docker = docker
         self._ended: set[str] = set()
         self._stops: dict[str, Future[None]] = {}
+        self._starts: Data = {}
 
     def hold(self, record: Data) -> None:
         for container in record["containers"]:
@@ -128,7 +129,10 @@ class DockerSide:
 
     def _watch(self, container: Data) -> Watch | None:
         document = self._inspect(container["id"])
-        return watch(process_of(document), container["id"]) if document else None
+        if not document:
+            return None
+        self._starts[container["id"]] = _started_at(document)
+        return watch(process_of(document), container["id"])
 
     def await_stopped(self, record: Data) -> None:
         """Wait until Docker is through with all that it was told to stop. MoveError when any of them runs then."""
@@ -139,17 +143,16 @@ class DockerSide:
 
     def last_starts(self, record: Data) -> Data:
         """When Docker has started each for the last time, by ID. MoveError when one runs that is not about to stop."""
-        under_way = [identity for identity, stop in self._stops.items() if not stop.done()]
-        found = self._there(record["containers"])
-        _raise_up([item["name"] for item, document in found if is_up(document) and item["id"] not in under_way])
-        return {item["id"]: document["State"].get("StartedAt") for item, document in found}
+        # Asked about one of these, Docker would answer when it is through.
+        under_way = {identity: self._starts.get(identity) for identity, stop in self._stops.items() if not stop.done()}
+        found = self._there([item for item in record["containers"] if item["id"] not in under_way])
+        _raise_up([item["name"] for item, document in found if is_up(document)])
+        return {**under_way, **{item["id"]: _started_at(document) for item, document in found}}
 
     def require_unstarted(self, record: Data, starts: Data) -> None:
         """MoveError when one was started since ``starts``, also when it has ended again: what it wrote was not copied."""
         found = self._there(record["containers"])
-        anew = [
-            item["name"] for item, document in found if document["State"].get("StartedAt") != starts.get(item["id"])
-        ]
+        anew = [item["name"] for item, document in found if _started_at(document) != starts.get(item["id"])]
         if anew:
             raise MoveError(
                 "Somebody started {0} in Docker after the data was copied, and what it wrote would be lost; while the "
@@ -285,10 +288,14 @@ def is_up(document: Any) -> bool:
     return bool(document["State"].get("Running"))
 
 
+def _started_at(document: Any) -> Any:
+    return document["State"].get("StartedAt")
+
+
 def has_done(container: Data, document: Any) -> bool:
     """Whether it has done what it was for, since somebody started it after the record was made: how a program ends that the
     move itself has stopped says nothing."""
-    is_anew = document["State"].get("StartedAt") != container.get("started_at")
+    is_anew = _started_at(document) != container.get("started_at")
     return is_anew and restart.is_for_once(container["policy"]) and _ended_well(document)
 
 

@@ -27,13 +27,17 @@ class Docker:
 
     def __init__(self, folder):
         self.asked, self.running, self.refuses, self.fails = [], set(NAMES), set(), set()
+        self.started = {name: "for " + name for name in NAMES}
         self.through = {name: threading.Event() for name in NAMES}
         self.watched = {name: Watch(folder / (name + ".events"), folder / (name + ".stat")) for name in NAMES}
         for watched in self.watched.values():
             watched.events.write_text("populated 1\n")
 
     def inspect(self, name):
-        return {"Name": name, "State": {"Running": name in self.running, "Pid": NAMES.index(name)}}
+        return {"Name": name, "State": self.state(name)}
+
+    def state(self, name):
+        return {"Running": name in self.running, "Pid": NAMES.index(name), "StartedAt": self.started[name]}
 
     def stop(self, name, timeout):
         self.asked.append(name)
@@ -150,6 +154,30 @@ def test_one_that_runs_again_when_docker_is_through_is_an_error(docker, after, m
     side.end(RECORD)
     with pytest.raises(MoveError, match="Docker runs db"):
         getattr(side, after)(RECORD)
+
+
+def test_docker_is_not_asked_for_what_it_takes_down_which_it_would_answer_when_it_is_through(docker, monkeypatch):
+    side = DockerSide(docker)
+    inspect = docker.inspect
+
+    def answers_late(name):
+        if name in docker.asked:
+            assert docker.through[name].is_set()
+        return inspect(name)
+
+    for name in NAMES:
+        docker.end(name)
+    monkeypatch.setattr(docker, "inspect", answers_late)
+    side.end(RECORD)
+    starts = side.last_starts(RECORD)
+    assert starts == docker.started
+    for event in docker.through.values():
+        event.set()
+    side.await_stopped(RECORD)
+    side.require_unstarted(RECORD, starts)
+    docker.started["db"] = "anew"
+    with pytest.raises(MoveError, match="Somebody started db in Docker"):
+        side.require_unstarted(RECORD, starts)
 
 
 def test_one_that_is_started_while_docker_takes_others_down_is_an_error_in_the_end(docker):
