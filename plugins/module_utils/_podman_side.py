@@ -12,7 +12,11 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import restart
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import is_text_of, without_install
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import (
+    barred,
+    is_text_of,
+    without_install,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
 
 _OWNER_LABEL = "podshift.docker_to_podman.container"
@@ -84,6 +88,11 @@ def asleep(texts: dict[str, str]) -> dict[str, str]:
     return {name: without_install(text) for name, text in texts.items()}
 
 
+def bar(texts: dict[str, str]) -> None:
+    """Have nothing start the units: no boot, and no timer or person either. What runs goes on."""
+    units.install({name: barred(text) for name, text in texts.items() if units.services_of([name])})
+
+
 def require_own_units(texts: dict[str, str]) -> None:
     """MoveError when the place of a unit is taken by another."""
     for name, text in units.read(texts).items():
@@ -114,11 +123,11 @@ def are_removed(record: Data) -> bool:
 
 def to_enable(record: Data, settled: bool) -> dict[str, str]:
     """The units to write. In a settled workload what the administrator has changed since is theirs."""
-    installed, sleeping = units.read(record["units"]), asleep(record["units"])
+    installed = units.read(record["units"])
     return {
         name: text
         for name, text in record["units"].items()
-        if installed.get(name) != text and (not settled or name not in installed or installed[name] == sleeping[name])
+        if installed.get(name) != text and (not settled or name not in installed or is_text_of(installed[name], text))
     }
 
 

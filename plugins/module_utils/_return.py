@@ -59,14 +59,10 @@ def steps(
 
     def start_again(record: Data) -> None:
         side.require_down(record)
+        units.install(record["installed"])
         # They ran, and systemd counts starts: one too many in a day is refused.
         units.forget_failures(record["running"])
         units.queue(record["running"])
-
-    def wake(record: Data) -> None:
-        # After a power cut nothing runs, whatever was undone before it.
-        units.install(record["installed"])
-        start_again(record)
 
     def wait(notes: Notes) -> None:
         # Restart policies are held: who ends because the database is not ready yet has nobody else.
@@ -80,8 +76,9 @@ def steps(
         Step("keep_data", never, on(_keep_dockers if is_current else _warm_keep_podmans), nothing),
         Step("warm_volumes", lambda _notes: not is_current, guarded(docker_is_down, _warm_back), nothing),
         Step("look_again", never, on(podman.require_unended), nothing),
-        Step("sleep_units", never, on(_sleep), on(wake)),
-        Step("stop_podman", never, lambda notes: podman.stop(notes[RECORD]), on(start_again)),
+        # What a timer starts in Podman once the data was carried back would write into what nobody carries.
+        Step("bar_units", never, on(lambda record: podman.bar(record["installed"])), on(start_again)),
+        Step("stop_podman", never, lambda notes: podman.stop(notes[RECORD]), nothing),
         Step("carry_back", never, guarded(docker_is_down, _carry_back if is_current else _keep_podmans), nothing),
         Step("close_forward", never, on(addresses.close_passage), on(addresses.open_passage)),
         Step("put_addresses_back", never, on(addresses.put_back), on(addresses.free)),
@@ -192,10 +189,6 @@ def require_room(record: Data, kept: Path, data: str) -> None:
     complaint = room.short("The way back", places, "make room, or take the data kept there away")
     if complaint:
         raise MoveError(complaint + " Nothing was changed.")
-
-
-def _sleep(record: Data) -> None:
-    units.install(podman.asleep(record["installed"]))
 
 
 def _among_dockers(record: Data) -> Data:

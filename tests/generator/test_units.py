@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import quadlet
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
 from ansible_collections.podshift.docker_to_podman.tests.generator import commands, oracle, rootfs
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.documents import (
@@ -319,3 +320,13 @@ def test_a_project_on_a_network_has_its_aliases(suite):
     assert web.options["publish"] == ["8080:80"]
     starting = ["multi-user.target.wants/blog-db-1.service", "multi-user.target.wants/blog-web-1.service"]
     assert result.links == starting
+
+
+@pytest.mark.parametrize("suite", rootfs.SUITES)
+def test_what_is_barred_is_started_by_nothing(suite):
+    units = planned(suite)["a project as a pod"]
+    result = oracle.generate(suite, {name: quadlet.barred(text) for name, text in units.items()})
+    assert (result.exit_code, result.messages, result.verify, result.links) == (0, [], [], [])
+    assert set(result.services) == {service_of(unit) for unit in units}
+    for text in result.services.values():
+        assert ("AssertPathExists", "!/") in commands.lines(text.partition("[Service]")[0])

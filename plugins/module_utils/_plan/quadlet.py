@@ -27,6 +27,8 @@ Line = Tuple[str, str]
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _FREE_TEXT = ("Exec", "Entrypoint", "HealthCmd", "Label", "Annotation", "Options")
 _FREE_FLAGS = ('"--entrypoint=', '"--health-cmd=', '"--label=', '"--annotation=', '"--opt=')
+# Unlike a condition, it tells who starts the unit that it does not start.
+_BAR = "\n[Unit]\nAssertPathExists=!/\n"
 _NAMED_VALUE = re.compile(r'(?P<head>"?(?:--env=)?[^\s="]+=).*')
 
 
@@ -95,13 +97,18 @@ def render(sections: Mapping[str, Sequence[Line]]) -> str:
 
 
 def is_text_of(text: str | None, unit: str) -> bool:
-    """Whether a text is that of a unit, awake or asleep."""
-    return text in (unit, without_install(unit))
+    """Whether a text is that of a unit, awake, asleep or barred."""
+    return text in (unit, without_install(unit), barred(unit))
 
 
 def without_install(unit: str) -> str:
     """The same unit, such that nothing starts it at boot."""
     return "\n".join(block for block in unit.split("\n\n") if not block.startswith("[Install]")).rstrip("\n") + "\n"
+
+
+def barred(unit: str) -> str:
+    """The same unit, such that nothing starts it at all; what runs goes on."""
+    return without_install(unit) + _BAR
 
 
 def masked(unit: str, rules: Sequence[str] = ()) -> str:

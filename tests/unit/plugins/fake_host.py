@@ -374,6 +374,8 @@ class Host:
         if verb == "show":
             return Completed(0, "\n\n".join(self._show(name) for name in names), "")
         are_volumes = bool(names) and all(name.endswith("-volume.service") for name in names)
+        if verb == "start" and any(map(self._is_barred, names)):
+            return Completed(1, "", "Assertion failed.")
         if verb == "start" and not are_volumes:
             self.links = ["pm-1"]
         if verb != "reset-failed" or not are_volumes:
@@ -392,6 +394,10 @@ class Host:
             self.services = [name for name in self.services if name not in names]
             self.created = [name for name in self.created if name not in names]
         return Completed(0, "", "")
+
+    def _is_barred(self, service: str) -> bool:
+        path = self.unit_dir / service.replace(".service", ".container")
+        return path.exists() and "AssertPathExists=!/" in path.read_text()
 
     def _show(self, name: str) -> str:
         active = "active" if name in (*self.services, *self.created) else self.ended.get(name, "inactive")

@@ -309,12 +309,26 @@ def test_what_podman_started_again_meanwhile_does_not_stay_beside_docker(host, b
         begin().run(_return.commit)
 
 
+def test_what_a_timer_starts_in_podman_after_the_copy_does_not_run(host, begin, monkeypatch):
+    """It would write into what nobody carries back any more, also when it is over again before anybody looks."""
+    start, refused = ["systemctl", "start", "job.service"], []
+
+    def lacks(*_record):
+        refused.append(host.run(start, check=False).rc != 0)
+        return []
+
+    monkeypatch.setattr(_wait_docker, "lacks", lacks)
+    begin().run(_return.commit)
+    assert refused == [True]
+    assert host.state(host.unit_dir) == host.docker_before
+
+
 def test_podman_is_not_started_again_while_docker_runs_any_of_it(host, begin, engine, monkeypatch):
     monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: ["db is unhealthy, and was healthy"])
     host.broken = {"stop web"}
     with pytest.raises(RolledBack) as error:
         begin().run(_return.commit)
-    assert "stop_podman: Docker runs db, web; never both engines at once." in error.value.failures
+    assert "bar_units: Docker runs db, web; never both engines at once." in error.value.failures
     assert host.services == []
     host.broken = set()
     assert _recovery.recover(engine, host) == (["blog"], {})
