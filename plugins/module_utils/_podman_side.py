@@ -88,7 +88,7 @@ def asleep(texts: dict[str, str]) -> dict[str, str]:
     return {name: without_install(text) for name, text in texts.items()}
 
 
-def bar(texts: dict[str, str]) -> None:
+def bar_starts(texts: dict[str, str]) -> None:
     """Have nothing start the units: no boot, and no timer or person either. What runs goes on."""
     units.install({name: barred(text) for name, text in texts.items() if units.services_of([name])})
 
