@@ -78,6 +78,7 @@ def steps(
         Step("look_again", never, on(podman.require_unended), nothing),
         # What a timer starts in Podman once the data was carried back would write into what nobody carries.
         Step("bar_units", never, on(lambda record: podman.bar_starts(record["installed"])), on(start_again)),
+        # Undone with the step before it: what is barred cannot start.
         Step("stop_podman", never, lambda notes: podman.stop(notes[RECORD]), nothing),
         Step("carry_back", never, guarded(docker_is_down, _carry_back if is_current else _keep_podmans), nothing),
         Step("close_forward", never, on(addresses.close_passage), on(addresses.open_passage)),
