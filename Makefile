@@ -19,7 +19,7 @@ setup: ## Install system packages, .venv and the collection path (all targets do
 	@tests/tools/setup.sh
 
 demo: setup ## Migrate a real application from Docker to Podman on a disposable virtual machine
-	@python molecule/lab/demo.py
+	@python lab/demo.py
 
 test: setup ## What CI runs: check, sanity, generators, scenario `default`; chosen by SEED: three Pythons for units, SAMPLE other scenarios, four cases of `crash`
 	@python tests/tools/run.py check sanity generators default sample
@@ -43,7 +43,7 @@ build: setup ## The collection's archive, into .cache/build
 	@python tests/tools/run.py build
 
 bench: setup ## Benchmarks, side by side in one run, or BENCH="plan volumes large images downtime"; ratios go to .cache/bench.json
-	@PYTHONPATH=.cache/collections:molecule/lab:tests/crash python tests/benchmark/bench.py $(BENCH)
+	@PYTHONPATH=.cache/collections:lab:tests/crash python tests/benchmark/bench.py $(BENCH)
 
 crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman", CRASH="--write 3600", KEEP=1
 	@PYTHONPATH=.cache/collections python tests/crash/matrix.py $(CRASH)

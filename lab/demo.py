@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 LAB = Path(__file__).resolve().parent
-ROOT = LAB.parent.parent
+ROOT = LAB.parent
 NAME = "demo"
 PORTS = ("8080", "6379")
 
@@ -76,7 +76,7 @@ def main() -> None:
         hosts = Path(folder, "inventory.json")
         hosts.write_text(inventory(machine), encoding="utf-8")
         title("An application with data on Docker")
-        playbook(str(ROOT / "molecule" / "shared" / "prepare.yml"), hosts)
+        playbook(str(ROOT / "lab" / "shared" / "prepare.yml"), hosts)
         on_machine("docker ps --format 'table {{.Names}}\\t{{.Image}}\\t{{.Status}}\\t{{.Ports}}'")
         show_data(machine)
         title("The migration: ansible-playbook podshift.docker_to_podman.migrate")
@@ -86,8 +86,8 @@ def main() -> None:
     on_machine("ls /etc/containers/systemd; systemctl is-active docker.service blog-pod.service cache.service")
     show_data(machine)
     title(f"Done in {time.monotonic() - begin:.0f} s; the downtime stands above, measured on an emulated machine")
-    print("Look around:   .venv/bin/python molecule/lab/lab.py ssh demo")
-    print("Away with it:  .venv/bin/python molecule/lab/lab.py down demo")
+    print("Look around:   .venv/bin/python lab/lab.py ssh demo")
+    print("Away with it:  .venv/bin/python lab/lab.py down demo")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils._follow import FollowingAction
+from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils._job_action import FollowingAction
 
 
 class ActionModule(FollowingAction):

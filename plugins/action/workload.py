@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils import _seen as seen
-from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils._follow import FollowingAction
+from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils import _port_check as port_check
+from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils._job_action import FollowingAction
 
 
 class ActionModule(FollowingAction):
@@ -15,17 +15,17 @@ class ActionModule(FollowingAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer of the module; failed while a port that answered the controller before does not any more."""
-        name = "" if self._connection.transport == "local" else seen.host(self._host(task_vars or {}))
+        name = "" if self._connection.transport == "local" else port_check.host(self._host(task_vars or {}))
         follow = super().run
         is_forward = self._task.args.get("engine", "podman") == "podman"
         if not name:
-            return seen.unseen(follow(tmp, task_vars), is_forward)
-        calls = seen.Calls(
+            return port_check.unseen(follow(tmp, task_vars), is_forward)
+        calls = port_check.Calls(
             lambda: self._call(task_vars, check=True),
             lambda: follow(tmp, task_vars),
             lambda ports: self._call(task_vars, unreached=ports),
         )
-        return seen.watched(name, is_forward, self._task.check_mode, calls)
+        return port_check.watched(name, is_forward, self._task.check_mode, calls)
 
     def _host(self, task_vars: dict[str, Any]) -> str:
         # Ansible hands variables over as they were written.

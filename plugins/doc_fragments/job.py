@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all modules have whose work goes on by itself (module_utils/_job.py)."""
+"""What all modules have whose work goes on by itself (module_utils/_job)."""
 
 from __future__ import annotations
 

@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import ImageError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import ReachError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import Interrupted
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UnitError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
+from ._common.command import CommandError
+from ._common.errors import sentence
+from ._common.signals import Interrupted
+from ._docker.api import DockerError
+from ._images.selection import ImageError
+from ._move_error import MoveError
+from ._network.probe import ReachError
+from ._podman.units import UnitError
+from ._state.engine_state import StateError
+from ._trees.rsync import TreeError
+from ._volumes.locate import VolumeError
 
 # Anything else, but for OSError, is a defect, and its traceback is in the service's log.
 ERRORS = (

@@ -159,13 +159,26 @@ from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _dockerds as dockerds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _record
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError, listed_name
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import HostError, is_served
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import sentence
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import daemons
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import (
+    Docker,
+    DockerError,
+    listed_name,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host.processes import ProcessError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import recorded as _record
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory.collect import collect
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory.host_facts import (
+    HostError,
+    is_served,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import recovery
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._documents.containers import COMPOSE
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.units import UnitError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.units import read as read_units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     SCRATCH_DIR,
     STATE_DIR,
     EngineState,
@@ -177,12 +190,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_st
     safe_name,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import collect
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import COMPOSE
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import ProcessError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UnitError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import read as read_units
 
 
 def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
@@ -293,7 +300,7 @@ def summary(document: dict[str, Any], engine: EngineState, changed: bool) -> dic
             }
             for item in document["containers"]
         ],
-        "dockerds": [str(one) for one in dockerds.running()],
+        "dockerds": [str(one) for one in daemons.running()],
         "workloads": [{"name": name, "state": recovery.state(engine.journal(name))} for name in engine.journals()],
     }
 

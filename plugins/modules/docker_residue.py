@@ -83,12 +83,12 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, read_json
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Port, ReachError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import sentence
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.probe import Port, ReachError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import data_root
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import StateError, read_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 
 
 def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
@@ -97,13 +97,13 @@ def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
     folder = Path(params["inventory_path"]).parent
     # In check mode the task that stops it has only been looked at as well.
     if not check:
-        residue.require_no_docker()
-    removers: dict[str, Callable[[], residue.Found]] = {
-        "firewall": lambda: residue.remove_firewall(inventory, published(folder / "plan.json"), folder, check),
-        "bridges": lambda: residue.remove_bridges(inventory, check),
-        "services": lambda: residue.remove_services(str(folder.parent), check),
-        "adopted": lambda: residue.move_adopted(inventory, check),
-        "data_root": lambda: residue.remove_data_root(inventory, check),
+        data_root.require_no_docker()
+    removers: dict[str, Callable[[], data_root.Found]] = {
+        "firewall": lambda: data_root.remove_firewall(inventory, published(folder / "plan.json"), folder, check),
+        "bridges": lambda: data_root.remove_bridges(inventory, check),
+        "services": lambda: data_root.remove_services(str(folder.parent), check),
+        "adopted": lambda: data_root.move_adopted(inventory, check),
+        "data_root": lambda: data_root.remove_data_root(inventory, check),
     }
     results = {part: remove() for part, remove in removers.items() if part in params["parts"]}
     found = {part: result.found for part, result in results.items()}
@@ -137,7 +137,7 @@ def main() -> None:
     )
     try:
         result = clean(module.params, module.check_mode)
-    except (CommandError, ReachError, StateError, TreeError, residue.ResidueError) as error:
+    except (CommandError, ReachError, StateError, TreeError, data_root.ResidueError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=sentence(error))

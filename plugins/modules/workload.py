@@ -191,10 +191,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import STATE_DIR
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import ARGUMENTS, JobError, call
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import load
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._unreached import Unreached
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job.client import ARGUMENTS, JobError, call
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import STATE_DIR
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.ownership import load
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.unreached_ports import Unreached
 
 
 def down(result: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import line
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.progress import line
 
 # Between two lines about one host; each takes a call of the module.
 _SECONDS = 10

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lablib import instance, ssh
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import zipapp
 
 HERE = Path(__file__).resolve().parent
 MACHINE = "debian13"
@@ -25,7 +25,7 @@ def measure() -> dict[str, float]:
         port = instance.up("bench", MACHINE, [])["port"]
         with tempfile.TemporaryDirectory() as folder:
             program = Path(folder, "program.pyz")
-            _program.write(program)
+            zipapp.write(program)
             for path in (program, HERE / "images_on_machine.py"):
                 subprocess.run(
                     [*ssh.argv(port), f"mkdir -p {FILES} && cat > {FILES}/{path.name}"],

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from volumes import FOLDER, timed
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
 
 FILES = 1_000_000
 SPARSE = 20 * 10**9
@@ -85,8 +85,8 @@ def measure() -> dict[str, float]:
     try:
         make_holes(work / "holes")
         holes = trees_in(work, "holes")
-        first, _memory = apart(holes, _rounds.warm)
-        second, _memory = apart(holes, _rounds.final)
+        first, _memory = apart(holes, rounds.warm)
+        second, _memory = apart(holes, rounds.final)
         require_same(holes, "--checksum")
         room = used(holes.destination) / used(holes.source)
         print(
@@ -95,10 +95,10 @@ def measure() -> dict[str, float]:
 
         make_files(work / "files")
         files = trees_in(work, "files")
-        whole, most = apart(files, _rounds.warm)
+        whole, most = apart(files, rounds.warm)
         for number in range(0, FILES, FILES // CHANGED):
             path(work / "files", number).write_text("changed")
-        final, memory = apart(files, _rounds.final)
+        final, memory = apart(files, rounds.final)
         require_same(files)
     finally:
         shutil.rmtree(work)

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
 
 FILES = 50_000
 SMALL, LARGE = 20_000, 100_000_000
@@ -61,9 +61,9 @@ def shell(command: str, folder: Path) -> Callable[[], object]:
 def final_round(trees: Trees, source: Path, turn: int, before: Callable[[], None]) -> float:
     """Seconds of a final round after 1 % has changed since a warm one."""
     change(source, turn)
-    _rounds.warm(trees)
+    rounds.warm(trees)
     change(source, turn + 10)
-    return timed(lambda: _rounds.final(trees), before)
+    return timed(lambda: rounds.final(trees), before)
 
 
 def measure() -> dict[str, float]:
@@ -74,7 +74,7 @@ def measure() -> dict[str, float]:
         (work / "ours").mkdir()
         (work / "tarred").mkdir()
         trees = Trees("bench", str(work / "source"), str(work / "ours"), work / "ours.seen")
-        first = timed(lambda: _rounds.warm(trees))
+        first = timed(lambda: rounds.warm(trees))
         cp = timed(shell("cp -a source copied", work))
         tar = timed(shell("tar -C source -c . | tar -C tarred -xp", work))
         # In a cutover the final round follows a warm one at once; a host with little memory has forgotten all of it.

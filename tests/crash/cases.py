@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, cast
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _return as way_back
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import DOCKER, PODMAN, Step
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, rollback
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import DOCKER, PODMAN, Step
 
 NOTHING: Any = cast(Any, None)
 TABLES: dict[str, tuple[list[Step], list[Step]]] = {
     PODMAN: (cutover.steps(dict, NOTHING, NOTHING, 0), cutover.steps_after(NOTHING, settled=False)),
-    DOCKER: (way_back.steps(dict, NOTHING, NOTHING, 0), way_back.steps_after(NOTHING)),
+    DOCKER: (rollback.steps(dict, NOTHING, NOTHING, 0), rollback.steps_after(NOTHING)),
 }
 # Nothing to do there in what the matrix moves: after the commit its services run already, and no Docker was started anew.
 IDLE = {"start_services", "coexist"}

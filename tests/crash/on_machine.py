@@ -16,9 +16,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _host_state, _moves, _recovery, _signals
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import signals
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import recovery, run, transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import engine_state
 
 # A machine with a kernel of its own starts anew at once, with nothing synced and nothing unmounted; one without stops all its
 # processes, of which only the topmost group of a machine is capable, and loses its power in that state.
@@ -52,10 +53,10 @@ def cut_off(cut: Cut, fails: bool) -> None:
             super().__init__(journal, plan_hash, aim, *steps)
 
     def append(path: Path, event: dict[str, Any]) -> None:
-        _host_state.append_journal(path, event)
+        engine_state.append_journal(path, event)
         cut.at(f"written {event['event']} {event['step']}")
 
-    _moves.Transaction = CutOff  # type: ignore[misc]
+    run.Transaction = CutOff  # type: ignore[misc]
     transaction.append_journal = append
 
 
@@ -79,7 +80,7 @@ def _step(step: transaction.Step, cut: Cut, fails: bool) -> transaction.Step:
 def move(case: dict[str, Any]) -> None:
     """Move the workload, as the service would."""
     cut_off(Cut(case["end"], case["point"]), case["fails"])
-    _signals.heed()
+    signals.heed()
     given = {
         "state_dir": "/var/lib/docker_to_podman",
         "socket": "/run/docker.sock",
@@ -88,7 +89,7 @@ def move(case: dict[str, Any]) -> None:
         "parallel": 1,
     }
     plan = glob.glob("/var/lib/docker_to_podman/*/plan.json")[0]
-    answer = _moves.move(
+    answer = run.move(
         {**given, "plan_path": plan, "engine": case["goal"], "ready_timeout": 300, "ready_timeouts": {}}, False
     )
     Path("/run/crash-answer").write_text(json.dumps(answer))
@@ -96,7 +97,7 @@ def move(case: dict[str, Any]) -> None:
 
 def look() -> None:
     """Print what is so."""
-    engine = _host_state.EngineState(Path(glob.glob("/var/lib/docker_to_podman/*/engine.json")[0]).parent)
+    engine = engine_state.EngineState(Path(glob.glob("/var/lib/docker_to_podman/*/engine.json")[0]).parent)
     (workload,) = engine.journals()
     events = engine.journal(workload)
     addresses = json.loads(said("ip", "-json", "-4", "address"))
@@ -112,7 +113,7 @@ def look() -> None:
             {
                 "owner": transaction.owner(events),
                 "interrupted": transaction.interrupted(events),
-                "finished": _recovery.is_finished(events),
+                "finished": recovery.is_finished(events),
                 "docker": sorted(said("docker", "ps", "--format", "{{.Names}}").split()),
                 "podman": sorted(said("podman", "ps", "--all", "--format", "{{.Names}}").split()),
                 "policies": said(

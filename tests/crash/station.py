@@ -231,7 +231,7 @@ class Station:
             time.sleep(0.5)
 
     def _argv(self, command: str) -> list[str]:
-        return [sys.executable, str(self._root / "molecule" / "lab" / "lab.py"), "ssh", self._name, command]
+        return [sys.executable, str(self._root / "lab" / "lab.py"), "ssh", self._name, command]
 
     def _try(self, command: str) -> str:
         try:
@@ -251,11 +251,11 @@ class Station:
         return done.stdout
 
     def _lab(self, *words: str) -> str:
-        argv = [sys.executable, str(self._root / "molecule" / "lab" / "lab.py"), *words]
+        argv = [sys.executable, str(self._root / "lab" / "lab.py"), *words]
         return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     def _playbook(self, name: str) -> None:
-        sys.path.insert(0, str(self._root / "molecule" / "lab"))
+        sys.path.insert(0, str(self._root / "lab"))
         from demo import inventory
 
         environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(self._root / ".cache" / "collections")}

@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from ansible_collections.podshift.docker_to_podman.molecule.lab.lablib import cache, debian
+from ansible_collections.podshift.docker_to_podman.lab.lablib import cache, debian
 
 SUITES = ("trixie", "forky")
 # Debian's base-files brings /bin and /lib; nothing else of a system is needed, not even a shell.

@@ -8,9 +8,9 @@ import functools
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import options
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._tables import options
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import drafts
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Unit
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit_file import Unit
 from ansible_collections.podshift.docker_to_podman.tests.generator import commands, oracle, rootfs, test_units
 
 # What the generators add to each kind of unit by themselves (podman-systemd.unit(5)).

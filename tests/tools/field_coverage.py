@@ -12,10 +12,10 @@ from steps import ROOT
 
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import fields
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._documents import daemon
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._tables import (
     container_fields,
-    daemon,
-    fields,
     options,
     resource_fields,
 )

@@ -48,5 +48,5 @@ def crash(seed: str, env: Mapping[str, str]) -> None:
         run(argv, must=scenarios.EXECUTED, env={"PYTHONPATH": ".cache/collections", **env}, timeout=scenarios.TIMEOUT)
     except BaseException:
         if not os.environ.get("KEEP"):
-            run(["python", "molecule/lab/lab.py", "down", "crash"], timeout=300)
+            run(["python", "lab/lab.py", "down", "crash"], timeout=300)
         raise

@@ -15,7 +15,10 @@ import steps
 import tree
 import words
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import container_fields, resource_fields
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._tables import (
+    container_fields,
+    resource_fields,
+)
 
 MOLECULE_PASSED = "INFO default > verify: Executed: Successful\n==== 7 passed in 3.10s ====\n"
 

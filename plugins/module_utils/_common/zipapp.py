@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Iterator
 
 _PACKAGE = "ansible_collections/podshift/docker_to_podman/plugins/module_utils/"
-_MAIN = "from {0}_service import main\nmain()\n".format(_PACKAGE.replace("/", "."))
+_MAIN = "from {0}_job.entry_point import main\nmain()\n".format(_PACKAGE.replace("/", "."))
 
 
 def write(target: Path) -> None:
@@ -36,6 +36,6 @@ def _sources() -> Iterator[tuple[str, bytes]]:
                 if name.startswith(_PACKAGE) and name.endswith(".py"):
                     yield name[len(_PACKAGE) :], archive.read(name)
         return
-    folder = Path(__file__).parent
+    folder = Path(__file__).parent.parent
     for path in sorted(folder.rglob("*.py")):
         yield path.relative_to(folder).as_posix(), path.read_bytes()

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import parse_cgroup
+from .._host.processes import parse_cgroup
 
 
 class Dockerd(NamedTuple):

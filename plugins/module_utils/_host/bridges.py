@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
+from .._common.command import run
 
 
 def ports() -> dict[str, list[str]]:

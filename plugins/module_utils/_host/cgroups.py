@@ -13,8 +13,8 @@ import errno
 from pathlib import Path
 from typing import NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import text_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import parse_cgroup
+from .._state.engine_state import text_of
+from .processes import parse_cgroup
 
 _ROOT = "/sys/fs/cgroup"
 _GONE = (errno.ENOENT, errno.ENODEV, errno.ESRCH)

@@ -8,7 +8,7 @@ import os
 import re
 from typing import NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import is_below
+from .._plan.model import is_below
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 

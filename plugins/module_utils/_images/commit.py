@@ -17,11 +17,12 @@ import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO, Dict
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layer_tar, _layers, _room
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import short_name
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import ImageError
+from .._common import disk_space
+from .._common.command import run
+from .._podman import storage
+from .._state.engine_state import short_name
+from .._trees import layer_archive, overlay_layers
+from .selection import ImageError
 
 Json = Dict[str, Any]
 
@@ -36,21 +37,21 @@ def require(plan: Json, workload: Json) -> None:
     """Refuse what could not be made once the containers are down. Reads only. Raises ImageError, TreeError."""
     for commit in workload.get("commits", ()):
         what = "The image of container {0}".format(commit["container"])
-        _layers.require(what, commit["layers"], plan["engine"]["data_root"])
+        overlay_layers.require(what, commit["layers"], plan["engine"]["data_root"])
         try:
             size = sum(
                 entry.status.st_size
-                for entry in _layer_tar.entries(commit["layers"][0])
+                for entry in layer_archive.entries(commit["layers"][0])
                 if stat.S_ISREG(entry.status.st_mode)
             )
         except (FileNotFoundError, NotADirectoryError):
             # The container removed something meanwhile; then nobody knows.
             size = 0
-        except _layer_tar.LayerError as error:
+        except layer_archive.LayerError as error:
             raise ImageError("{0} cannot be made: {1}. Nothing was changed.".format(what, error)) from None
         # The archive, and skopeo's copy of it.
-        places = [_room.place(_SCRATCH, 2 * size), _room.place(podman.storage().graph_root, size)]
-        complaint = _room.short(what, places, "make room")
+        places = [disk_space.place(_SCRATCH, 2 * size), disk_space.place(storage.storage().graph_root, size)]
+        complaint = disk_space.short(what, places, "make room")
         if complaint:
             raise ImageError(complaint + " Nothing was changed.")
 
@@ -67,18 +68,18 @@ def make(record: Json) -> None:
             _make(commit, Path(folder))
     if record.get("commits"):
         # Podman's storage does not wait for the disk.
-        run(["sync", "--file-system", podman.storage().graph_root])
+        run(["sync", "--file-system", storage.storage().graph_root])
 
 
 def _make(commit: Json, folder: Path) -> None:
     what = "The image of container {0}".format(commit["container"])
-    image, earlier = podman.image(commit["image"]), podman.image(commit["name"])
+    image, earlier = storage.image(commit["image"]), storage.image(commit["name"])
     if image is None:
         raise ImageError("{0} cannot be made: Podman has no image {1}.".format(what, commit["image"]))
-    base = podman.image_config(image.id)
+    base = storage.image_config(image.id)
     try:
         digest, size = _layer(commit["layers"][0], folder)
-    except (_layer_tar.LayerError, OSError) as error:
+    except (layer_archive.LayerError, OSError) as error:
         raise ImageError("{0} cannot be made: {1}.".format(what, error)) from None
     below = image.layers
     config = {**base, "rootfs": {**base["rootfs"], "diff_ids": [*below, digest]}}
@@ -98,11 +99,11 @@ def _make(commit: Json, folder: Path) -> None:
     (folder / "version").write_text("Directory Transport Version: 1.1\n", encoding="ascii")
     destination = "containers-storage:" + commit["name"]
     run(["skopeo", "copy", "--quiet", "dir:{0}".format(folder), destination], env={"TMPDIR": str(folder)})
-    made = podman.image(commit["name"])
+    made = storage.image(commit["name"])
     if made is None or ("sha256:" + made.id, made.layers) != (config_digest, [*below, digest]):
         raise ImageError("{0} arrived as another one.".format(what))
     if earlier and earlier.id != made.id:
-        podman.remove_image(earlier.id)
+        storage.remove_image(earlier.id)
 
 
 def _layer(upper: str, folder: Path) -> tuple[str, int]:
@@ -110,7 +111,7 @@ def _layer(upper: str, folder: Path) -> tuple[str, int]:
     path = folder / "layer"
     with path.open("wb") as stream:
         hashed = _Hashed(stream)
-        _layer_tar.write(upper, hashed)  # type: ignore[arg-type]
+        layer_archive.write(upper, hashed)  # type: ignore[arg-type]
     os.rename(str(path), str(folder / hashed.digest))
     return "sha256:" + hashed.digest, hashed.size
 

@@ -9,10 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed, run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_source import Source
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import Image, ImageError, find, title
+from .._common.command import Completed, run
+from .._podman import storage
+from .selection import Image, ImageError, find, title
+from .source import Source
 
 
 class Copies:
@@ -69,16 +69,16 @@ class Copies:
         began = time.monotonic()
         for digest in image.digests:
             if _skopeo(image, Source(("--format=v2s2",), "docker://" + digest), self.folder).rc == 0:
-                if find(image, podman.images())[0]:
+                if find(image, storage.images())[0]:
                     return self._name(image, "pulled", began)
-                podman.untag(_arrival(image), _arrival(image))
+                storage.untag(_arrival(image), _arrival(image))
         return None
 
     def _name(self, image: Image, action: str, began: float) -> dict[str, Any]:
         for name in image.names[1:]:
-            podman.tag(_arrival(image), name)
+            storage.tag(_arrival(image), name)
         if not image.names:
-            podman.untag(_arrival(image), _arrival(image))
+            storage.untag(_arrival(image), _arrival(image))
         self._count(image.size)
         return result(image, action, time.monotonic() - began)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
+from .._podman import storage
 
 _ID = re.compile(r"sha256:[0-9a-f]{64}\Z")
 # Registry host, path, tag: fully qualified, so that nothing takes it for an option or looks it up elsewhere.
@@ -61,7 +61,7 @@ def needed(workloads: Iterable[dict[str, Any]]) -> list[Image]:
     return sorted(found.values(), key=lambda image: (len(image.diff_ids), image.source_id))
 
 
-def same(image: Image, held: podman.Image) -> bool:
+def same(image: Image, held: storage.Image) -> bool:
     """Whether Podman's image is Docker's.
 
     Podman's ID is the config digest. Docker's ID is the same with a graph driver, but the digest of a manifest with the
@@ -76,7 +76,7 @@ def same(image: Image, held: podman.Image) -> bool:
     return named and bool(image.diff_ids) and list(image.diff_ids) == held.layers
 
 
-def find(image: Image, held: list[podman.Image]) -> tuple[str, list[str]]:
+def find(image: Image, held: list[storage.Image]) -> tuple[str, list[str]]:
     """Podman's ID of this image (empty when it has none) and the names it lacks there."""
     matching = [item for item in held if same(image, item)]
     matching.sort(key=lambda item: -len(set(item.names).intersection(image.names)))

@@ -14,9 +14,9 @@ import tarfile
 from pathlib import Path
 from typing import Iterable, Mapping, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import named
+from .._common.errors import named
+from .._docker import content_store
+from .._docker.api import Docker
 
 _ARCHIVE = "images.tar"
 _MANIFEST = "manifest.json"
@@ -87,7 +87,7 @@ def _name_layers(archive: Path, place: tarfile.TarInfo, manifest: bytes, links: 
 
 def is_stored(data_root: str, image: str) -> bool:
     """Whether this image (ID) lies in containerd's store."""
-    return _content_store.find(data_root, image) is not None
+    return content_store.find(data_root, image) is not None
 
 
 def stored(data_root: str, images: Iterable[str], folder: Path) -> dict[str, Source]:
@@ -95,7 +95,7 @@ def stored(data_root: str, images: Iterable[str], folder: Path) -> dict[str, Sou
     of links to where the data lies."""
     found = {}
     for image in images:
-        place = _content_store.find(data_root, image)
+        place = content_store.find(data_root, image)
         if place:
             blobs, manifest = place
             layout = folder / image.split(":")[-1]
@@ -104,6 +104,6 @@ def stored(data_root: str, images: Iterable[str], folder: Path) -> dict[str, Sou
                 (layout / "version").write_text("Directory Transport Version: 1.1\n")
                 (layout / "manifest.json").write_text(json.dumps(manifest.document))
             for digest in {manifest.config_digest, *(layer["digest"] for layer in manifest.document["layers"])}:
-                (layout / digest.split(":")[1]).symlink_to(_content_store.blob(blobs, digest))
+                (layout / digest.split(":")[1]).symlink_to(content_store.blob(blobs, digest))
             found[image] = Source((), "dir:{0}".format(layout))
     return found

@@ -7,17 +7,12 @@ from __future__ import annotations
 import os
 from typing import NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _content_store
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _image_source as sources
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import (
-    Image,
-    ImageError,
-    batches,
-    title,
-)
+from .._common import disk_space
+from .._docker import content_store
+from .._docker.api import Docker, DockerError
+from .._podman import storage
+from . import source as sources
+from .selection import Image, ImageError, batches, title
 
 # Storage unpacks one layer at a time (facts, section 3); a third copy reads meanwhile.
 PARALLEL = 3
@@ -56,7 +51,7 @@ def require(missing: Sequence[Image], way: Way) -> None:
     if to_save:
         _require_archives(to_save[0], way)
         layers = _layers(way.docker, to_save[0])
-    complaint = room.short(
+    complaint = disk_space.short(
         "Copying the images",
         _places(missing, to_save, layers, way),
         "make room, or name another folder for temporary files",
@@ -71,10 +66,10 @@ def _require_archives(image: Image, way: Way) -> None:
         info = way.docker.get("/info", timeout=_PATIENCE)
     except DockerError as error:
         raise ImageError("The image {0} cannot be copied: {1}".format(title(image), error)) from None
-    if _content_store.is_in_use(info):
+    if content_store.is_in_use(info):
         raise ImageError(
             "The image {0} cannot be copied from containerd's store: {1}. Nothing was copied.".format(
-                title(image), _content_store.missing(way.data_root)
+                title(image), content_store.missing(way.data_root)
             )
         )
 
@@ -91,18 +86,18 @@ def _layers(docker: Docker, image: Image) -> int | None:
     return int(total) if total else None
 
 
-def _places(missing: Sequence[Image], to_save: Sequence[Image], layers: int | None, way: Way) -> list[room.Place]:
+def _places(missing: Sequence[Image], to_save: Sequence[Image], layers: int | None, way: Way) -> list[disk_space.Place]:
     """Room for the copies, for two archives and the layers under way, and for Docker's own copy of an archive.
 
     Docker below 29 writes an export to its data root before it hands it out (facts, section 3).
     """
     archives = sorted((_size(batch, layers) for batch in batches(to_save)), reverse=True)
     under_way = sum(sorted((image.size for image in missing), reverse=True)[:PARALLEL])
-    store = podman.storage().graph_root if podman.installed() else podman.DEFAULT_GRAPH_ROOT
+    store = storage.storage().graph_root if storage.installed() else storage.DEFAULT_GRAPH_ROOT
     return [
-        room.place(store, _size(missing, layers)),
-        room.place(way.tmpdir, sum(archives[:2]) + min(under_way, _size(missing, layers))),
-        room.place(way.data_root, archives[0] if archives else 0),
+        disk_space.place(store, _size(missing, layers)),
+        disk_space.place(way.tmpdir, sum(archives[:2]) + min(under_way, _size(missing, layers))),
+        disk_space.place(way.data_root, archives[0] if archives else 0),
     ]
 
 

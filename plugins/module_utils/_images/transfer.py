@@ -13,24 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _image_source as sources
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_queue import Copies, result
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_record import ImageRecord
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import PARALLEL, Way, require
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import (
-    Image,
-    ImageError,
-    batches,
-    carriers,
-    find,
-    needed,
-    title,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
+from .._common.errors import sentence
+from .._common.progress import Progress
+from .._docker.api import DockerError
+from .._podman import storage
+from .._state.ownership import Ownership
+from . import source
+from .copier import Copies, result
+from .selection import Image, ImageError, batches, carriers, find, needed, title
+from .space import PARALLEL, Way, require
+from .verified import ImageRecord
 
 _PREFIX = "docker_to_podman-images-"
 
@@ -48,7 +40,7 @@ def transfer(
     images = needed(owners.docker)
     ids = {image.source_id for image in images}
     skipped = [image for image in needed(owners.podman) if image.source_id not in ids]
-    held = podman.images() if podman.installed() or not check else []
+    held = storage.images() if storage.installed() or not check else []
     damaged, was_read = record.damaged(find(image, held)[0] for image in images)
     held = [item for item in held if item.id not in damaged]
     missing = [image for image in images if not find(image, held)[0]]
@@ -58,11 +50,11 @@ def transfer(
         done = [result(image, _foresee(image, held)) for image in images]
     else:
         for item in damaged:
-            podman.remove_image(item)
+            storage.remove_image(item)
         brought = _bring(missing, way, progress) if missing else {}
         done = [brought.get(image.source_id) or _complete(image, held) for image in images]
         if was_read or any(item["action"] != "present" for item in done):
-            held = podman.images()
+            held = storage.images()
             _verify(images, held)
             record.add(find(image, held)[0] for image in images)
     return done + [result(image, "skipped") for image in skipped]
@@ -76,17 +68,17 @@ def _sweep(tmpdir: str) -> None:
             shutil.rmtree(str(left), ignore_errors=True)
 
 
-def _foresee(image: Image, held: list[podman.Image]) -> str:
+def _foresee(image: Image, held: list[storage.Image]) -> str:
     found, lacking = find(image, held)
     return "would-tag" if found and lacking else "present" if found else "would-copy"
 
 
-def _complete(image: Image, held: list[podman.Image]) -> dict[str, Any]:
+def _complete(image: Image, held: list[storage.Image]) -> dict[str, Any]:
     """Give an image that Podman has the names it lacks."""
     began = time.monotonic()
     found, lacking = find(image, held)
     for name in lacking:
-        podman.tag(found, name)
+        storage.tag(found, name)
     return result(image, "tagged" if lacking else "present", time.monotonic() - began)
 
 
@@ -99,7 +91,7 @@ def _bring(missing: Sequence[Image], way: Way, progress: Progress) -> dict[str, 
             if way.source == "registry":
                 copies.pull(missing)
             _copy(copies, [image for image in missing if image.source_id not in copies.done], way)
-        except (DockerError, sources.SourceError) as error:
+        except (DockerError, source.SourceError) as error:
             raise ImageError("The images were not copied: {0}".format(error)) from None
         except OSError as error:
             raise ImageError("The images were not copied: {0}".format(sentence(error))) from None
@@ -109,14 +101,14 @@ def _bring(missing: Sequence[Image], way: Way, progress: Progress) -> dict[str, 
 
 
 def _copy(copies: Copies, images: Sequence[Image], way: Way) -> None:
-    stored = sources.stored(way.data_root, [image.source_id for image in images], copies.folder)
+    stored = source.stored(way.data_root, [image.source_id for image in images], copies.folder)
     copies.start([image for image in images if image.source_id in stored], stored)
     before: list[Image] = []
     for number, batch in enumerate(batches([image for image in images if image.source_id not in stored])):
         # While one archive is copied the next one is written, and never a third.
         folder = copies.folder / str(number)
         folder.mkdir()
-        saved = sources.save(way.docker, [image.source_id for image in batch], folder)
+        saved = source.save(way.docker, [image.source_id for image in batch], folder)
         copies.wait(before)
         shutil.rmtree(str(copies.folder / str(number - 1)), ignore_errors=True)
         copies.start(batch, saved)
@@ -124,7 +116,7 @@ def _copy(copies: Copies, images: Sequence[Image], way: Way) -> None:
     copies.wait(images)
 
 
-def _verify(images: Sequence[Image], held: list[podman.Image]) -> None:
+def _verify(images: Sequence[Image], held: list[storage.Image]) -> None:
     for image in images:
         found, lacking = find(image, held)
         if not found:

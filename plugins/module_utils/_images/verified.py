@@ -12,14 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Iterable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    FORMAT,
-    boot_id,
-    read_json,
-    write_json,
-)
+from .._common.command import run
+from .._podman import storage
+from .._state.engine_state import FORMAT, boot_id, read_json, write_json
 
 _AT_ONCE = 3
 
@@ -38,11 +33,11 @@ class ImageRecord:
         """Those of these images that are not whole, and whether any had to be read: all that are not in the record."""
         doubtful = sorted(set(images).difference(self._whole, [""]))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            torn = [image for image, whole in zip(doubtful, pool.map(podman.is_whole, doubtful)) if not whole]
+            torn = [image for image, whole in zip(doubtful, pool.map(storage.is_whole, doubtful)) if not whole]
         return torn, bool(doubtful)
 
     def add(self, images: Iterable[str]) -> None:
         """Note images that are whole now, when the disk has them."""
-        run(["sync", "--file-system", podman.storage().graph_root])
+        run(["sync", "--file-system", storage.storage().graph_root])
         self._whole.update(images)
         write_json(self._path, {"format": FORMAT, "boot": boot_id(), "images": sorted(self._whole)})

@@ -14,23 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bind_sources, _content_store
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
-    Docker,
-    DockerNotFound,
-    part,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import (
-    engine_config,
-    host_facts,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import FORMAT
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
-    Processes,
-    container_view,
-    read_processes,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._record import without
+from .._docker import content_store
+from .._docker.api import Docker, DockerNotFound, part
+from .._host.processes import Processes, container_view, read_processes
+from .._state.engine_state import FORMAT
+from . import bind_sources
+from .host_facts import engine_config, host_facts
+from .recorded import without
 
 Json = Dict[str, Any]
 
@@ -65,8 +55,8 @@ def collect(
     host = host_facts(processes, docker.socket_path, str(info["DockerRootDir"]), proc)
     images = _images(docker, fresh + old)
     host["socket_readers"] += _socket_mounts(fresh, docker.socket_path)
-    recorded_binds = _only(before.get("host", {}), "binds", _bind_sources.paths(old))
-    host["binds"] = {**recorded_binds, **_bind_sources.look(_bind_sources.paths(fresh))}
+    recorded_binds = _only(before.get("host", {}), "binds", bind_sources.paths(old))
+    host["binds"] = {**recorded_binds, **bind_sources.look(bind_sources.paths(fresh))}
 
     def documents(kind: str, key: str, now: list[Json]) -> list[Json]:
         known, needed = {item[key] for item in now}, _references(old)
@@ -119,7 +109,7 @@ def _images(docker: Docker, containers: list[Json]) -> list[Json]:
 def _image_configs(data_root: str, images: list[Json]) -> Json:
     """``{image ID: digest of its config}`` where containerd keeps the images: their IDs are those of manifests there,
     and Podman's will be that of the config."""
-    found = {str(item["Id"]): _content_store.find(data_root, str(item["Id"])) for item in images}
+    found = {str(item["Id"]): content_store.find(data_root, str(item["Id"])) for item in images}
     return {identity: place[1].config_digest for identity, place in found.items() if place}
 
 

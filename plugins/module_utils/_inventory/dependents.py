@@ -12,9 +12,9 @@ import re
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import text_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import blocks
+from .._common.command import run
+from .._podman.units import blocks
+from .._state.engine_state import text_of
 
 CRONTABS = (
     "/etc/crontab",

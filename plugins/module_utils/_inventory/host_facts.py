@@ -11,19 +11,13 @@ import shutil
 from pathlib import Path
 from typing import Any, Iterable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bridges as bridges
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _docker_dependents as docker_dependents
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _host_rules as host_rules
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._dockerds import system_unit
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import text_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
-    Processes,
-    host_listeners,
-    read_processes,
-)
+from .._common.command import CommandError, run
+from .._docker.daemons import system_unit
+from .._host import bridges
+from .._host.processes import Processes, host_listeners, read_processes
+from .._network import host_rules, iptables, user_rules
+from .._state.engine_state import text_of
+from . import dependents
 
 GRAPH_ROOT = "/var/lib/containers"
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -61,7 +55,7 @@ class HostError(Exception):
 def host_facts(processes: Processes, socket: str, data_root: str, proc: str = "/proc") -> dict[str, Any]:
     """The ``host`` part of an inventory, but for the containers among its ``socket_readers``."""
     folders = run(["systemd-analyze", "unit-paths"], timeout=_SECONDS).stdout.split()
-    tables = {family: firewall.read(family) for family in firewall.FAMILIES}
+    tables = {family: iptables.read(family) for family in iptables.FAMILIES}
     return {
         "units": unit_names(folders),
         "systemd": first_number(run(["systemctl", "--version"], timeout=_SECONDS).stdout),
@@ -76,8 +70,8 @@ def host_facts(processes: Processes, socket: str, data_root: str, proc: str = "/
         "docker_user": user_rules.found(tables),
         "bridge_rules": host_rules.found(tables),
         "saved_rules": host_rules.saved(),
-        "docker_units": docker_dependents.units([folder for folder in folders if folder != _TRANSIENT]),
-        "docker_crontabs": docker_dependents.crontabs(),
+        "docker_units": dependents.units([folder for folder in folders if folder != _TRANSIENT]),
+        "docker_crontabs": dependents.crontabs(),
         "bridge_ports": bridges.ports() if shutil.which("ip") else {},
     }
 

@@ -7,13 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
-    StateError,
-    read_json,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import is_text_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import services_of
+from .._plan.quadlet import is_text_of
+from .._podman.units import services_of
+from .._state.engine_state import EngineState, StateError, read_json
 
 Json = Dict[str, Any]
 

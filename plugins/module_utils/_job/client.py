@@ -19,19 +19,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transient as transient
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._helper import RECOVER
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_facts import proxies
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    load_json,
-    make_folder,
-    write_json,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._service import PROGRESS, RESULT, TASK
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._work import WORK
+from .._common import zipapp
+from .._common.progress import Progress
+from .._errors import ERRORS, said
+from .._inventory.host_facts import proxies
+from .._move.guard import RECOVER
+from .._state.engine_state import load_json, make_folder, write_json
+from . import transient_unit
+from .entry_point import PROGRESS, RESULT, TASK
+from .tasks import WORK
 
 # What every module that follows a job can be given (doc_fragments/job.py).
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -134,11 +130,11 @@ class Job:
         job = uuid.uuid4().hex
         folder = self._folder / job
         make_folder(folder)
-        _program.write(folder / _PROGRAM)
+        zipapp.write(folder / _PROGRAM)
         # Proxies may hold passwords: in this file, which is for root alone, and in no list of processes.
         environment = proxies("=".join(item) for item in os.environ.items())
         write_json(folder / TASK, {"work": self._work, "arguments": given, "environment": environment})
-        transient.start(self._unit, [sys.executable, str(folder / _PROGRAM), str(folder)], self._kind.properties)
+        transient_unit.start(self._unit, [sys.executable, str(folder / _PROGRAM), str(folder)], self._kind.properties)
         return job
 
     def _sweep(self) -> None:
@@ -168,7 +164,7 @@ class Job:
         if answer is None:
             raise JobError(
                 "The work on {0} ended without a result ({1}); see journalctl -u {2}. {3}".format(
-                    self._work, transient.ending(self._unit), self._unit, self._kind.remedy
+                    self._work, transient_unit.ending(self._unit), self._unit, self._kind.remedy
                 )
             )
         if "error" in answer:
@@ -176,7 +172,7 @@ class Job:
         return {**answer["result"], "finished": True}
 
     def _is_under_way(self) -> bool:
-        return any(transient.is_under_way(unit) for unit in (self._unit, self._kind.successor) if unit)
+        return any(transient_unit.is_under_way(unit) for unit in (self._unit, self._kind.successor) if unit)
 
     def _progress(self, job: str) -> Json:
         """What this job shows; without one, that which has no result yet."""

@@ -15,29 +15,27 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper, _staging, _work
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    StateError,
-    load_json,
-    write_json,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+from .._common.progress import Progress
+from .._errors import ERRORS, said
+from .._move import guard
+from .._state import ownership
+from .._state.engine_state import StateError, load_json, write_json
+from . import tasks
 
 TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
 
 
 def main() -> None:
     """Do the task and leave ``{result}`` or ``{error}``, or be one of the helping services."""
-    if sys.argv[1] in _helper.TASKS:
-        raise SystemExit(_helper.main(sys.argv[1], sys.argv[2]))
+    if sys.argv[1] in guard.TASKS:
+        raise SystemExit(guard.main(sys.argv[1], sys.argv[2]))
     folder = Path(sys.argv[1])
     task = load_json(folder / TASK)
     # A registry may be reached only through the proxies that the task was given.
     os.environ.update(task["environment"])
     progress = Progress(lambda picture: _show(folder / PROGRESS, picture))
     try:
-        answer: dict[str, Any] = {"result": _work.WORK[task["work"]](task["arguments"], False, progress)}
+        answer: dict[str, Any] = {"result": tasks.WORK[task["work"]](task["arguments"], False, progress)}
     except (*ERRORS, OSError) as error:
         answer = {"error": said(error)}
     write_json(folder / RESULT, answer)
@@ -48,11 +46,11 @@ def main() -> None:
 
 def _is_under_way(given: dict[str, Any]) -> bool:
     try:
-        _plan, engine = _staging.load(given["plan_path"], given["state_dir"])
+        _plan, engine = ownership.load(given["plan_path"], given["state_dir"])
     except StateError:
         # Nothing is begun without a plan.
         return False
-    return _helper.is_under_way(str(engine.root.parent))
+    return guard.is_under_way(str(engine.root.parent))
 
 
 def _show(path: Path, picture: dict[str, Any]) -> None:

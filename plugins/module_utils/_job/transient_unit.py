@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
+from .._common.command import CommandError, run
 
 _STATES = {
     "active": True,

@@ -8,24 +8,16 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _commits as commits
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate as gate
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rehearsal as rehearsal
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_ready as wait_ready
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide, each
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
-    FAILED_UNDO,
-    Data,
-    Notes,
-    Step,
-)
+from .._docker.api import Docker
+from .._images import commit as commits
+from .._move_error import MoveError
+from .._network import addresses, port_gate
+from .._network.probe import Outside
+from .._volumes import rounds
+from .._volumes.rounds import Trees
+from .._workload import podman_services, wait_podman, warm_up
+from .._workload.docker_containers import DockerSide, each
+from .transaction import FAILED_UNDO, Data, Notes, Step
 
 RECORD = "record"
 ENABLE = "enable_units"
@@ -89,13 +81,13 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
             )
 
     def wait(notes: Notes) -> None:
-        wait_ready.wait(notes[RECORD], outside, docker, ready_timeout)
+        wait_podman.wait(notes[RECORD], outside, docker, ready_timeout)
         # A unit of the host, or somebody, may have started them again meanwhile.
         require_asleep(notes[RECORD])
         side.require_unstarted(notes[RECORD], notes["sync_volumes"]["starts"])
 
     def stop(notes: Notes) -> Data:
-        gate.close_datagrams(notes[RECORD])
+        port_gate.close_datagrams(notes[RECORD])
         return side.end(notes[RECORD], side.require_unended)
 
     def sync(notes: Notes) -> Data:
@@ -105,8 +97,8 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         # Before all that can fail: what failed is tried again, and must not stop what runs by then.
         if "await_docker" not in notes and FAILED_UNDO + "stop_docker" not in notes:
             side.end_stopping(notes[RECORD])
-        podman.require_down(notes[RECORD])
-        gate.open_ports(notes[RECORD])
+        podman_services.require_down(notes[RECORD])
+        port_gate.open_ports(notes[RECORD])
         side.start(notes[RECORD])
 
     # While Podman still runs it, clients would write into what is about to go, and its units are needed to stop it.
@@ -116,26 +108,31 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         Step(
             "create_secrets",
             if_(lambda record: not record["secrets"]),
-            on(lambda record: podman.create_secrets(record, docker)),
-            on(podman.remove_secrets),
+            on(lambda record: podman_services.create_secrets(record, docker)),
+            on(podman_services.remove_secrets),
         ),
         Step(
             "install_units",
-            if_(podman.are_asleep),
-            on(podman.install),
-            guarded(podman.require_down, podman.remove),
+            if_(podman_services.are_asleep),
+            on(podman_services.install),
+            guarded(podman_services.require_down, podman_services.remove),
         ),
-        Step("create_volumes", if_(podman.has_volumes), on(podman.create_volumes), on(podman.forget_volumes)),
+        Step(
+            "create_volumes",
+            if_(podman_services.has_volumes),
+            on(podman_services.create_volumes),
+            on(podman_services.forget_volumes),
+        ),
         Step("open_forward", if_(addresses.is_open), on(addresses.open_passage), on(addresses.close_passage)),
-        Step("rehearse", if_(rehearsal.is_over), on(rehearsal.perform), on(rehearsal.forget)),
+        Step("rehearse", if_(warm_up.is_over), on(warm_up.perform), on(warm_up.forget)),
         Step("hold_restarts", never, guarded(side.require_unended, side.hold), on(side.give_back)),
         Step("stop_docker", if_(side.are_stopped), stop, start_again),
         # The processes have ended, and Docker takes down links and mounts of theirs meanwhile.
-        Step("close_ports", never, on(gate.close), guarded(podman.require_down, gate.open_ports)),
+        Step("close_ports", never, on(port_gate.close), guarded(podman_services.require_down, port_gate.open_ports)),
         Step("sync_volumes", never, sync, nothing),
         Step("await_docker", never, on(side.await_stopped), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
-        Step("start_podman", never, guarded(require_asleep, podman.start), on(podman.stop)),
+        Step("start_podman", never, guarded(require_asleep, podman_services.start), on(podman_services.stop)),
         Step("wait_ready", never, wait, nothing),
     ]
 
@@ -145,8 +142,8 @@ def steps_after(docker: Docker, settled: bool) -> list[Step]:
     again."""
     enable = Step(
         ENABLE,
-        lambda notes: settled and not podman.to_enable(notes[RECORD], settled),
-        lambda notes: podman.enable(notes[RECORD], settled),
+        lambda notes: settled and not podman_services.to_enable(notes[RECORD], settled),
+        lambda notes: podman_services.enable(notes[RECORD], settled),
         nothing,
     )
     if settled:
@@ -157,14 +154,19 @@ def steps_after(docker: Docker, settled: bool) -> list[Step]:
         # Docker may have been started anew since the addresses were taken off its bridges.
         Step("coexist", if_(addresses.coexists), on(addresses.coexist), nothing),
         # The host may have started anew since the commit.
-        Step("start_services", if_(podman.are_resumed), guarded(side.require_down, podman.resume), nothing),
+        Step(
+            "start_services",
+            if_(podman_services.are_resumed),
+            guarded(side.require_down, podman_services.resume),
+            nothing,
+        ),
         enable,
     ]
 
 
 def commit(notes: Notes) -> Data:
     """The data of the commit's record; what Podman has of the workload is on the disk before it."""
-    podman.make_durable(notes[RECORD])
+    podman_services.make_durable(notes[RECORD])
     return {"containers": [container["id"] for container in notes[RECORD]["containers"]]}
 
 
@@ -173,7 +175,7 @@ def opening(stop: str) -> Callable[[Notes], Data]:
     container to stop; until then all answered."""
 
     def open_ports(notes: Notes) -> Data:
-        gate.open_ports(notes[RECORD])
+        port_gate.open_ports(notes[RECORD])
         return {"downtime": round(max(0.0, time.time() - notes[stop]["at"]), 2) if stop in notes else 0.0}
 
     return open_ports

@@ -8,29 +8,15 @@ import time
 from types import MappingProxyType
 from typing import Callable, Mapping, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _look as look
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _outcome as outcome
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _return as way_back
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging as staging
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
-    StateError,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
-    DOCKER,
-    PODMAN,
-    Data,
-    Notes,
-    Step,
-)
+from .._docker.api import Docker
+from .._network.probe import Outside
+from .._state import ownership
+from .._state.engine_state import EngineState, StateError
+from .._volumes import locate
+from .._volumes.rounds import Trees
+from .._workload import precheck, wait_docker
+from . import cutover, recovery, result, rollback, transaction
+from .transaction import DOCKER, PODMAN, Data, Notes, Step
 
 
 class Host(NamedTuple):
@@ -65,8 +51,8 @@ def cutovers(plan: Data, host: Host, params: Data) -> list[Move]:
     """The moves to Podman of the workloads in ``params``, all by default; those that have moved come first. StateError when
     the plan has a blocker.
     """
-    owners = staging.owners(plan, host.engine, params["workloads"])
-    outcome.require_movable(plan, owners.docker, host.engine)
+    owners = ownership.owners(plan, host.engine, params["workloads"])
+    result.require_movable(plan, owners.docker, host.engine)
     return [cutover_of(plan, host, workload) for workload in owners.podman + owners.docker]
 
 
@@ -75,15 +61,15 @@ def cutover_of(plan: Data, host: Host, workload: Data) -> Move:
     found: list[Trees] = []
 
     def require(check: bool) -> None:
-        look.require_as_planned(workload, host.docker)
+        precheck.require_as_planned(workload, host.docker)
         if not check:
-            look.require_staged(plan, workload)
+            precheck.require_staged(plan, workload)
             # Looked up here, because nothing that can be known before costs time inside the window.
-            found.extend(volumes.trees(plan, host.engine, workload))
+            found.extend(locate.trees(plan, host.engine, workload))
 
     def record() -> Data:
         wait_docker.let_start(workload["containers"], host.docker, host.timeout(workload["name"]))
-        return look.look(workload, found, host.docker, host.outside, plan["policy"].get("secrets") or [])
+        return precheck.look(workload, found, host.docker, host.outside, plan["policy"].get("secrets") or [])
 
     is_settled = transaction.has_finished(host.engine.journal(workload["name"]), cutover.ENABLE)
     return Move(
@@ -93,7 +79,7 @@ def cutover_of(plan: Data, host: Host, workload: Data) -> Move:
         cutover.steps_after(host.docker, is_settled),
         cutover.commit,
         require,
-        look.planned(workload),
+        precheck.planned(workload),
     )
 
 
@@ -121,20 +107,20 @@ def return_of(host: Host, name: str, data: str) -> Move:
     def require(_check: bool) -> None:
         # One that is retired is not awake before it is known that something can go back to it.
         if not host.engine.retired:
-            way_back.require_there(moved, host.docker)
-            way_back.require_docker_down(moved, host.docker)
-        way_back.require_original(events, data)
-        way_back.require_room(moved, kept, data)
+            rollback.require_there(moved, host.docker)
+            rollback.require_docker_down(moved, host.docker)
+        rollback.require_original(events, data)
+        rollback.require_room(moved, kept, data)
 
     def record() -> Data:
-        return way_back.look(moved, kept)
+        return rollback.look(moved, kept)
 
     return Move(
         name,
         DOCKER,
-        way_back.steps(record, host.docker, host.outside, host.timeout(name), data),
-        [] if is_back else way_back.steps_after(host.docker),
-        way_back.commit,
+        rollback.steps(record, host.docker, host.outside, host.timeout(name), data),
+        [] if is_back else rollback.steps_after(host.docker),
+        rollback.commit,
         require,
         moved,
     )

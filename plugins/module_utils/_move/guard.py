@@ -15,23 +15,15 @@ import sys
 from pathlib import Path
 from typing import Callable, Iterator
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _program as program
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging as staging
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import RECORD
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
-    StateError,
-    append_journal,
-    make_folder,
-    sync_folder,
-    write_file,
-)
+from .._common import zipapp
+from .._common.command import run
+from .._docker.api import Docker
+from .._errors import ERRORS, said
+from .._network import addresses
+from .._state import ownership
+from .._state.engine_state import EngineState, StateError, append_journal, make_folder, sync_folder, write_file
+from . import recovery, transaction
+from .cutover import RECORD
 
 RECOVER, COEXIST = "docker_to_podman-recover.service", "docker_to_podman-coexist.service"
 UNIT_DIR = "/etc/systemd/system"
@@ -83,7 +75,7 @@ def install(state_dir: str) -> None:
     target = Path(state_dir, _PROGRAM)
     make_folder(target.parent)
     part = target.with_suffix(".part")
-    program.write(part)
+    zipapp.write(part)
     with open(str(part), "rb") as stream:
         os.fsync(stream.fileno())
     os.replace(str(part), str(target))
@@ -146,7 +138,7 @@ def _guarded(task: Callable[[EngineState], int], engine: EngineState) -> int:
 
 def recover(engine: EngineState) -> int:
     """Undo or finish what was interrupted; 0, 1 (try again) or 2 (given up)."""
-    with staging.locked(engine, wait=True):
+    with ownership.locked(engine, wait=True):
         left = {name: reason for name in engine.journals() for reason in [_reason_to_leave(engine, name)] if reason}
         names, broken = recovery.recover(engine, Docker(engine.socket), leave=list(left))
     for name, reason in left.items():

@@ -10,21 +10,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _outcome as outcome
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _return as way_back
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
-    PODMAN,
-    Data,
-    Step,
-    Transaction,
-)
+from .._docker.api import Docker
+from .._errors import ERRORS
+from .._network.probe import Outside
+from .._state.engine_state import EngineState
+from .._workload import podman_services
+from . import cutover, result, rollback, transaction
+from .transaction import PODMAN, Data, Step, Transaction
 
 
 def recover(
@@ -44,7 +36,7 @@ def recover(
         found.append(name)
         failure = "" if check else _settle(engine, docker, name, events)
         if failure:
-            broken[name] = outcome.not_moved(name, "stuck", failure)
+            broken[name] = result.not_moved(name, "stuck", failure)
     return found, broken
 
 
@@ -79,7 +71,7 @@ def is_finished(events: list[Data]) -> bool:
     settled = transaction.settled(events)
     if not settled:
         return True
-    last = cutover.ENABLE if transaction.goal(settled) == PODMAN else way_back.LAST
+    last = cutover.ENABLE if transaction.goal(settled) == PODMAN else rollback.LAST
     return transaction.has_finished(events, last)
 
 
@@ -90,7 +82,7 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Data]) 
     if record:
         # It stands in the way of what needs secrets only.
         with suppress(OSError):
-            podman_side.mend_secrets(record["graph_root"])
+            podman_services.mend_secrets(record["graph_root"])
     if goal:
         failures = Transaction(path, "", goal, _before(goal, docker)).undo("the run before was interrupted")
         if failures:
@@ -99,7 +91,7 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Data]) 
             )
         return ""
     goal = transaction.owner(events)
-    after = cutover.steps_after(docker, settled=False) if goal == PODMAN else way_back.steps_after(docker)
+    after = cutover.steps_after(docker, settled=False) if goal == PODMAN else rollback.steps_after(docker)
     try:
         Transaction(path, "", goal, (), after).run(lambda _notes: {})
     except (transaction.Unfinished, *ERRORS) as error:
@@ -114,5 +106,5 @@ def _record(events: list[Data]) -> Data:
 
 def _before(goal: str, docker: Docker) -> list[Step]:
     # An undo looks at nothing and waits for nothing.
-    make = cutover.steps if goal == PODMAN else way_back.steps
+    make = cutover.steps if goal == PODMAN else rollback.steps
     return make(dict, docker, Outside(), 0)

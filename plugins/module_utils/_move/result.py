@@ -7,24 +7,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError, listed_name
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
-    StateError,
-    container_ids,
-    read_json,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import is_text_of, masked
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
-    Data,
-    RolledBack,
-    Transaction,
-)
+from .._docker.api import Docker, DockerError, listed_name
+from .._errors import ERRORS
+from .._plan.quadlet import is_text_of, masked
+from .._podman import units
+from .._state.engine_state import EngineState, StateError, container_ids, read_json
+from .._workload import podman_services
+from .._workload.docker_containers import DockerSide
+from .cutover import ENABLE
+from .transaction import Data, RolledBack, Transaction
 
 _NOT_SHOWN = "(It was changed since it was installed, and may hold values: not shown.)\n"
 EMPTY: Data = {"reason": "", "downtime": 0.0, "seconds": {}, "changed": False, "steps": [], "ports": []}
@@ -64,7 +55,7 @@ def undone(error: RolledBack, where: str) -> str:
 def whereabouts(record: Data, docker: Docker) -> str:
     """Which engine runs what of a workload, in a sentence."""
     try:
-        in_docker, in_podman = DockerSide(docker).up(record["containers"]), podman_side.up(record)
+        in_docker, in_podman = DockerSide(docker).up(record["containers"]), podman_services.up(record)
     except ERRORS as error:
         return "What runs where cannot be said: {0}".format(error)
     return "Docker runs {0}, Podman runs {1}.".format(", ".join(in_docker) or "none", ", ".join(in_podman) or "none")

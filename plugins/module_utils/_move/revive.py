@@ -4,15 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
-    StateError,
-    sync_folder,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import services
+from .._common.command import run
+from .._network import user_rules
+from .._podman.units import services
+from .._state.engine_state import EngineState, StateError, sync_folder
+from . import guard
 
 # The socket last: with it, whoever asks Docker something would start the service before its turn.
 _UNITS = ("docker.service", "docker.socket")
@@ -39,4 +35,4 @@ def revive(engine: EngineState) -> None:
     # Not before: an interrupted revival begins anew.
     engine.retired_path.unlink()
     sync_folder(engine.root)
-    helper.coexist(engine)
+    guard.coexist(engine)

@@ -12,38 +12,23 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate as gate
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import (
-    RECORD,
-    guarded,
-    if_,
-    never,
-    nothing,
-    on,
-    opening,
-    trees,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import (
-    DockerSide,
-    each,
-    running,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import make_folder
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import restart
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data, Notes, Step
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import Service
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_room import Extent, measure
+from .._common import disk_space
+from .._docker.api import Docker
+from .._move_error import MoveError
+from .._network import addresses, port_gate
+from .._network.probe import Outside
+from .._plan._topics import restart
+from .._podman import units
+from .._podman.units import Service
+from .._state.engine_state import make_folder
+from .._volumes import rounds
+from .._volumes.rounds import Trees
+from .._volumes.space import Extent, measure
+from .._workload import podman_services, wait_docker
+from .._workload.docker_containers import DockerSide, each, running
+from . import transaction
+from .cutover import RECORD, guarded, if_, never, nothing, on, opening, trees
+from .transaction import Data, Notes, Step
 
 # What becomes of the data: what Podman wrote is carried back, or Docker's own is taken again.
 CURRENT, ORIGINAL = "current", "original"
@@ -67,7 +52,7 @@ def steps(
     def wait(notes: Notes) -> None:
         # Restart policies are held: who ends because the database is not ready yet has nobody else.
         wait_docker.wait(notes[RECORD], outside, docker, ready_timeout, side.keep_up)
-        podman.require_down(notes[RECORD])
+        podman_services.require_down(notes[RECORD])
 
     # Whoever starts a container in Docker meanwhile would have its volume replaced under it.
     docker_is_down = partial(require_docker_down, docker=docker)
@@ -75,19 +60,19 @@ def steps(
         Step(RECORD, never, lambda _notes: record(), nothing),
         Step("keep_data", never, on(_keep_dockers if is_current else _warm_keep_podmans), nothing),
         Step("warm_volumes", lambda _notes: not is_current, guarded(docker_is_down, _warm_back), nothing),
-        Step("look_again", never, on(podman.require_unended), nothing),
+        Step("look_again", never, on(podman_services.require_unended), nothing),
         # What a timer starts in Podman once the data was carried back would write into what nobody carries.
-        Step("bar_units", never, on(lambda record: podman.bar_starts(record["installed"])), on(start_again)),
+        Step("bar_units", never, on(lambda record: podman_services.bar_starts(record["installed"])), on(start_again)),
         # Undone with the step before it: what is barred cannot start.
-        Step("stop_podman", never, lambda notes: podman.stop(notes[RECORD]), nothing),
+        Step("stop_podman", never, lambda notes: podman_services.stop(notes[RECORD]), nothing),
         Step("carry_back", never, guarded(docker_is_down, _carry_back if is_current else _keep_podmans), nothing),
         Step("close_forward", never, on(addresses.close_passage), on(addresses.open_passage)),
         Step("put_addresses_back", never, on(addresses.put_back), on(addresses.free)),
         Step(
             "close_ports",
             never,
-            on(lambda record: gate.close(_among_dockers(record))),
-            guarded(side.require_down, gate.open_ports),
+            on(lambda record: port_gate.close(_among_dockers(record))),
+            guarded(side.require_down, port_gate.open_ports),
         ),
         Step("start_docker", if_(side.are_up), on(side.start), on(side.stop)),
         Step("wait_ready", never, wait, nothing),
@@ -102,8 +87,8 @@ def steps_after(docker: Docker) -> list[Step]:
         Step("restore_restarts", if_(side.are_restored), on(side.restore), nothing),
         # The host may have started anew since the commit, or something ended while nobody would have started it again.
         Step("start_services", if_(side.are_resumed), on(side.resume), nothing),
-        Step("remove_units", if_(podman.are_removed), on(podman.remove), nothing),
-        Step(LAST, never, on(podman.remove_secrets), nothing),
+        Step("remove_units", if_(podman_services.are_removed), on(podman_services.remove), nothing),
+        Step(LAST, never, on(podman_services.remove_secrets), nothing),
     ]
 
 
@@ -184,10 +169,10 @@ def require_room(record: Data, kept: Path, data: str) -> None:
     for item in trees(record):
         ours, theirs = measure(item.destination), Extent(0, 0, 0) if item.layers else measure(item.source)
         is_carried = data == CURRENT and not item.layers
-        places.append(room.place(str(kept), theirs.taken if is_carried else ours.taken))
+        places.append(disk_space.place(str(kept), theirs.taken if is_carried else ours.taken))
         if is_carried:
-            places.append(room.place(item.source, max(0, ours.taken - theirs.taken) + ours.largest))
-    complaint = room.short("The way back", places, "make room, or take the data kept there away")
+            places.append(disk_space.place(item.source, max(0, ours.taken - theirs.taken) + ours.largest))
+    complaint = disk_space.short("The way back", places, "make room, or take the data kept there away")
     if complaint:
         raise MoveError(complaint + " Nothing was changed.")
 

@@ -8,32 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, Callable, Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _cutover as cutover
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _directions as directions
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _outcome as outcome
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _recovery as recovery
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _staging as staging
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction as transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _wait_docker as wait_docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._directions import Host, Move
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    StateError,
-    container_ids,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._revival import require_installed, revive
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import Interrupted
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
-    DOCKER,
-    PODMAN,
-    Data,
-    Transaction,
-)
+from .._common.signals import Interrupted
+from .._docker.api import Docker
+from .._errors import ERRORS, said
+from .._network.probe import Outside
+from .._podman import units
+from .._state import ownership
+from .._state.engine_state import StateError, container_ids
+from .._workload import wait_docker
+from .._workload.docker_containers import DockerSide
+from . import cutover, directions, guard, recovery, transaction
+from . import result as outcome
+from .directions import Host, Move
+from .revive import require_installed, revive
+from .transaction import DOCKER, PODMAN, Data, Transaction
 
 # Seconds of a week: who waits longer has made a mistake.
 _LONGEST = 7 * 24 * 3600
@@ -43,14 +31,14 @@ _SETTLING = 600
 
 def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Move the workloads to ``params["engine"]``; ``params`` and the result are those of the module ``workload``."""
-    plan, engine = staging.load(params["plan_path"], params["state_dir"])
+    plan, engine = ownership.load(params["plan_path"], params["state_dir"])
     if not 0 < params["ready_timeout"] < _LONGEST:
         raise StateError("ready_timeout is no number of seconds up to a week; nothing was changed.")
     timeouts = _timeouts(
         params["ready_timeouts"], {item["name"] for item in plan["workloads"]}.union(engine.journals())
     )
     host = Host(engine, Docker(params["socket"]), Outside(), params["ready_timeout"], plan["hash"], timeouts)
-    with nullcontext() if check else staging.locked(engine):
+    with nullcontext() if check else ownership.locked(engine):
         recovered, broken = recovery.recover(engine, host.docker, check)
         moves = (directions.returns if params["engine"] == DOCKER else directions.cutovers)(plan, host, params)
         installed = {name: text for item in plan["workloads"] for name, text in units.read(item["units"]).items()}
@@ -59,7 +47,7 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         leaving = [item for item in leaving if item.name not in broken]
         acts = bool(leaving) and not check
         if acts:
-            helper.install(str(engine.root.parent))
+            guard.install(str(engine.root.parent))
         if revives and not check:
             revive(engine)
         with host.outside if acts else nullcontext():
@@ -69,7 +57,7 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
             results = _each(lambda item: broken.get(item.name) or one(host, item, check), moves, params["parallel"])
             results += [broken[name] for name in sorted(set(broken).difference(item.name for item in moves))]
     if not check:
-        helper.remove(str(engine.root.parent))
+        guard.remove(str(engine.root.parent))
     return {
         "changed": bool(recovered) or revives or any(result["changed"] for result in results),
         "workloads": results,

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import append_journal, read_journal
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import deaf, require_undisturbed
+from .._common.signals import deaf, require_undisturbed
+from .._state.engine_state import append_journal, read_journal
 
 Data = Dict[str, Any]
 Notes = Dict[str, Data]

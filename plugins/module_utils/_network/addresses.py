@@ -9,12 +9,12 @@ import json
 import os
 from typing import Iterable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bridges as bridges
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._passage import passage, passage_back
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+from .._common.command import run
+from .._host import bridges
+from .._move.transaction import Data
+from .._move_error import MoveError
+from . import iptables
+from .forward import passage, passage_back
 
 
 def on(bridge: str) -> list[Data]:
@@ -76,7 +76,7 @@ def is_open(record: Data) -> bool:
 def open_passage(record: Data) -> None:
     """Let the traffic of this workload's bridges, and no other, through Docker's FORWARD chain."""
     for family, script in _passages(record).items():
-        firewall.apply(family, script)
+        iptables.apply(family, script)
 
 
 def coexists(record: Data) -> bool:
@@ -90,8 +90,8 @@ def coexist(record: Data) -> None:
 
 
 def close_passage(record: Data) -> None:
-    for family in firewall.FAMILIES:
-        firewall.apply(family, passage_back(firewall.read(family), record["workload"]))
+    for family in iptables.FAMILIES:
+        iptables.apply(family, passage_back(iptables.read(family), record["workload"]))
 
 
 def _passages(record: Data) -> dict[str, str]:
@@ -100,8 +100,8 @@ def _passages(record: Data) -> dict[str, str]:
     }
     there = links()
     return {
-        family: passage(firewall.read(family), record["workload"], record["bridges"], moved, there)
-        for family in firewall.FAMILIES
+        family: passage(iptables.read(family), record["workload"], record["bridges"], moved, there)
+        for family in iptables.FAMILIES
     }
 
 

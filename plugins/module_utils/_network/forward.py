@@ -15,15 +15,8 @@ from __future__ import annotations
 import re
 from typing import Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import (
-    COMMENT,
-    DEFAULT_BRIDGE,
-    OUR_CHAINS,
-    USER_CHAIN,
-    Tables,
-    dockers_links,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import short_name
+from .._state.engine_state import short_name
+from .iptables import COMMENT, DEFAULT_BRIDGE, OUR_CHAINS, USER_CHAIN, Tables, dockers_links
 
 _NAT_CHAIN = "POSTROUTING"
 _JUMP = "-j " + USER_CHAIN

@@ -10,9 +10,9 @@ import shutil
 from pathlib import Path
 from typing import Collection, Iterable, Mapping, Pattern
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import text_of
+from .._common.command import run
+from .._state.engine_state import text_of
+from . import iptables
 
 # Where distributions load rules from at a boot.
 SAVED = (
@@ -43,19 +43,19 @@ def saved(paths: Iterable[str] = SAVED) -> list[str]:
     return [path for path in paths if _COMES_BACK.search(text_of(Path(path)))]
 
 
-def found(tables: Mapping[str, firewall.Tables]) -> list[str]:
+def found(tables: Mapping[str, iptables.Tables]) -> list[str]:
     """The rules that name Docker's bridges, and the chains of the host's own tables that close INPUT or FORWARD, with the
     program that shows them. ``tables``: those of each family."""
-    links = {"docker0"}.union(*(firewall.dockers_links(each) for each in tables.values()))
+    links = {"docker0"}.union(*(iptables.dockers_links(each) for each in tables.values()))
     rules = ["{0} {1}".format(family, rule) for family, each in tables.items() for rule in of_iptables(each, links)]
     listed = run(["nft", "list", "ruleset"], timeout=_SECONDS).stdout if shutil.which("nft") else ""
     return rules + of_nftables(listed, links)
 
 
-def of_iptables(tables: firewall.Tables, links: Collection[str]) -> list[str]:
+def of_iptables(tables: iptables.Tables, links: Collection[str]) -> list[str]:
     """The rules of iptables-save that name one of the links and are neither Docker's nor the collection's."""
     named = _naming(links)
-    rules = firewall.others(tables, links)
+    rules = iptables.others(tables, links)
     return [rule for rule in rules if named.search(rule) and not _UFW_ITSELF.match(rule)]
 
 

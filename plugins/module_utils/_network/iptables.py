@@ -12,7 +12,7 @@ import ipaddress
 import re
 from typing import Any, Dict, Iterable, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
+from .._common.command import CommandError, run
 
 FAMILIES = ("iptables", "ip6tables")
 USER_CHAIN = "DOCKER-USER"

@@ -16,7 +16,7 @@ from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import enter
+from .probe import enter
 
 _CONFIG = Path("/run/containers/networks/aardvark-dns")
 _PORT = 53

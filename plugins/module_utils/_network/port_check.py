@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Mapping, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, Port
+from .probe import Outside, Port
 
 _PATIENCE = 1.0
 _STEP = 0.02

@@ -13,10 +13,10 @@ import ipaddress
 import re
 from typing import Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import short_name
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import HOST_END, MARK
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+from .._common.command import CommandError, run
+from .._move.transaction import Data
+from .._state.engine_state import short_name
+from .probe import HOST_END, MARK
 
 # Before raw (-300), so that no packet that is refused becomes a connection.
 _PRIORITY = -310

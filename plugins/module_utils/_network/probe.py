@@ -16,7 +16,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, Iterable, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
+from .._common.command import CommandError, run
 
 NAMESPACE = "d2p-probe"
 HOST_END, _FAR_END = "d2p-probe0", "d2p-probe1"

@@ -7,9 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import KEPT_CHAIN, USER_CHAIN, Tables
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import read_json, write_json
+from .._state.engine_state import read_json, write_json
+from . import iptables
+from .iptables import KEPT_CHAIN, USER_CHAIN, Tables
 
 RECORD = "docker-user.json"
 """The name of the record, in the folder of the engine."""
@@ -18,7 +18,7 @@ RECORD = "docker-user.json"
 def found(tables: Mapping[str, Tables]) -> list[str]:
     """The rules in the ``tables`` of each family, with the program that shows them."""
     filters = [(family, each["filter"]) for family, each in tables.items() if "filter" in each]
-    return ["{0} {1}".format(family, rule) for family, table in filters for rule in firewall.user_rules(table)]
+    return ["{0} {1}".format(family, rule) for family, table in filters for rule in iptables.user_rules(table)]
 
 
 def note(folder: Path, rules: Mapping[str, Sequence[str]]) -> None:
@@ -32,7 +32,7 @@ def give_back(folder: Path) -> None:
     if not (folder / RECORD).exists():
         return
     for family, rules in read_json(folder / RECORD)["rules"].items():
-        firewall.apply(family, script(firewall.read(family), rules))
+        iptables.apply(family, script(iptables.read(family), rules))
     (folder / RECORD).unlink()
 
 

@@ -7,35 +7,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
-    datagrams,
-    fields,
-    image_names,
-    limits,
-    logs,
-    mounts,
-    networking,
-    options,
-    order,
-    policy,
-    ports,
-    process,
-    restart,
-    security,
-    user_namespace,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.container_fields import CONTAINER
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
-    name_of,
-    network_mode,
-    project_of,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, dig, mapping, text
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import START_WITH_POD, Setting
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import unexpanded
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Line, Unit
+from . import fields, order, policy
+from ._documents import image_names
+from ._documents.containers import name_of, network_mode, project_of
+from ._documents.context import Context
+from ._tables import options
+from ._tables.container_fields import CONTAINER
+from ._tables.options import START_WITH_POD, Setting
+from ._topics import datagrams, limits, logs, mounts, networking, ports, process, restart, security, user_namespace
+from ._topics.restart import starts_at_boot
+from .model import Json, dig, mapping, text
+from .quadlet import unexpanded
+from .unit_file import Line, Unit
 
 UNIT_DIR = "/etc/containers/systemd"
 POD_OPTIONS = ("publish", "add_host")

@@ -6,17 +6,8 @@ from __future__ import annotations
 
 from typing import Any, Collection, Iterable, Iterator, Mapping, NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import fields
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    SEVERITIES,
-    Finding,
-    Json,
-    dig,
-    is_empty,
-    text,
-)
+from . import fields
+from .model import BLOCKER, INFO, SEVERITIES, Finding, Json, dig, is_empty, text
 
 _ENTRY_NAMES = ("Destination", "Target", "Name", "Subnet", "PathInContainer")
 

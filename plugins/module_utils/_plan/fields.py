@@ -11,18 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    LARGEST,
-    WARNING,
-    Json,
-    dig,
-    is_empty,
-    mapping,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+from ._tables.options import Setting
+from .model import BLOCKER, INFO, LARGEST, WARNING, Json, dig, is_empty, mapping, text
 
 TRANSLATED = "translated"
 """It is written into a unit, or decides what is."""

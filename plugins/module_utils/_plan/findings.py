@@ -4,45 +4,26 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+from . import grouping, policy
+from ._documents import image_names
+from ._documents.containers import COMPOSE, hostname, label, name_of, networks_of, project_of
+from ._documents.context import Context
+from ._topics import (
     binds,
     commits,
     datagrams,
-    image_names,
     limits,
     logs,
     mounts,
     networking,
     persist,
-    policy,
     ports,
     secrets,
     security,
-    workloads,
     writable_layer,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
-    COMPOSE,
-    hostname,
-    label,
-    name_of,
-    networks_of,
-    project_of,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    dig,
-    is_safe_name,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
+from ._topics.restart import starts_at_boot
+from .model import BLOCKER, INFO, WARNING, Finding, Json, dig, is_safe_name, mapping, strings, text
 
 _NONE = "None needed."
 
@@ -82,7 +63,7 @@ def _names(container: Json) -> list[Finding]:
     if project_of(container):
         names["Config.Labels[com.docker.compose.project]"] = project_of(container)
     names.update({"NetworkSettings.Networks." + name: name for name in networks_of(container)})
-    names.update({f"Mounts[{name}].Name": name for name in workloads.volumes_of(container)})
+    names.update({f"Mounts[{name}].Name": name for name in grouping.volumes_of(container)})
     for network in networks_of(container):
         endpoint = mapping(dig(container, "NetworkSettings.Networks")).get(network)
         aliases = strings(mapping(endpoint).get("Aliases"))
@@ -105,7 +86,7 @@ def _references(container: Json, known: Context) -> list[Finding]:
     wanted += [
         ("missing-network", "NetworkSettings.Networks." + name, name, known.networks) for name in networks_of(container)
     ]
-    wanted += [("missing-volume", f"Mounts[{name}]", name, known.volumes) for name in workloads.volumes_of(container)]
+    wanted += [("missing-volume", f"Mounts[{name}]", name, known.volumes) for name in grouping.volumes_of(container)]
     return [
         _blocker(code, container, path, f"{path} refers to {name!r}, which the inventory does not have.", _REINSPECT)
         for code, path, name, documents in wanted

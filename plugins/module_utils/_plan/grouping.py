@@ -7,8 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import ports
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
+from ._documents.containers import (
     COMPOSE,
     is_on_default_bridge,
     label,
@@ -18,24 +17,12 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.co
     networks_of,
     project_of,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    Json,
-    Version,
-    dig,
-    is_empty,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mounts import mounts_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.networking import (
-    endpoint_aliases,
-    endpoint_of,
-    mac_address,
-    sysctls,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import PODS, START_WITH_POD
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.restart import starts_at_boot
+from ._tables.options import PODS, START_WITH_POD
+from ._topics import ports
+from ._topics.mounts import mounts_of
+from ._topics.networking import endpoint_aliases, endpoint_of, mac_address, sysctls
+from ._topics.restart import starts_at_boot
+from .model import Json, Version, dig, is_empty, mapping, strings, text
 
 _SHM_SIZE = 64 << 20
 _ANY_ADDRESS = ("0.0.0.0", "::", "127.0.0.1", "::1")

@@ -6,14 +6,9 @@ from __future__ import annotations
 
 from typing import Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
-    COMPOSE,
-    label,
-    links_of,
-    name_of,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.networking import parents
+from ._documents.containers import COMPOSE, label, links_of, name_of
+from ._topics.networking import parents
+from .model import Json
 
 HEALTHY = "service_healthy"
 

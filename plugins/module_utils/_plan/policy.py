@@ -9,14 +9,7 @@ import posixpath
 import re
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    Finding,
-    Json,
-    PlanError,
-    is_carried,
-    mapping,
-    strings,
-)
+from .model import Finding, Json, PlanError, is_carried, mapping, strings
 
 _CHOICES = {
     "grouping": ("auto", "pod", "network"),

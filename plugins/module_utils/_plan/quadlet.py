@@ -11,14 +11,8 @@ from __future__ import annotations
 import re
 from typing import Iterable, Mapping, Sequence, Tuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    Json,
-    PlanError,
-    is_carried,
-    mapping,
-    strings,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.secrets import mentions_secret
+from ._topics.secrets import mentions_secret
+from .model import Json, PlanError, is_carried, mapping, strings
 
 MASK = "********"
 

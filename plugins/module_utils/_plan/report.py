@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import SEVERITIES, Json
+from .model import SEVERITIES, Json
 
 _SIGNS = {"blocker": "BLOCKER", "warning": "WARNING", "info": "info"}
 

@@ -8,25 +8,15 @@ import hashlib
 import re
 from typing import Mapping, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
-    adopted,
-    network_options,
-    policy,
-    volume_options,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of, project_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context, Services
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    Json,
-    dig,
-    items,
-    mapping,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mounts import mounts_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import NAMED_RESOURCES, Setting
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.process import labels
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Unit
+from . import policy
+from ._documents.containers import name_of, project_of
+from ._documents.context import Context, Services
+from ._tables.options import NAMED_RESOURCES, Setting
+from ._topics import adopted, network_options, volume_options
+from ._topics.mounts import mounts_of
+from ._topics.process import labels
+from .model import Json, dig, items, mapping, text
+from .unit_file import Unit
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")

@@ -8,42 +8,25 @@ import hashlib
 import json
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+from . import container_unit, coverage, fields, grouping, workload
+from . import policy as policies
+from ._documents.containers import name_of, networks_of
+from ._documents.context import Context, Services, context
+from ._tables import container_fields, resource_fields
+from ._topics import (
     adopted,
     commits,
-    container_fields,
-    coverage,
     engine,
-    fields,
     network_options,
     persist,
+    policy_names,
     registries,
-    resource_fields,
     secrets,
-    strangers,
-    units,
     volume_options,
-    workload,
-    workloads,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
-    policy as policies,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of, networks_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context, Services, context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.findings import container_findings
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    Finding,
-    Json,
-    PlanError,
-    Version,
-    dig,
-    mapping,
-    parse_version,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Unit
+from .findings import container_findings
+from .model import BLOCKER, Finding, Json, PlanError, Version, dig, mapping, parse_version, text
+from .unit_file import Unit
 
 FORMAT = 1
 _UNSAID: Version = (0, 0, 0)
@@ -74,7 +57,7 @@ def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) ->
                 "podman": ".".join(str(part) for part in known.version),
                 "systemd": known.host.get("systemd"),
                 "user": "root",
-                "unit_dir": units.UNIT_DIR,
+                "unit_dir": container_unit.UNIT_DIR,
             },
             "engine": {"id": text(known.engine.get("id")), "data_root": known.data_root},
             "policy": rules,
@@ -112,10 +95,10 @@ def _workloads(
     """The workloads that can be planned, the names of containers that stay in Docker by policy, and all findings."""
     services = Services(known.host)
     excluded = set(rules.get("exclude", []))
-    groups = _named(workloads.connect(known.containers, known.names))
+    groups = _named(grouping.connect(known.containers, known.names))
     moving = [member for name, group in groups if name not in excluded for member in group]
     found = engine.findings(known) + registries.findings(known) + _document_findings(known, moving, rules)
-    found += strangers.findings(known, [name for name, _group in groups], rules)
+    found += policy_names.findings(known, [name for name, _group in groups], rules)
     stuck = {item.subject for item in found if item.severity == BLOCKER and not policies.is_accepted(item, rules)}
     planned: list[workload.Made] = []
     left: list[str] = []
@@ -139,7 +122,7 @@ def _workloads(
 
 
 def _used(container: Json) -> list[str]:
-    return networks_of(container) + workloads.volumes_of(container)
+    return networks_of(container) + grouping.volumes_of(container)
 
 
 def _named(groups: list[list[Json]]) -> list[tuple[str, list[Json]]]:
@@ -191,7 +174,7 @@ def _container_findings(
 def _document_findings(known: Context, moving: list[Json], rules: Json) -> list[Finding]:
     """The networks and volumes of the containers that move; what nobody uses stays where it is."""
     used_networks = {name for item in moving for name in networks_of(item)}
-    used_volumes = {name for item in moving for name in workloads.volumes_of(item)}
+    used_volumes = {name for item in moving for name in grouping.volumes_of(item)}
     found = []
     for kind, used, documents, own_findings in (
         ("network", used_networks, known.networks, network_options.findings),

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Mapping, NamedTuple, Sequence, Tuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import options, quadlet
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Version
+from . import quadlet
+from ._tables import options
+from .model import Version
 
 Line = Tuple[str, str]
 

@@ -7,42 +7,18 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
-    commits,
-    image_names,
-    options,
-    order,
-    ports,
-    process,
-    resources,
-    restart,
-    secrets,
-    units,
-    workloads,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
-    policy as policies,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
-    is_on_default_bridge,
-    is_running,
-    links_of,
-    name_of,
-    networks_of,
-    project_of,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context, Services
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.networking import link_aliases
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Unit
+from . import container_unit as units
+from . import grouping as workloads
+from . import order, resources
+from . import policy as policies
+from ._documents import image_names
+from ._documents.containers import is_on_default_bridge, is_running, links_of, name_of, networks_of, project_of
+from ._documents.context import Context, Services
+from ._tables import options
+from ._topics import commits, ports, process, restart, secrets
+from ._topics.networking import link_aliases
+from .model import INFO, WARNING, Finding, Json, mapping, strings, text
+from .unit_file import Unit
 
 
 class Made(NamedTuple):

@@ -8,7 +8,7 @@ import json
 import shutil
 from typing import Any, Iterable, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
+from .._common.command import CommandError, run
 
 # Where Podman keeps its data until it is installed and can be asked (storage.conf of containers/storage).
 DEFAULT_GRAPH_ROOT = "/var/lib/containers/storage"

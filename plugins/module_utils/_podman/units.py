@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import sync_folder, write_file
+from .._common.command import run
+from .._state.engine_state import sync_folder, write_file
 
 UNIT_DIR = "/etc/containers/systemd"
 GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"

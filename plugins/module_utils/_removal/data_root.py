@@ -13,18 +13,17 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _dockerds as dockerds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _helper as helper
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _mounts as mounts
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules as user_rules
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.adopted import folder
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import is_below
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, Port
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import UNIT_DIR
+from .._common.command import run
+from .._docker import daemons
+from .._host import mount_table
+from .._move import guard
+from .._network import iptables, user_rules
+from .._network.probe import Outside, Port
+from .._plan._topics.adopted import folder
+from .._plan.model import is_below
+from .._podman import storage as podman
+from .._podman.units import UNIT_DIR
+from .._volumes import adopt
 
 # What dockerd makes in its data root (moby, daemon/daemon.go); a folder with fewer than three of them is something else.
 _MARKS = frozenset(["buildkit", "containers", "engine-id", "image", "network", "plugins", "swarm", "tmp", "volumes"])
@@ -45,7 +44,7 @@ class Found(NamedTuple):
 
 def require_no_docker() -> None:
     """ResidueError while a dockerd runs whose rules are among this host's: nothing says which of them are whose."""
-    found = [str(one) for one in dockerds.running() if one.shares_network]
+    found = [str(one) for one in daemons.running() if one.shares_network]
     if found:
         raise ResidueError(
             "dockerd runs ({0}), and its firewall rules cannot be told from those of a stopped one; stop it, and run this "
@@ -60,8 +59,8 @@ def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], state: Pat
     Without Docker's rules those of another firewall may come to bear. ResidueError, and all is as it was, when one of the
     published ``ports`` would no longer answer from outside.
     """
-    bridges = firewall.dockers_bridges(inventory.get("networks") or [])
-    removals = {family: firewall.removal(firewall.read(family), bridges) for family in firewall.FAMILIES}
+    bridges = iptables.dockers_bridges(inventory.get("networks") or [])
+    removals = {family: iptables.removal(iptables.read(family), bridges) for family in iptables.FAMILIES}
     found = ["{0} {1}".format(family, item) for family, removal in removals.items() for item in removal.found]
     left = [
         "{0} FORWARD: {1} (was in DOCKER-USER)".format(family, item)
@@ -78,10 +77,10 @@ def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], state: Pat
 def _apply_unless_closed(scripts: dict[str, str], ports: Sequence[Port]) -> None:
     with Outside() as outside:
         answered = outside.answering(ports)
-        before = {family: firewall.save(family) for family in scripts}
+        before = {family: iptables.save(family) for family in scripts}
         try:
             for family, script in scripts.items():
-                firewall.apply(family, script)
+                iptables.apply(family, script)
             still = outside.answering(answered)
             closed = [str(port["host_port"]) for port in answered if port not in still]
             if closed:
@@ -92,17 +91,17 @@ def _apply_unless_closed(scripts: dict[str, str], ports: Sequence[Port]) -> None
                 )
         except BaseException:
             for family, text in before.items():
-                firewall.restore(family, text)
+                iptables.restore(family, text)
             raise
 
 
 def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:
     """The bridges of the inventory's networks, as far as nothing is attached to them."""
     result = Found([], [])
-    for name in firewall.dockers_bridges(inventory.get("networks") or []):
+    for name in iptables.dockers_bridges(inventory.get("networks") or []):
         if not _BRIDGE.match(name) or not os.path.isdir("/sys/class/net/{0}/bridge".format(name)):
             continue
-        if name != "docker0" and not firewall.DEFAULT_BRIDGE.match(name):
+        if name != "docker0" and not iptables.DEFAULT_BRIDGE.match(name):
             result.left.append("{0}: it has a name of its own, so it may be the host's".format(name))
             continue
         attached = sorted(os.listdir("/sys/class/net/{0}/brif".format(name)))
@@ -118,11 +117,11 @@ def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:
 def remove_services(state_dir: str, check: bool) -> Found:
     """The services of this collection that help while workloads move, and their program."""
     # In check mode the task that retires the last engine has not been done.
-    if helper.is_needed(state_dir) and not check:
-        return Found([], helper.found(state_dir))
-    result = Found(helper.found(state_dir), [])
+    if guard.is_needed(state_dir) and not check:
+        return Found([], guard.found(state_dir))
+    result = Found(guard.found(state_dir), [])
     if not check:
-        helper.remove(state_dir)
+        guard.remove(state_dir)
     return result
 
 
@@ -131,7 +130,7 @@ def move_adopted(inventory: dict[str, Any], check: bool) -> Found:
     root = _data_root(inventory)
     if not os.path.lexists(root):
         return Found([], [])
-    moved = adopted.move(root, UNIT_DIR, check)
+    moved = adopt.move(root, UNIT_DIR, check)
     return Found(moved.moved, ["{0}: {1}".format(source, _FAR) for source in moved.stuck])
 
 
@@ -141,7 +140,7 @@ def remove_data_root(inventory: dict[str, Any], check: bool) -> Found:
     if not os.path.lexists(root):
         return Found([], [])
     require_removable(root)
-    found = mounts.parse(Path("/proc/self/mountinfo").read_text())
+    found = mount_table.parse(Path("/proc/self/mountinfo").read_text())
     _require_no_other_use(root, found)
     left = move_adopted(inventory, check).left
     if left:
@@ -150,7 +149,7 @@ def remove_data_root(inventory: dict[str, Any], check: bool) -> Found:
             "them, and run this again.".format(root, ". ".join(left), folder(root))
         )
     if not check:
-        for point in mounts.below(root, found):
+        for point in mount_table.below(root, found):
             run(["umount", "--", point])
         _remove_tree(root)
     return Found([root], [])
@@ -174,7 +173,7 @@ def require_removable(root: str, unit_dir: str = UNIT_DIR) -> None:
             raise ResidueError("{0} uses what lies below {1}; it is left alone.".format(unit, root))
 
 
-def _require_no_other_use(root: str, found: list[mounts.Mount]) -> None:
+def _require_no_other_use(root: str, found: list[mount_table.Mount]) -> None:
     """ResidueError when Podman's storage or another folder of the host is a part of the data root."""
     storage = podman.storage() if podman.installed() else ()
     for place in storage:
@@ -183,7 +182,7 @@ def _require_no_other_use(root: str, found: list[mounts.Mount]) -> None:
                 "Podman has its images and volumes in {0}, which is a part of {1}; it is left alone. Move Podman's storage "
                 "out of it, and run this again.".format(place, root)
             )
-    points = mounts.elsewhere(root, found)
+    points = mount_table.elsewhere(root, found)
     if points:
         raise ResidueError(
             "{0} is mounted on {1}, too, or a part of it is; it is left alone. Unmount that when nobody uses it, and run this "

@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import named
+from .._common.errors import named
 
 STATE_DIR = "/var/lib/docker_to_podman"
 SCRATCH_DIR = "/run/docker_to_podman"

@@ -10,14 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
-    StateError,
-    container_ids,
-    make_folder,
-    read_json,
-    safe_name,
-)
+from .engine_state import EngineState, StateError, container_ids, make_folder, read_json, safe_name
 
 
 class Ownership(NamedTuple):

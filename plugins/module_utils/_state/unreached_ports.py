@@ -9,13 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    FORMAT,
-    EngineState,
-    read_json,
-    sync_folder,
-    write_json,
-)
+from .engine_state import FORMAT, EngineState, read_json, sync_folder, write_json
 
 Port = Dict[str, Any]
 """A published port of the plan, and the name of its ``workload``."""

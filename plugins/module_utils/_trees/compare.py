@@ -15,9 +15,9 @@ from io import FileIO
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._metadata import difference
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._pairs import pairs
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._remembered import Remembered
+from .compare_cache import Remembered
+from .metadata import difference
+from .walk import pairs
 
 _CHUNK = 1024 * 1024
 _SHOWN = 5

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import boot_id
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import named
+from .._common.errors import named
+from .._state.engine_state import boot_id
 
 _FORMAT = b"1"
 

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import SCRATCH_DIR, make_folder
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
+from .._common.command import run
+from .._state.engine_state import SCRATCH_DIR, make_folder
+from . import rsync
+from .rsync import TreeError
 
 _SNAPSHOTS = "io.containerd.snapshotter.v1.overlayfs/snapshots"
 _HOSTS_OWN = "/var/lib/containerd"
@@ -37,7 +37,7 @@ def require(what: str, layers: Sequence[str], data_root: str) -> None:
     ]
     for layer in layers:
         root = next((folder for folder in roots if layer.startswith(folder + "/")), roots[0])
-        _tree.require_inside(layer, root, what + ": its layer")
+        rsync.require_inside(layer, root, what + ": its layer")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import re
 import time
 from typing import Callable, NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed, watch
+from .._common.command import Completed, watch
 
 # Without --modify-window=-1 rsync takes a file of the same size, changed within the same second, for unchanged.
 # The filters: SELinux labels belong to the target; any filter lifts rsync's own exception for system.*, where ACLs are.

@@ -15,14 +15,14 @@ import re
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree as tree
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import sync_folder
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import adopted as planned
+from .._plan._topics import adopted
+from .._state.engine_state import sync_folder
+from .._trees import rsync
 
 _MOVING = re.compile(r"\.(.+)\.from\Z")
 
 
-class AdoptError(tree.TreeError):
+class AdoptError(rsync.TreeError):
     """A volume cannot be used in place, or not be moved. The message says why and what to do."""
 
 
@@ -61,13 +61,13 @@ def move(data_root: str, unit_dir: str, check: bool) -> Moved:
 
     Raises AdoptError, TreeError.
     """
-    folder = Path(planned.folder(data_root))
+    folder = Path(adopted.folder(data_root))
     _require_all(folder, unit_dir)
     result = Moved([], [])
     for link, name in _links(folder):
         source = os.readlink(str(link))
         if os.path.lexists(source):
-            tree.require_inside(source, os.path.join(data_root, "volumes"), "The volume {0} in".format(name))
+            rsync.require_inside(source, os.path.join(data_root, "volumes"), "The volume {0} in".format(name))
             if _is_far(source, folder):
                 result.stuck.append(source)
                 continue

@@ -9,16 +9,11 @@ import re
 from contextlib import nullcontext
 from typing import Any, ContextManager, Iterable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layers as layers
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree as tree
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
-    EngineState,
-    make_folder,
-    safe_name,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
+from .._podman import storage
+from .._state.engine_state import EngineState, make_folder, safe_name
+from .._trees import overlay_layers, rsync
+from . import adopt
+from .rounds import Trees
 
 # Says of a volume that this collection made it, and from what: nothing else is ever overwritten.
 SOURCE_LABEL = "podshift.docker_to_podman.source"
@@ -52,7 +47,7 @@ def trees(plan: dict[str, Any], engine: EngineState, workload: dict[str, Any]) -
 
     Raises VolumeError, TreeError, CommandError.
     """
-    held, root = podman.volumes(), podman.storage().volume_root
+    held, root = storage.volumes(), storage.storage().volume_root
     copied = [volume for volume in distinct(workload["volumes"]) if is_copied(volume)]
     for volume in copied:
         admit(plan, volume, held, root)
@@ -61,7 +56,7 @@ def trees(plan: dict[str, Any], engine: EngineState, workload: dict[str, Any]) -
 
 
 def _trees(
-    plan: dict[str, Any], engine: EngineState, volume: dict[str, Any], held: dict[str, podman.Volume], root: str
+    plan: dict[str, Any], engine: EngineState, volume: dict[str, Any], held: dict[str, storage.Volume], root: str
 ) -> Trees:
     memory = engine.root / "volumes" / (safe_name(volume["name"]) + ".seen")
     make_folder(memory.parent)
@@ -80,7 +75,7 @@ def distinct(volumes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({(volume["name"], volume["source"]): volume for volume in volumes}.values())
 
 
-def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.Volume], root: str) -> None:
+def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, storage.Volume], root: str) -> None:
     """Refuse what must not be copied from or onto, before anything is written.
 
     A volume of Podman's that is not ours is never filled, empty or not: the next run could not tell it from one with
@@ -94,7 +89,7 @@ def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.V
             raise VolumeError("Volume {0} has the unknown strategy {1!r}.".format(name, volume["strategy"]))
         source_of(plan, volume)
     if is_adopted(volume):
-        adopted.is_linked(volume)
+        adopt.is_linked(volume)
         return
     found = held.get(name)
     if found is None or (only_defined(volume) and found.options == volume["driver_opts"]):
@@ -113,7 +108,7 @@ def require_adopted(plan: dict[str, Any], workload: dict[str, Any]) -> None:
     """Refuse when an adopted volume of a workload has no name yet. Reads only."""
     for volume in filter(is_adopted, workload["volumes"]):
         source_of(plan, volume)
-        if not adopted.is_linked(volume):
+        if not adopt.is_linked(volume):
             raise VolumeError(
                 "Volume {0} is not staged; run the role stage first. Nothing was changed.".format(volume["name"])
             )
@@ -121,7 +116,7 @@ def require_adopted(plan: dict[str, Any], workload: dict[str, Any]) -> None:
 
 def require_unused(names: list[str]) -> None:
     """Refuse to write what a container of Podman's uses."""
-    users = podman.running_on(names)
+    users = storage.running_on(names)
     if users:
         raise VolumeError(
             "Podman's container {0} runs on a volume that would be overwritten; stop it first.".format(", ".join(users))
@@ -131,7 +126,7 @@ def require_unused(names: list[str]) -> None:
 def create(volume: dict[str, Any]) -> None:
     """Create a volume that Podman does not have."""
     labels = {**(volume["labels"] or {}), SOURCE_LABEL: volume["source"]}
-    podman.create_volume(volume["name"], labels, volume["driver_opts"] or {})
+    storage.create_volume(volume["name"], labels, volume["driver_opts"] or {})
 
 
 def source_of(plan: dict[str, Any], volume: dict[str, Any]) -> str:
@@ -140,10 +135,10 @@ def source_of(plan: dict[str, Any], volume: dict[str, Any]) -> str:
     Raises TreeError when it is not where Docker keeps such data.
     """
     if volume["strategy"] == "persist":
-        layers.require("The data of volume " + volume["name"], volume["layers"], plan["engine"]["data_root"])
+        overlay_layers.require("The data of volume " + volume["name"], volume["layers"], plan["engine"]["data_root"])
         return str(volume["source"])
     folder = os.path.join(plan["engine"]["data_root"], "volumes")
-    return tree.require_inside(volume["source"], folder, "The data of volume {0} in".format(volume["name"]))
+    return rsync.require_inside(volume["source"], folder, "The data of volume {0} in".format(volume["name"]))
 
 
 def reading(plan: dict[str, Any], volume: dict[str, Any]) -> ContextManager[str]:
@@ -151,12 +146,12 @@ def reading(plan: dict[str, Any], volume: dict[str, Any]) -> ContextManager[str]
     source = source_of(plan, volume)
     if volume["strategy"] != "persist":
         return nullcontext(source)
-    return layers.opened(volume["name"], volume["layers"], volume["path"])
+    return overlay_layers.opened(volume["name"], volume["layers"], volume["path"])
 
 
-def destination_of(volume: dict[str, Any], held: dict[str, podman.Volume], root: str) -> str:
+def destination_of(volume: dict[str, Any], held: dict[str, storage.Volume], root: str) -> str:
     """Podman's folder of a volume."""
     name = volume["name"]
     if name not in held:
         raise VolumeError("Podman has no volume {0}; run the role stage first.".format(name))
-    return tree.require_inside(held[name].mountpoint, root, "Podman's volume {0} in".format(name))
+    return rsync.require_inside(held[name].mountpoint, root, "Podman's volume {0} in".format(name))

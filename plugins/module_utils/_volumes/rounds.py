@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _clones, _layers, _tree, _verify
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trouble import sentence
+from .._common.command import run
+from .._common.errors import sentence
+from .._trees import clone, compare, overlay_layers, rsync
+from .._trees.rsync import TreeError, TreeStats
 
 # Beside the copy while a warm round runs, and after one that failed or was killed: its time is when the round began.
 _STAMP = ".since"
@@ -58,7 +58,7 @@ def _reading(trees: Trees) -> Iterator[Trees]:
     if not trees.layers:
         yield trees
         return
-    with _layers.opened(trees.name, trees.layers, trees.source.partition(":")[2]) as folder:
+    with overlay_layers.opened(trees.name, trees.layers, trees.source.partition(":")[2]) as folder:
         yield trees._replace(opened=folder)
 
 
@@ -78,7 +78,7 @@ def _warm(trees: Trees, copied: Count, compared: Count) -> TreeStats:
     # Written-back pages are write-protected, so the next write to a mapped file gives it a new time.
     run(["sync", "--file-system", trees.disk])
     cloned = _clone(trees, copied)
-    stats = _tree.copy(trees.folder, trees.destination, live=True, progress=copied)
+    stats = rsync.copy(trees.folder, trees.destination, live=True, progress=copied)
     compared(0)
     # What is remembered as equal has to be on the disk.
     run(["sync", "--file-system", trees.destination])
@@ -93,11 +93,11 @@ def _warm(trees: Trees, copied: Count, compared: Count) -> TreeStats:
     )
 
 
-def _clone(trees: Trees, copied: Count) -> _clones.Cloned:
+def _clone(trees: Trees, copied: Count) -> clone.Cloned:
     """Fill a copy that has nothing yet. An overlay has no files that could be cloned into another file system."""
     if trees.layers or os.listdir(trees.destination):
-        return _clones.Cloned(0, 0)
-    return _clones.fill(trees.source, trees.destination, copied)
+        return clone.Cloned(0, 0)
+    return clone.fill(trees.source, trees.destination, copied)
 
 
 def final(trees: Trees) -> TreeStats:
@@ -110,7 +110,7 @@ def _final(trees: Trees) -> TreeStats:
     began, stamp = time.monotonic(), Path(trees.destination + _STAMP)
     if stamp.exists():
         _compare(trees, None, stamp.stat().st_mtime_ns)
-    stats = _tree.copy(trees.folder, trees.destination)
+    stats = rsync.copy(trees.folder, trees.destination)
     run(["sync", "--file-system", trees.destination])
     verdict = _compare(trees, trees.memory, None)
     if verdict.different:
@@ -124,9 +124,9 @@ def _final(trees: Trees) -> TreeStats:
     return stats._replace(seconds=time.monotonic() - began)
 
 
-def _compare(trees: Trees, memory: Path | None, since: int | None, compared: Count = _uncounted) -> _verify.Verdict:
+def _compare(trees: Trees, memory: Path | None, since: int | None, compared: Count = _uncounted) -> compare.Verdict:
     try:
-        return _verify.compare(
+        return compare.compare(
             trees.folder, trees.destination, memory, since=since, progress=compared, known_as=trees.source
         )
     except OSError as error:

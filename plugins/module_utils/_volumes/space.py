@@ -9,11 +9,11 @@ import stat
 import time
 from typing import Any, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _clones
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _room as room
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
+from .._common import disk_space
+from .._podman import storage
+from .._trees import clone
+from . import locate
+from .locate import VolumeError
 
 # Disks serve two at once better than one; more only get in each other's way.
 PARALLEL = 2
@@ -39,7 +39,7 @@ class Extent(NamedTuple):
 
 
 def require(
-    plan: dict[str, Any], todo: Sequence[dict[str, Any]], held: dict[str, podman.Volume], root: str
+    plan: dict[str, Any], todo: Sequence[dict[str, Any]], held: dict[str, storage.Volume], root: str
 ) -> dict[str, Sizes]:
     """The sizes of the volumes that are copied. Raises VolumeError when there is no room for their copies.
 
@@ -47,10 +47,10 @@ def require(
     once, and a disk that Docker's containers write to as well must not fill up in the middle of one.
     """
     sizes, need, largest = {}, 0, [0]
-    for volume in filter(volumes.is_copied, todo):
-        copy = volumes.destination_of(volume, held, root) if volume["name"] in held else ""
+    for volume in filter(locate.is_copied, todo):
+        copy = locate.destination_of(volume, held, root) if volume["name"] in held else ""
         theirs = measure(copy) if copy else Extent()
-        with volumes.reading(plan, volume) as source:
+        with locate.reading(plan, volume) as source:
             ours = measure(source)
             is_cloned = _is_cloned(volume, ours, copy, root)
             written = measure(source, time.time() - _RECENT) if is_cloned else ours
@@ -58,8 +58,8 @@ def require(
         need += max(0, written.taken - theirs.taken)
         largest.append(max(written.largest, theirs.largest))
     need += sum(sorted(largest)[-PARALLEL:])
-    place = room.place(root or podman.DEFAULT_GRAPH_ROOT, need)
-    complaint = room.short(
+    place = disk_space.place(root or storage.DEFAULT_GRAPH_ROOT, need)
+    complaint = disk_space.short(
         "Copying the volumes",
         [place],
         "make room (a changed file is written beside its old copy), or move Podman's storage",
@@ -73,7 +73,7 @@ def _is_cloned(volume: dict[str, Any], ours: Extent, copy: str, root: str) -> bo
     """Whether the first round will clone, as far as one file can tell. ``copy`` is "" when there is none."""
     if volume["strategy"] == "persist" or (copy and os.listdir(copy)):
         return False
-    return _clones.can(ours.longest, root or podman.DEFAULT_GRAPH_ROOT)
+    return clone.can(ours.longest, root or storage.DEFAULT_GRAPH_ROOT)
 
 
 def measure(folder: str, since: float = 0) -> Extent:

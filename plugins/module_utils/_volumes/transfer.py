@@ -10,17 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Mapping, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _adopted as adopted
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds as rounds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress, size
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volume_room import PARALLEL, Sizes, require
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
+from .._common.progress import Progress, size
+from .._podman import storage
+from .._state.engine_state import EngineState
+from .._state.ownership import Ownership
+from .._trees import rsync
+from . import adopt, locate, rounds
+from .locate import VolumeError
+from .rounds import Trees
+from .space import PARALLEL, Sizes, require
 
 _PAUSE = 60.0
 
@@ -48,14 +46,14 @@ def transfer(
     Returns, for each volume: name, action (copied, unchanged, created, adopted, would-copy, would-create, would-adopt,
     skipped), rounds (each files, bytes, cloned, seconds). Raises VolumeError, TreeError, CommandError.
     """
-    moved = volumes.distinct(volume for workload in owners.podman for volume in workload["volumes"])
+    moved = locate.distinct(volume for workload in owners.podman for volume in workload["volumes"])
     kept = {volume["name"] for volume in moved}
-    todo = volumes.distinct(volume for workload in owners.docker for volume in workload["volumes"])
+    todo = locate.distinct(volume for workload in owners.docker for volume in workload["volumes"])
     todo = [volume for volume in todo if volume["name"] not in kept]
     held, root = _held(check)
     for volume in todo:
-        volumes.admit(plan, volume, held, root)
-    volumes.require_unused([volume["name"] for volume in todo if volume["name"] in held and volumes.is_copied(volume)])
+        locate.admit(plan, volume, held, root)
+    locate.require_unused([volume["name"] for volume in todo if volume["name"] in held and locate.is_copied(volume)])
     sizes = require(plan, todo, held, root)
     skipped = [_result(volume, "skipped") for volume in moved]
     if check:
@@ -63,7 +61,7 @@ def transfer(
     done = [_result(volume, _prepare(plan, volume, held)) for volume in todo]
     for workload in owners.docker:
         mine = {**workload, "volumes": [volume for volume in workload["volumes"] if volume["name"] not in kept]}
-        staged = _stage(volumes.trees(plan, engine, mine), workload["name"], sizes, patience, progress)
+        staged = _stage(locate.trees(plan, engine, mine), workload["name"], sizes, patience, progress)
         for result in done:
             if result["name"] in staged:
                 result["rounds"] = [_round(stats) for stats in staged[result["name"]]]
@@ -72,31 +70,31 @@ def transfer(
     return done + skipped
 
 
-def _prepare(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.Volume]) -> str:
+def _prepare(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, storage.Volume]) -> str:
     """Make the volume, or the name of Docker's; returns what was done."""
-    if volumes.is_adopted(volume):
-        if adopted.is_linked(volume):
+    if locate.is_adopted(volume):
+        if adopt.is_linked(volume):
             return "unchanged"
-        adopted.link(volume, plan["engine"]["data_root"])
+        adopt.link(volume, plan["engine"]["data_root"])
         return "adopted"
     if volume["name"] in held:
         return "unchanged"
-    volumes.create(volume)
+    locate.create(volume)
     return "created"
 
 
-def _held(check: bool) -> tuple[dict[str, podman.Volume], str]:
+def _held(check: bool) -> tuple[dict[str, storage.Volume], str]:
     """Podman's volumes, and where it keeps them; none while check mode finds it missing."""
-    if check and not podman.installed():
+    if check and not storage.installed():
         return {}, ""
-    return podman.volumes(), podman.storage().volume_root
+    return storage.volumes(), storage.storage().volume_root
 
 
 def _stage(
     found: Sequence[Trees], workload: str, sizes: Mapping[str, Sizes], patience: Patience, progress: Progress
-) -> dict[str, list[_tree.TreeStats]]:
+) -> dict[str, list[rsync.TreeStats]]:
     """Copy a workload's volumes in rounds until one is short enough, and return the rounds of each."""
-    done: dict[str, list[_tree.TreeStats]] = {trees.name: [] for trees in found}
+    done: dict[str, list[rsync.TreeStats]] = {trees.name: [] for trees in found}
     seconds: list[float] = []
     until = 0.0
     while found:
@@ -124,7 +122,7 @@ def _stage(
 
 
 def _too_long(
-    workload: str, done: dict[str, list[_tree.TreeStats]], seconds: Sequence[float], max_downtime: float
+    workload: str, done: dict[str, list[rsync.TreeStats]], seconds: Sequence[float], max_downtime: float
 ) -> str:
     changed = sum(stats[-1].bytes for stats in done.values())
     return (
@@ -134,20 +132,22 @@ def _too_long(
     ).format(workload, seconds[-1], max_downtime, len(seconds), size(changed), seconds[0])
 
 
-def _foresee(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, podman.Volume], root: str) -> dict[str, Any]:
-    if volumes.is_adopted(volume):
-        return _result(volume, "unchanged" if adopted.is_linked(volume) else "would-adopt")
-    if volumes.only_defined(volume):
+def _foresee(
+    plan: dict[str, Any], volume: dict[str, Any], held: dict[str, storage.Volume], root: str
+) -> dict[str, Any]:
+    if locate.is_adopted(volume):
+        return _result(volume, "unchanged" if adopt.is_linked(volume) else "would-adopt")
+    if locate.only_defined(volume):
         return _result(volume, "unchanged" if volume["name"] in held else "would-create")
     if volume["name"] not in held or not shutil.which("rsync"):
         return _result(volume, "would-copy")
-    destination = volumes.destination_of(volume, held, root)
-    with volumes.reading(plan, volume) as source:
-        stats = _tree.copy(source, destination, live=True, dry_run=True)
+    destination = locate.destination_of(volume, held, root)
+    with locate.reading(plan, volume) as source:
+        stats = rsync.copy(source, destination, live=True, dry_run=True)
     return _result(volume, "would-copy" if stats.changes else "unchanged")
 
 
-def _round(stats: _tree.TreeStats) -> dict[str, Any]:
+def _round(stats: rsync.TreeStats) -> dict[str, Any]:
     return {
         "files": stats.files,
         "bytes": stats.bytes,

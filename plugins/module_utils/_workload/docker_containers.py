@@ -11,24 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Any, Callable, Iterable, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._control_groups import (
-    Watch,
-    is_deserted,
-    watch,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
-    Docker,
-    DockerError,
-    DockerNotFound,
-    health_of,
-    listed_name,
-    process_of,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import datagrams, restart
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+from .._common.command import CommandError, run
+from .._docker.api import Docker, DockerError, DockerNotFound, health_of, listed_name, process_of
+from .._host.cgroups import Watch, is_deserted, watch
+from .._move.transaction import Data
+from .._move_error import MoveError
+from .._plan._topics import datagrams, restart
+from . import podman_services
 
 _HEALTH_SECONDS, _POLL_SECONDS, _TICK = 60.0, 0.3, 0.01
 NO_RESTART: Data = {"Name": "no", "MaximumRetryCount": 0}
@@ -201,20 +190,20 @@ class DockerSide:
 
     def start(self, record: Data) -> None:
         """Start what ran, unless Podman still runs any of it."""
-        podman.require_down(record)
+        podman_services.require_down(record)
         wanted = [item for item in running(record["containers"]) if item["name"] not in self._ended]
         _raise_all(self._start_all(record, wanted))
 
     def resume(self, record: Data) -> None:
         """Start what ran and does not run, but for what has done its work."""
-        podman.require_down(record)
+        podman_services.require_down(record)
         _raise_all(self._start_all(record, self._down(record)))
 
     def keep_up(self, record: Data) -> None:
         """What the restart policies would do if they were not held: start again what has ended, unless Podman runs any."""
         ended = self._unattended(record)
         if ended:
-            podman.require_down(record)
+            podman_services.require_down(record)
             each(self._start, ended)
 
     def _unattended(self, record: Data) -> list[Data]:
@@ -257,7 +246,7 @@ class DockerSide:
 
         Not while Podman runs the workload: Docker would start it at its next start.
         """
-        podman.require_down(record)
+        podman_services.require_down(record)
         _raise_all([*self._restore_all(record), *self._start_all(record, self._unattended(record))])
 
     def others(self, record: Data) -> list[str]:

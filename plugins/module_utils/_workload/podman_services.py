@@ -7,17 +7,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import restart
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import (
-    barred,
-    is_text_of,
-    without_install,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+from .._common.command import run
+from .._docker.api import Docker
+from .._move.transaction import Data
+from .._move_error import MoveError
+from .._plan._topics import restart
+from .._plan.quadlet import barred, is_text_of, without_install
+from .._podman import units
 
 _OWNER_LABEL = "podshift.docker_to_podman.container"
 

@@ -10,27 +10,20 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _addresses as addresses
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _commits as commits
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _podman_side as podman_side
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _volumes as volumes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
-    Docker,
-    DockerNotFound,
-    health_of,
-    part,
-    process_of,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import NO_RESTART, running, users
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import restart
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import BUILT_IN_NETWORKS
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+from .._common.command import run
+from .._docker.api import Docker, DockerNotFound, health_of, part, process_of
+from .._images import commit
+from .._move.transaction import Data
+from .._move_error import MoveError
+from .._network import addresses, port_check
+from .._network.probe import Outside
+from .._plan._documents.containers import BUILT_IN_NETWORKS
+from .._plan._topics import restart
+from .._podman.storage import storage
+from .._volumes import locate
+from .._volumes.rounds import Trees
+from . import podman_services
+from .docker_containers import NO_RESTART, running, users
 
 
 def planned(workload: Data) -> Data:
@@ -69,7 +62,7 @@ def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outsid
         "volumes": [{**item._asdict(), "memory": str(item.memory or "")} for item in trees],
         "graph_root": storage().graph_root,
         "rules": list(rules),
-        "answered": answers.answering(workload["ports"], processes, outside),
+        "answered": port_check.answering(workload["ports"], processes, outside),
     }
 
 
@@ -126,15 +119,15 @@ def require_staged(plan: Data, workload: Data) -> None:
 
     Raises VolumeError, TreeError, too.
     """
-    podman_side.require_own_units(workload["units"])
+    podman_services.require_own_units(workload["units"])
     wanted = [("image", image["unit_ref"]) for image in workload["images"]]
-    wanted += [("volume", volume["name"]) for volume in workload["volumes"] if not volumes.is_adopted(volume)]
+    wanted += [("volume", volume["name"]) for volume in workload["volumes"] if not locate.is_adopted(volume)]
     for kind, name in wanted:
         if run(["podman", kind, "exists", name], check=False).rc != 0:
             raise MoveError("Podman has no {0} {1}; run the role stage first. Nothing was changed.".format(kind, name))
-    volumes.require_adopted(plan, workload)
-    podman_side.require_own_secrets(planned(workload))
-    commits.require(plan, workload)
+    locate.require_adopted(plan, workload)
+    podman_services.require_own_secrets(planned(workload))
+    commit.require(plan, workload)
 
 
 def _docker_view(document: Data) -> Data:

@@ -9,18 +9,13 @@ import json
 from contextlib import suppress
 from typing import Any, Dict, List, NamedTuple, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _name_server as name_server
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import health_of, process_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import each
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import (
-    ProcessError,
-    container_view,
-    read_processes,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside, Port
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import Service, services
+from .._common.command import CommandError, run
+from .._docker.api import health_of, process_of
+from .._host.processes import ProcessError, container_view, read_processes
+from .._network import name_server, port_check
+from .._network.probe import Outside, Port
+from .._podman.units import Service, services
+from .docker_containers import each
 
 # A check that hangs keeps nobody from the deadline (Podman before 5.5 waits for it to end); as long as Docker lets one run.
 _CHECK_SECONDS = 30
@@ -91,7 +86,7 @@ def _lacks(expected: Expected, outside: Outside) -> list[Lack]:
     missing = socket_lacks(expected, {name: view.get("listening", []) for name, view in views.items()})
     pids = {name: container.pid for name, container in found.items()}
     missing = missing or name_lacks(expected, found)
-    return missing or port_lacks(expected, answers.answering(expected.ports, pids, outside))
+    return missing or port_lacks(expected, port_check.answering(expected.ports, pids, outside))
 
 
 def service_lacks(expected: Expected, states: dict[str, Service]) -> list[Lack]:

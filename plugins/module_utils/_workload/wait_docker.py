@@ -7,13 +7,13 @@ from __future__ import annotations
 import time
 from typing import Callable, Iterable
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers as answers
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, health_of, process_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import has_done, is_up, running
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+from .._common.signals import require_undisturbed
+from .._docker.api import Docker, health_of, process_of
+from .._move.transaction import Data
+from .._move_error import MoveError
+from .._network import port_check
+from .._network.probe import Outside
+from .docker_containers import has_done, is_up, running
 
 _POLL_SECONDS = 0.3
 
@@ -63,7 +63,7 @@ def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
         return missing
     processes = {name: process_of(document) for name, document in documents.items()}
     expected = [port for port in record["answered"] if port["container"] not in done]
-    answering = answers.answering(expected, processes, outside)
+    answering = port_check.answering(expected, processes, outside)
     return [
         "published port {0} of {1} does not answer from outside, as it did".format(port["host_port"], port["container"])
         for port in expected

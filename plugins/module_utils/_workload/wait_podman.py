@@ -8,15 +8,15 @@ from __future__ import annotations
 import time
 from typing import Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready as ready
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units as units
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import running
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import secrets
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import Outside
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._signals import require_undisturbed
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+from .._common.signals import require_undisturbed
+from .._docker.api import Docker, DockerError
+from .._move.transaction import Data
+from .._move_error import MoveError
+from .._network.probe import Outside
+from .._plan._topics import secrets
+from .._podman import units
+from . import readiness
+from .docker_containers import running
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.03, 2.0
 _LOG_LINES = 50
@@ -30,7 +30,7 @@ def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None
     wanted, since, began = expected(record), time.time(), time.monotonic()
     while True:
         looked = time.monotonic()
-        missing = ready.lacks(wanted, outside)
+        missing = readiness.lacks(wanted, outside)
         if not missing:
             return
         require_undisturbed()
@@ -48,7 +48,7 @@ def pause(waited: float, looked: float) -> float:
     return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 2 * looked, waited / 10))
 
 
-def expected(record: Data) -> ready.Expected:
+def expected(record: Data) -> readiness.Expected:
     """What must be so, from what was so under Docker."""
     # What Docker had to start again and again need not run better now.
     members = [member for member in running(record["containers"]) if not member["restarting"]]
@@ -58,11 +58,11 @@ def expected(record: Data) -> ready.Expected:
         published.setdefault(port["container"], []).append(port["container_port"])
     listening = {
         member["name"]: [
-            socket for socket in member["listening"] if ready.is_lasting(socket, published.get(member["name"], []))
+            socket for socket in member["listening"] if readiness.is_lasting(socket, published.get(member["name"], []))
         ]
         for member in members
     }
-    return ready.Expected(
+    return readiness.Expected(
         owners={member["name"]: member["service"] for member in members},
         services=[service for service in units.services_of(record["units"]) if service not in ailing],
         healthy=[member["name"] for member in members if member["health"] and member["healthy"]],
@@ -78,7 +78,7 @@ def _has_names(record: Data, network: Data) -> bool:
     return bool(network["podman_bridge"]) and "\nIPAMDriver=none\n" not in "".join(texts)
 
 
-def _not_ready(record: Data, docker: Docker, missing: Sequence[ready.Lack], what: str, since: float) -> MoveError:
+def _not_ready(record: Data, docker: Docker, missing: Sequence[readiness.Lack], what: str, since: float) -> MoveError:
     sentences = "; ".join(lack.sentence for lack in missing)
     logs = []
     for service in sorted({lack.service for lack in missing if lack.service}):

@@ -11,10 +11,10 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import SCRATCH_DIR, make_folder
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import ReachError, free_subnet, routes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Data
+from .._common.command import CommandError, run
+from .._move.transaction import Data
+from .._network.probe import ReachError, free_subnet, routes
+from .._state.engine_state import SCRATCH_DIR, make_folder
 
 _NAME, _LINK = "docker_to_podman-rehearsal", "pm-rehearsal"
 _POD = _NAME + "-pod"

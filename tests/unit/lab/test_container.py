@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "molecule" / "lab"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "lab"))
 
 from lablib import boots, cache, cgroups, container, forward, instance, machine, qemu, running, supervisor
 

@@ -12,25 +12,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _addresses,
-    _bridges,
-    _docker_side,
-    _firewall,
-    _gate,
-    _look,
-    _podman,
-    _podman_side,
-    _ready,
-    _rehearsal,
-    _rounds,
-    _units,
-    _volumes,
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError, Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError, DockerNotFound
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses, iptables, port_gate
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage as podman
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
+    EngineState,
+    write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError, DockerNotFound
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, write_json
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError, TreeStats
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError, TreeStats
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import locate, rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import (
+    docker_containers,
+    podman_services,
+    precheck,
+    readiness,
+    warm_up,
+)
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_iptables import restore
 
 PASSWORD = "correct horse battery"
@@ -142,10 +142,10 @@ class Host:
         self.services: list[str] = []
         self.ended: dict[str, str] = {}
         self.bridge_ports: dict[str, list[str]] = {}
-        self.rules = _firewall.parse(DOCKERS_RULES)
+        self.rules = iptables.parse(DOCKERS_RULES)
         self.gate = ""
         self.synced: list[str] = []
-        self.lacks: list[_ready.Lack] = []
+        self.lacks: list[readiness.Lack] = []
         self.differences: list[str] = []
         self.broken: set[str] = set()
         self.fragile: dict[str, int] = {}
@@ -179,23 +179,23 @@ class Host:
 
     def install(self, monkeypatch: Any, unit_dir: Path) -> None:
         """Take the place of the edges to the real host."""
-        for module in (_addresses, _docker_side, _gate, _look, _podman_side, _units):
+        for module in (addresses, docker_containers, port_gate, precheck, podman_services, units):
             monkeypatch.setattr(module, "run", self.run)
-        monkeypatch.setattr(_firewall, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
-        monkeypatch.setattr(_firewall, "apply", self.apply)
-        monkeypatch.setattr(_addresses, "links", lambda: ["eth0", BRIDGE])
-        monkeypatch.setattr(_bridges, "ports", lambda: self.bridge_ports)
-        monkeypatch.setattr(_units.read, "__defaults__", (str(unit_dir),))
-        monkeypatch.setattr(_units.install, "__defaults__", (str(unit_dir),))
-        monkeypatch.setattr(_units.remove, "__defaults__", (str(unit_dir),))
-        monkeypatch.setattr(_volumes, "trees", lambda *_plan: [_rounds.Trees("data", "/from", "/to", None)])
-        monkeypatch.setattr(_rounds, "warm", self.warm)
-        monkeypatch.setattr(_rounds, "final", self.sync)
-        monkeypatch.setattr(_look, "storage", lambda: _podman.Storage("/graph", "/graph/volumes"))
-        monkeypatch.setattr(_ready, "lacks", lambda *_expected: self.lacks)
-        monkeypatch.setattr(_rehearsal, "run", self.rehearse)
-        monkeypatch.setattr(_rehearsal, "routes", lambda _version: [])
-        monkeypatch.setattr(_rehearsal, "SCRATCH_DIR", str(unit_dir.parent / "scratch"))
+        monkeypatch.setattr(iptables, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
+        monkeypatch.setattr(iptables, "apply", self.apply)
+        monkeypatch.setattr(addresses, "links", lambda: ["eth0", BRIDGE])
+        monkeypatch.setattr(bridges, "ports", lambda: self.bridge_ports)
+        monkeypatch.setattr(units.read, "__defaults__", (str(unit_dir),))
+        monkeypatch.setattr(units.install, "__defaults__", (str(unit_dir),))
+        monkeypatch.setattr(units.remove, "__defaults__", (str(unit_dir),))
+        monkeypatch.setattr(locate, "trees", lambda *_plan: [rounds.Trees("data", "/from", "/to", None)])
+        monkeypatch.setattr(rounds, "warm", self.warm)
+        monkeypatch.setattr(rounds, "final", self.sync)
+        monkeypatch.setattr(precheck, "storage", lambda: podman.Storage("/graph", "/graph/volumes"))
+        monkeypatch.setattr(readiness, "lacks", lambda *_expected: self.lacks)
+        monkeypatch.setattr(warm_up, "run", self.rehearse)
+        monkeypatch.setattr(warm_up, "routes", lambda _version: [])
+        monkeypatch.setattr(warm_up, "SCRATCH_DIR", str(unit_dir.parent / "scratch"))
         self.unit_dir = unit_dir
 
     # Docker
@@ -264,7 +264,7 @@ class Host:
     def answering(self, ports: Any) -> Any:
         return list(ports)
 
-    def warm(self, trees: _rounds.Trees) -> TreeStats:
+    def warm(self, trees: rounds.Trees) -> TreeStats:
         self.event("warm")
         assert self.docker_runs() or self.services, "nobody is served meanwhile"
         return TreeStats(1, 10, 0.1, 1)
@@ -272,7 +272,7 @@ class Host:
     def docker_runs(self) -> bool:
         return any(item["State"]["Running"] for item in self.docker.values())
 
-    def sync(self, trees: _rounds.Trees) -> TreeStats:
+    def sync(self, trees: rounds.Trees) -> TreeStats:
         self.event("sync")
         is_kept = "/kept/" in trees.destination
         assert is_kept or not (self.docker_runs() or self.services), "copied while it was written"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import Table, Tables
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.iptables import Table, Tables
 
 
 def restore(tables: Tables, script: str) -> Tables:

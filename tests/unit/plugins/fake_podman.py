@@ -11,13 +11,10 @@ import tarfile
 import threading
 from pathlib import Path
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _command,
-    _image_queue,
-    _image_record,
-    _podman,
-    _rounds,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import command as _command
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import copier, verified
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage as podman
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
 
 
 class FakePodman:
@@ -37,9 +34,9 @@ class FakePodman:
         (root / "volumes").mkdir(parents=True)
 
     def install(self, monkeypatch, present=True):
-        for module in (_podman, _image_queue, _image_record, _rounds):
+        for module in (podman, copier, verified, rounds):
             monkeypatch.setattr(module, "run", self.run)
-        monkeypatch.setattr(_podman, "installed", lambda: present)
+        monkeypatch.setattr(podman, "installed", lambda: present)
         return self
 
     def add_image(self, image_id, names=(), layers=()):

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import parse_limits
+from ansible_collections.podshift.docker_to_podman.lab.shared import checks
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host.processes import parse_limits
 
 SERVICES = ["blog-pod", "blog-db-1", "blog-app-1", "blog-web-1", "cache"]
 

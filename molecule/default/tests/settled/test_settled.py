@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+from ansible_collections.podshift.docker_to_podman.lab.shared import checks
 
 
 def test_no_container_was_restarted_since_its_commit(host):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+from ansible_collections.podshift.docker_to_podman.lab.shared import checks
 
 MEMBERS = ["blog-app-1", "blog-db-1", "blog-web-1"]
 OTHERS = ["keeper", "picky", "refused", "taken"]

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+from ansible_collections.podshift.docker_to_podman.lab.shared import checks
 
 
 def test_it_runs_in_docker_again(host):

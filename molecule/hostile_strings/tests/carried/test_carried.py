@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.podshift.docker_to_podman.lab.shared import checks
 from ansible_collections.podshift.docker_to_podman.molecule.hostile_strings import cases as strings
-from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
 
 SEED = strings.chosen_seed()
 CONTAINERS = strings.containers(SEED)

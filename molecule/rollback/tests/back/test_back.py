@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+from ansible_collections.podshift.docker_to_podman.lab.shared import checks
 
 NAMES = ["blog-app-1", "blog-db-1", "blog-web-1", "cache"]
 

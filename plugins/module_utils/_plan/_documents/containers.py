@@ -4,13 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    Json,
-    dig,
-    mapping,
-    strings,
-    text,
-)
+from ..model import Json, dig, mapping, strings, text
 
 COMPOSE = "com.docker.compose."
 

@@ -8,18 +8,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon, image_names
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import is_running, name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    Json,
-    PlanError,
-    Version,
-    dig,
-    items,
-    mapping,
-    strings,
-    text,
-)
+from ..model import Json, PlanError, Version, dig, items, mapping, strings, text
+from . import daemon, image_names
+from .containers import is_running, name_of
 
 PARTS = ("engine", "images", "networks", "volumes", "changes", "processes", "host")
 """What an inventory has beside containers; each may be missing, and then less can be said."""

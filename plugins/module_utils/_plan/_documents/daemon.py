@@ -10,18 +10,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Callable, NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import network_mode
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    dig,
-    items,
-    mapping,
-    strings,
-    text,
-)
+from ..model import INFO, WARNING, Finding, Json, dig, items, mapping, strings, text
+from .containers import network_mode
 
 MERGED = "merged"
 HANDLED = "handled"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import Json, strings, text
+from ..model import Json, strings, text
 
 _DOCKER_HUB = "docker.io"
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}\Z")

@@ -8,7 +8,7 @@ podman-systemd.unit(5), and what was tried on real engines.
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.fields import (
+from ..fields import (
     IMAGE,
     NOT_APPLICABLE,
     RUNTIME,
@@ -24,7 +24,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.fi
     truth,
     word,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import BLOCKER, INFO, WARNING
+from ..model import BLOCKER, INFO, WARNING
 
 _MASKED_20 = ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats"]
 _MASKED_20 += ["/proc/sched_debug", "/proc/scsi", "/sys/firmware"]

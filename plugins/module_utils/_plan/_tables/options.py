@@ -11,19 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Callable, Iterable, Tuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    PlanError,
-    Version,
-    is_carried,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import (
-    Line,
-    is_plain,
-    is_spaced,
-    spaced,
-    unexpanded,
-    word,
-)
+from ..model import PlanError, Version, is_carried
+from ..quadlet import Line, is_plain, is_spaced, spaced, unexpanded, word
 
 OLDEST: Version = (4, 4, 0)
 """The oldest Podman that is planned for: the first with Quadlet."""

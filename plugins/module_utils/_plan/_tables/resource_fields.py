@@ -7,16 +7,8 @@ Source of the paths: the Engine API's definition, 1.40 to 1.56.
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.fields import (
-    NOT_APPLICABLE,
-    RUNTIME,
-    TRANSLATED,
-    Field,
-    rows,
-    translated,
-    truth,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import BLOCKER, WARNING
+from ..fields import NOT_APPLICABLE, RUNTIME, TRANSLATED, Field, rows, translated, truth
+from ..model import BLOCKER, WARNING
 
 _RESULT = "What the engine made of the settings."
 _SWARM = "It belongs to a swarm."

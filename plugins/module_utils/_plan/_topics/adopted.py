@@ -13,18 +13,11 @@ import posixpath
 import re
 from typing import Iterator, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import policy
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of, project_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    Finding,
-    Json,
-    mapping,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mounts import mounts_of
+from .. import policy
+from .._documents.containers import name_of, project_of
+from .._documents.context import Context
+from ..model import BLOCKER, INFO, Finding, Json, mapping, text
+from .mounts import mounts_of
 
 ADOPT = "adopt"
 # The data root of a Docker that maps users is a folder of the real one.

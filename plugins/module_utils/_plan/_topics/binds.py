@@ -12,26 +12,11 @@ import posixpath
 import re
 from typing import Iterator, NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import is_running, name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    dig,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mounts import (
-    BIND_MODES,
-    DOCKER_SOCKETS,
-    PODMAN_SOCKET,
-    mounts_of,
-)
+from .._documents import daemon
+from .._documents.containers import is_running, name_of
+from .._documents.context import Context
+from ..model import BLOCKER, INFO, WARNING, Finding, Json, dig, mapping, strings, text
+from .mounts import BIND_MODES, DOCKER_SOCKETS, PODMAN_SOCKET, mounts_of
 
 _NONE = "None needed."
 _VAR_RUN = re.compile(r"\A/var/run(?=/|\Z)")

@@ -7,19 +7,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Iterator
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import policy
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    Finding,
-    Json,
-    dig,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.persist import UNKNOWN, layers_of
+from .. import policy
+from .._documents.containers import name_of
+from .._documents.context import Context
+from ..model import BLOCKER, INFO, Finding, Json, dig, strings, text
+from .persist import UNKNOWN, layers_of
 
 _REPOSITORY = "localhost/docker_to_podman/committed"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.unit import Line
+from ..unit_file import Line
 
 _CONNTRACK = "/usr/sbin/conntrack"
 MOST = 32

@@ -4,18 +4,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon, host, options, workloads
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    Finding,
-    dig,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.user_namespace import shift
+from .. import grouping
+from .._documents import daemon
+from .._documents.context import Context
+from .._tables import options
+from ..model import BLOCKER, INFO, Finding, dig, mapping, strings, text
+from . import host
+from .user_namespace import shift
 
 
 def findings(context: Context) -> list[Finding]:
@@ -113,7 +108,7 @@ def _missing(context: Context) -> list[Finding]:
 
 
 def _unused(context: Context) -> list[Finding]:
-    used = {name for container in context.containers for name in workloads.volumes_of(container)}
+    used = {name for container in context.containers for name in grouping.volumes_of(container)}
     left = sorted(set(context.volumes) - used)
     if not left:
         return []

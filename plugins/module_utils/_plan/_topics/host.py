@@ -6,23 +6,10 @@ from __future__ import annotations
 
 from typing import Any, Collection
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
-    is_on_default_bridge,
-    name_of,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    dig,
-    items,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.ports import published
+from .._documents.containers import is_on_default_bridge, name_of
+from .._documents.context import Context
+from ..model import INFO, WARNING, Finding, Json, dig, items, mapping, strings, text
+from .ports import published
 
 # What Docker has on the host for a published port, which is the container's.
 _PROXY = "docker-proxy"

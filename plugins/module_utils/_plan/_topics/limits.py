@@ -6,17 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    WARNING,
-    Finding,
-    Json,
-    dig,
-    items,
-    mapping,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+from .._documents.containers import name_of
+from .._tables.options import Setting
+from ..model import WARNING, Finding, Json, dig, items, mapping, text
 
 Limits = Mapping[str, Sequence[int]]
 """Resource limits of a process by name: soft and hard, -1 for none."""

@@ -4,17 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    dig,
-    mapping,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+from .._documents.containers import name_of
+from .._tables.options import Setting
+from ..model import INFO, WARNING, Finding, Json, dig, mapping, text
 
 DRIVERS = ("journald", "k8s-file")
 """What policy.logs can choose: the journal, or a file for each container as Docker had it."""

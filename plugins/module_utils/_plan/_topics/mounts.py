@@ -12,22 +12,11 @@ import posixpath
 import re
 from typing import Iterator, Mapping
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.image_names import fully_qualified
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    WARNING,
-    Finding,
-    Json,
-    PlanError,
-    dig,
-    items,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import path_word
+from .._documents.containers import name_of
+from .._documents.image_names import fully_qualified
+from .._tables.options import Setting
+from ..model import BLOCKER, WARNING, Finding, Json, PlanError, dig, items, mapping, strings, text
+from ..quadlet import path_word
 
 DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 PODMAN_SOCKET = "/run/podman/podman.sock"

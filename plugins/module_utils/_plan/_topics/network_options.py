@@ -6,20 +6,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    Version,
-    dig,
-    items,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import NETWORK_ARGUMENTS, Setting
+from .._tables.options import NETWORK_ARGUMENTS, Setting
+from ..model import BLOCKER, INFO, WARNING, Finding, Json, Version, dig, items, mapping, strings, text
 
 DRIVERS = ("bridge", "macvlan", "ipvlan")
 

@@ -8,30 +8,11 @@ import ipaddress
 import re
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import options
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
-    hostname,
-    is_on_default_bridge,
-    links_of,
-    name_of,
-    network_mode,
-    networks_of,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    dig,
-    is_safe_name,
-    items,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+from .._documents.containers import hostname, is_on_default_bridge, links_of, name_of, network_mode, networks_of
+from .._documents.context import Context
+from .._tables import options
+from .._tables.options import Setting
+from ..model import BLOCKER, INFO, WARNING, Finding, Json, dig, is_safe_name, items, mapping, strings, text
 
 PARITY_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 """Docker sets these in every network namespace of its own; Podman narrows the second and not the first."""

@@ -13,21 +13,10 @@ import posixpath
 import re
 from typing import Iterator
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import policy
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    Finding,
-    Json,
-    dig,
-    is_below,
-    items,
-    mapping,
-    strings,
-    text,
-)
+from .. import policy
+from .._documents.containers import name_of
+from .._documents.context import Context
+from ..model import BLOCKER, INFO, Finding, Json, dig, is_below, items, mapping, strings, text
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.]+")
 _SLUG = 40

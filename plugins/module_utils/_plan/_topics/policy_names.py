@@ -7,15 +7,9 @@ from __future__ import annotations
 
 from typing import Collection, Iterator
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import project_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    WARNING,
-    Finding,
-    Json,
-    mapping,
-    strings,
-)
+from .._documents.containers import project_of
+from .._documents.context import Context
+from ..model import WARNING, Finding, Json, mapping, strings
 
 
 def findings(known: Context, workloads: Collection[str], rules: Json) -> Iterator[Finding]:

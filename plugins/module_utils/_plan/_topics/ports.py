@@ -6,15 +6,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import has_own_network
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    Json,
-    dig,
-    items,
-    mapping,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+from .._documents.containers import has_own_network
+from .._tables.options import Setting
+from ..model import Json, dig, items, mapping, text
 
 
 class Published(NamedTuple):

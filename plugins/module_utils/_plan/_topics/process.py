@@ -8,26 +8,10 @@ import json
 import shlex
 from typing import Any, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import (
-    COMPOSE,
-    has_own_hostname,
-    hostname,
-    name_of,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    LARGEST,
-    Json,
-    dig,
-    is_carried,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting, require_argument
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import (
-    is_splittable,
-    words,
-)
+from .._documents.containers import COMPOSE, has_own_hostname, hostname, name_of
+from .._tables.options import Setting, require_argument
+from ..model import LARGEST, Json, dig, is_carried, mapping, strings, text
+from ..quadlet import is_splittable, words
 
 LABEL_PREFIX = "podshift."
 """Put before Compose's labels: under their own names, Compose would take Podman's containers for its own."""

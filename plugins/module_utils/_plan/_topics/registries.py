@@ -7,14 +7,9 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import daemon
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    WARNING,
-    Finding,
-    Json,
-    strings,
-)
+from .._documents import daemon
+from .._documents.context import Context
+from ..model import WARNING, Finding, Json, strings
 
 _MIRROR = re.compile(r"(?P<scheme>https?)://(?:[^/@]*@)?(?P<location>[A-Za-z0-9.:/_\[\]-]+?)/*\Z")
 _REGISTRY = re.compile(r"[A-Za-z0-9.:_\[\]-]+\Z")

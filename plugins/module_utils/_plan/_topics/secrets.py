@@ -12,18 +12,8 @@ import re
 import shlex
 from typing import Iterator, Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    dig,
-    is_carried,
-    mapping,
-    strings,
-    text,
-)
+from .._documents.containers import name_of
+from ..model import INFO, WARNING, Finding, Json, dig, is_carried, mapping, strings, text
 
 RULES = (
     r"PASS(WORD|WD|PHRASE)?S?\d*(_|$)",

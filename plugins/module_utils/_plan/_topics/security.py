@@ -8,25 +8,10 @@ import json
 import re
 from typing import Iterator
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.container_fields import (
-    MASKED_PATHS,
-    READONLY_PATHS,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    WARNING,
-    Finding,
-    Json,
-    dig,
-    is_empty,
-    items,
-    mapping,
-    strings,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+from .._documents.containers import name_of
+from .._tables.container_fields import MASKED_PATHS, READONLY_PATHS
+from .._tables.options import Setting
+from ..model import BLOCKER, INFO, WARNING, Finding, Json, dig, is_empty, items, mapping, strings, text
 
 PARITY_CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW")
 """In Docker's default set and not in Podman's (facts, section 4)."""

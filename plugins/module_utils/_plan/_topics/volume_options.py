@@ -4,15 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    BLOCKER,
-    INFO,
-    Finding,
-    Json,
-    mapping,
-    text,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.options import Setting
+from .._tables.options import Setting
+from ..model import BLOCKER, INFO, Finding, Json, mapping, text
 
 _KNOWN = ("type", "device", "o")
 _NETWORK_TYPES = ("nfs", "nfs4", "cifs", "smb3")

@@ -7,17 +7,10 @@ from __future__ import annotations
 import fnmatch
 from typing import Sequence
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import policy
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import name_of
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.context import Context
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import (
-    WARNING,
-    Finding,
-    Json,
-    items,
-    mapping,
-    text,
-)
+from .. import policy
+from .._documents.containers import name_of
+from .._documents.context import Context
+from ..model import WARNING, Finding, Json, items, mapping, text
 
 LIMIT = 1 << 20
 """Bytes above which they are taken for data."""

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _inventory
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._dockerds import Dockerd
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import append_journal, write_json
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.containers import COMPOSE
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.daemons import Dockerd
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import collect
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._documents.containers import COMPOSE
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
+    append_journal,
+    write_json,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_inventory
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins import fake_module
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_docker import (
@@ -39,9 +42,9 @@ class Host:
         self.state = root / "state" / ENGINE_ID
         monkeypatch.setattr(docker_inventory, "SCRATCH_DIR", str(root / "scratch"))
         monkeypatch.setattr(docker_inventory, "is_served", lambda _socket: False)
-        monkeypatch.setattr(docker_inventory.dockerds, "running", list)
-        monkeypatch.setattr(_inventory, "read_processes", lambda _proc: {})
-        monkeypatch.setattr(_inventory, "host_facts", lambda *_args: copy.deepcopy(HOST))
+        monkeypatch.setattr(docker_inventory.daemons, "running", list)
+        monkeypatch.setattr(collect, "read_processes", lambda _proc: {})
+        monkeypatch.setattr(collect, "host_facts", lambda *_args: copy.deepcopy(HOST))
 
     def run(
         self, replies: dict[str, Any] | None, check_mode: bool = False, socket: str = "docker.sock"
@@ -327,7 +330,7 @@ def test_every_dockerd_is_told_and_none_is_recorded(host, retired):
     host.run(answers(WEB))
     if retired:
         write_json(host.state / "retired.json", {"format": 1})
-    host.monkeypatch.setattr(docker_inventory.dockerds, "running", lambda: [Dockerd(4711, "/build.service", True)])
+    host.monkeypatch.setattr(docker_inventory.daemons, "running", lambda: [Dockerd(4711, "/build.service", True)])
     result = host.run(answers(WEB))
     assert (result["dockerds"], result["changed"]) == (["process 4711 in /build.service"], False)
     assert "4711" not in str(host.files())

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall, _residue
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, write_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import iptables
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import data_root
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
+    StateError,
+    write_json,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_residue
 
 SAVED = "*filter\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n-A FORWARD -o docker0 -j DOCKER\nCOMMIT\n"
@@ -20,12 +24,12 @@ SAVED = "*filter\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n-A FORWARD -o docker0 -j
 def scripts(monkeypatch):
     """The scripts given to iptables-restore."""
     given = []
-    monkeypatch.setattr(_residue, "require_no_docker", lambda: None)
-    monkeypatch.setattr(_firewall, "read", lambda family: _firewall.parse(SAVED if family == "iptables" else ""))
-    monkeypatch.setattr(_firewall, "apply", lambda family, script: given.append((family, script)))
-    monkeypatch.setattr(_firewall, "save", lambda family: SAVED)
-    monkeypatch.setattr(_firewall, "restore", lambda family, saved: given.append((family, saved)))
-    monkeypatch.setattr(_residue, "Outside", AlwaysOpen)
+    monkeypatch.setattr(data_root, "require_no_docker", lambda: None)
+    monkeypatch.setattr(iptables, "read", lambda family: iptables.parse(SAVED if family == "iptables" else ""))
+    monkeypatch.setattr(iptables, "apply", lambda family, script: given.append((family, script)))
+    monkeypatch.setattr(iptables, "save", lambda family: SAVED)
+    monkeypatch.setattr(iptables, "restore", lambda family, saved: given.append((family, saved)))
+    monkeypatch.setattr(data_root, "Outside", AlwaysOpen)
     return given
 
 
@@ -74,18 +78,18 @@ def test_a_port_that_another_firewall_would_close_keeps_dockers_rules(scripts, p
         def answering(self, ports):
             return [port for port in ports if port["host_port"] == 80 or not scripts]
 
-    monkeypatch.setattr(_residue, "Outside", Closes)
-    with pytest.raises(_residue.ResidueError, match="port 443 would not answer from outside any more, so they stay"):
+    monkeypatch.setattr(data_root, "Outside", Closes)
+    with pytest.raises(data_root.ResidueError, match="port 443 would not answer from outside any more, so they stay"):
         docker_residue.clean(params, False)
     assert scripts[-1] == ("iptables", SAVED)
 
 
 def test_a_running_dockerd_keeps_everything(params, monkeypatch):
     def runs():
-        raise _residue.ResidueError("dockerd runs (process 1).")
+        raise data_root.ResidueError("dockerd runs (process 1).")
 
-    monkeypatch.setattr(_residue, "require_no_docker", runs)
-    with pytest.raises(_residue.ResidueError):
+    monkeypatch.setattr(data_root, "require_no_docker", runs)
+    with pytest.raises(data_root.ResidueError):
         docker_residue.clean(params, False)
     assert not docker_residue.clean({**params, "parts": ["data_root"]}, True)["changed"]
 
@@ -103,14 +107,14 @@ def test_a_damaged_inventory_is_one_sentence(scripts, params):
 
 
 def test_what_fails_half_way_puts_all_rules_back(scripts, params, monkeypatch):
-    monkeypatch.setattr(_firewall, "read", lambda _family: _firewall.parse(SAVED))
+    monkeypatch.setattr(iptables, "read", lambda _family: iptables.parse(SAVED))
 
     def apply(family, script):
         if family == "ip6tables":
             raise CommandError("ip6tables-restore failed.")
         scripts.append((family, script))
 
-    monkeypatch.setattr(_firewall, "apply", apply)
+    monkeypatch.setattr(iptables, "apply", apply)
     with pytest.raises(CommandError):
         docker_residue.clean(params, False)
     assert scripts[1:] == [("iptables", SAVED), ("ip6tables", SAVED)]

@@ -8,13 +8,13 @@ import shutil
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _job, _work
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import client, tasks
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     append_journal,
     open_engine,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.modules import image_transfer, volume_transfer
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins import fake_module
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakeDocker, FakePodman
@@ -26,7 +26,7 @@ class JobOnTheSpot:
     """The work without systemd between."""
 
     def __init__(self, work):
-        self.work = _job.WORK[work]
+        self.work = client.WORK[work]
 
     def follow(self, given):
         return {**self.work(given, False, Progress()), "finished": True}
@@ -36,7 +36,7 @@ class JobOnTheSpot:
 def host(tmp_path, monkeypatch):
     """A host with one workload of one image and one volume; ``host.call(module, **arguments)`` runs a module."""
     fake = FakePodman(tmp_path / "podman").install(monkeypatch)
-    monkeypatch.setattr(_job, "Job", JobOnTheSpot)
+    monkeypatch.setattr(client, "Job", JobOnTheSpot)
     fake.docker_images = {ID: ("a" * 64, [])}
     source = tmp_path / "docker" / "volumes" / "v" / "_data"
     source.mkdir(parents=True)
@@ -58,7 +58,7 @@ def host(tmp_path, monkeypatch):
 
 
 def test_images_are_brought_once(host, monkeypatch):
-    monkeypatch.setattr(_work, "Docker", lambda socket: FakeDocker(socket, host.docker_images))
+    monkeypatch.setattr(tasks, "Docker", lambda socket: FakeDocker(socket, host.docker_images))
     for check, changed in ((True, True), (False, True), (True, False), (False, False)):
         answer = host.call(image_transfer, check, **host.images_arguments)
         assert answer["changed"] is changed, answer

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     append_journal,
     open_engine,
     write_json,

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils import _seen as seen
+from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils import _port_check as port_check
 
 
 def port(number, address="", proto="tcp", container="web"):
@@ -27,12 +27,12 @@ def port(number, address="", proto="tcp", container="web"):
     ],
 )
 def test_the_address_of_the_host(given, name):
-    assert seen.host(given) == name
+    assert port_check.host(given) == name
 
 
 @pytest.mark.parametrize("name", ["a" * 64 + ".example.com", "blog..example.com"])
 def test_a_name_that_cannot_be_one_answers_nothing(name):
-    assert seen.answering(seen.targets([port(80)], name)) == []
+    assert port_check.answering(port_check.targets([port(80)], name)) == []
 
 
 def test_what_is_for_the_host_alone_is_not_tried():
@@ -44,21 +44,21 @@ def test_what_is_for_the_host_alone_is_not_tried():
         port(5, "127.0.0.1"),
         port(6, "", "udp"),
     ]
-    found = seen.targets(ports, "192.0.2.7")
+    found = port_check.targets(ports, "192.0.2.7")
     assert [(address, item["host_port"]) for address, item in found] == [
         ("192.0.2.7", 1),
         ("192.0.2.7", 2),
         ("192.0.2.7", 3),
         ("198.51.100.9", 4),
     ]
-    assert seen.targets(ports, "") == []
+    assert port_check.targets(ports, "") == []
 
 
 def test_what_listens_answers():
     with socket.create_server(("127.0.0.1", 0)) as server:
         wanted = [("127.0.0.1", port(server.getsockname()[1]))]
-        assert seen.answering(wanted) == wanted
-    assert seen.answering(wanted) == []
+        assert port_check.answering(wanted) == wanted
+    assert port_check.answering(wanted) == []
 
 
 RESULTS = [
@@ -69,33 +69,33 @@ PORTS = [{**port(8080), "workload": "blog"}, {**port(9090, container="till"), "w
 
 
 def test_the_ports_of_what_moves_know_their_workload():
-    assert seen.ports({"workloads": RESULTS}) == PORTS
-    assert seen.ports({"workloads": [RESULTS[0], {**RESULTS[1], "changed": False}]}) == PORTS[:1]
-    assert seen.ports({"failed": True}) == []
+    assert port_check.ports({"workloads": RESULTS}) == PORTS
+    assert port_check.ports({"workloads": [RESULTS[0], {**RESULTS[1], "changed": False}]}) == PORTS[:1]
+    assert port_check.ports({"failed": True}) == []
 
 
 @pytest.mark.parametrize("change", [{"state": "rolled_back"}, {"changed": False}])
 def test_only_what_moved_is_asked_for(change):
-    assert seen.moved({"workloads": RESULTS}, PORTS[:1]) == PORTS[:1]
-    assert seen.moved({"workloads": [{**item, **change} for item in RESULTS]}, PORTS) == []
+    assert port_check.moved({"workloads": RESULTS}, PORTS[:1]) == PORTS[:1]
+    assert port_check.moved({"workloads": [{**item, **change} for item in RESULTS]}, PORTS) == []
 
 
 def test_what_does_not_answer_is_closed(monkeypatch):
-    monkeypatch.setattr(seen, "_PATIENCE", 0)
+    monkeypatch.setattr(port_check, "_PATIENCE", 0)
     with socket.create_server(("127.0.0.2", 0)) as server:
         ports = [port(server.getsockname()[1]), port(1), port(2, "", "udp")]
-        assert seen.closed(ports, "127.0.0.2") == [ports[1]]
+        assert port_check.closed(ports, "127.0.0.2") == [ports[1]]
 
 
 def test_what_is_closed_is_named_and_fails():
     answer = {"workloads": RESULTS, "failed": True, "msg": "shop: It was undone."}
-    said = seen.failed(answer, PORTS, " Or else.")
+    said = port_check.failed(answer, PORTS, " Or else.")
     assert said["workloads"] == RESULTS
     assert said["msg"].startswith("shop: It was undone.\nOn the host")
     assert "does not reach ports 8080 of web, 9090 of till any more" in said["msg"]
     assert said["msg"].endswith(" Or else.")
-    assert seen.failed({"workloads": RESULTS}, PORTS[:1])["failed"]
+    assert port_check.failed({"workloads": RESULTS}, PORTS[:1])["failed"]
 
 
 def test_when_all_answer_nothing_is_said():
-    assert seen.failed({"workloads": RESULTS}, [], "Or else.") == {"workloads": RESULTS}
+    assert port_check.failed({"workloads": RESULTS}, [], "Or else.") == {"workloads": RESULTS}

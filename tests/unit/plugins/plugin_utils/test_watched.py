@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils import _seen as seen
+from ansible_collections.podshift.docker_to_podman.plugins.plugin_utils import _port_check as port_check
 
 PORT = {"container": "web", "host_ip": "", "host_port": 8080, "proto": "tcp"}
 OWED = {**PORT, "workload": "blog"}
@@ -52,8 +52,10 @@ class Host:
     def run(self, engine="podman", check=False):
         """What the task answers."""
         self.calls.clear()
-        calls = seen.Calls(lambda: self.module(engine, True), lambda: self.module(engine, check), self.record_ports)
-        return seen.watched("192.0.2.7", engine == "podman", check, calls)
+        calls = port_check.Calls(
+            lambda: self.module(engine, True), lambda: self.module(engine, check), self.record_ports
+        )
+        return port_check.watched("192.0.2.7", engine == "podman", check, calls)
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def host(monkeypatch):
     def answering(wanted, _patience=0):
         return [item for item in wanted if item[1]["host_port"] in host.under[host.owner]]
 
-    monkeypatch.setattr(seen, "answering", answering)
+    monkeypatch.setattr(port_check, "answering", answering)
     return host
 
 
@@ -157,11 +159,11 @@ def test_what_another_workload_owes_that_is_on_its_way_stays_recorded(host):
 def test_who_cannot_look_from_outside_does_not_take_silence_for_success(host):
     host.under["podman"].clear()
     host.run()
-    answer = seen.unseen(host.module("podman", False), True)
+    answer = port_check.unseen(host.module("podman", False), True)
     assert answer["failed"]
     assert "reached port 8080 of web before the move and not since" in answer["msg"]
     assert "remove /state/unreached.json" in answer["msg"]
-    assert "failed" not in seen.unseen(host.module("podman", False), False)
+    assert "failed" not in port_check.unseen(host.module("podman", False), False)
     host.record = []
-    assert "failed" not in seen.unseen(host.module("podman", False), True)
-    assert seen.unseen({"failed": True, "msg": "gone"}, True) == {"failed": True, "msg": "gone"}
+    assert "failed" not in port_check.unseen(host.module("podman", False), True)
+    assert port_check.unseen({"failed": True, "msg": "gone"}, True) == {"failed": True, "msg": "gone"}

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+from ansible_collections.podshift.docker_to_podman.lab.shared import checks
 
 SUBNETS = {"proxy": r"172\.31\.30\.\d+", "any": r"\d+\.\d+\.\d+\.\d+"}
 # The emulator's side of the network card: a client's address is what the service sees.

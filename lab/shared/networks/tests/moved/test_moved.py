@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+from ansible_collections.podshift.docker_to_podman.lab.shared import checks
 
 
 def test_everything_runs_on_podman_but_the_job_that_has_ended(host):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.molecule.shared import checks
+from ansible_collections.podshift.docker_to_podman.lab.shared import checks
 
 MOVED = {"shop-web-1", "shop-api-1", "shop-db-1"}
 REMAINED = {"wiki-app-1", "wiki-pages-1", "edge-proxy-1", "desk-front-1", "desk-drawer-1", "agent", "echo"}

@@ -12,20 +12,18 @@ import sys
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _image_source,
-    _job,
-    _remembered,
-    _rounds,
-    _service,
-    _trouble,
-    _verify,
-    _work,
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import errors
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import source
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import client, entry_point, tasks
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job.client import JobError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
+    append_journal,
+    write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import append_journal, write_json
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import JobError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import compare, compare_cache
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -60,7 +58,7 @@ class Full:
     ],
 )
 def test_the_sentence(error, said):
-    assert _trouble.sentence(error).startswith(said)
+    assert errors.sentence(error).startswith(said)
 
 
 @pytest.mark.parametrize("write", [write_json, append_journal])
@@ -83,9 +81,9 @@ def trees(tmp_path):
 
 def test_a_comparison_that_cannot_be_remembered(trees, monkeypatch):
     opened = os.fdopen
-    monkeypatch.setattr(_remembered.os, "fdopen", lambda *given: Full(opened(*given)))
+    monkeypatch.setattr(compare_cache.os, "fdopen", lambda *given: Full(opened(*given)))
     with pytest.raises(TreeError) as refusal:
-        _rounds._compare(trees, trees.memory, None)
+        rounds._compare(trees, trees.memory, None)
     assert "Volume v cannot be compared: {0} cannot be used: No space left".format(trees.memory) in str(refusal.value)
     assert sorted(os.listdir(trees.memory.parent)) == ["copy", "source"]
 
@@ -102,9 +100,9 @@ def test_a_file_that_cannot_be_read(trees, monkeypatch, top):
                 raise OSError(errno.EIO, "Input/output error")
             return super().read(size)
 
-    monkeypatch.setattr(_verify, "open", Broken, raising=False)
+    monkeypatch.setattr(compare, "open", Broken, raising=False)
     with pytest.raises(TreeError, match=top + "/file cannot be used: Input/output error; see the kernel's log"):
-        _rounds._compare(trees, trees.memory, None)
+        rounds._compare(trees, trees.memory, None)
 
 
 def test_an_archive_that_does_not_fit(tmp_path):
@@ -114,7 +112,7 @@ def test_an_archive_that_does_not_fit(tmp_path):
             fail()
 
     with pytest.raises(OSError, match="No space left") as error:
-        _image_source.save(Docker(), [], tmp_path)
+        source.save(Docker(), [], tmp_path)
     assert error.value.filename == str(tmp_path / "images.tar")
 
 
@@ -127,12 +125,12 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_work_says_it_and_so_does_the_module(folder, monkeypatch):
-    monkeypatch.setitem(_work.WORK, "images", fail)
-    _service.main()
+    monkeypatch.setitem(tasks.WORK, "images", fail)
+    entry_point.main()
     said = "Something on this host cannot be used: No space left on device; make room there and run this again."
     assert json.loads((folder / "result.json").read_text()) == {"error": said}
     with pytest.raises(JobError, match="make room there"):
-        _job.call("images", {}, check=True)
+        client.call("images", {}, check=True)
 
 
 def test_work_does_not_fail_for_want_of_a_progress(folder, monkeypatch):
@@ -140,9 +138,9 @@ def test_work_does_not_fail_for_want_of_a_progress(folder, monkeypatch):
         progress.begin("images", 2)(1)
         return {"changed": True}
 
-    monkeypatch.setitem(_work.WORK, "images", work)
+    monkeypatch.setitem(tasks.WORK, "images", work)
     monkeypatch.setattr(
-        _service.os, "replace", lambda part, path: fail() if "progress" in path else os.rename(part, path)
+        entry_point.os, "replace", lambda part, path: fail() if "progress" in path else os.rename(part, path)
     )
-    _service.main()
+    entry_point.main()
     assert json.loads((folder / "result.json").read_text()) == {"result": {"changed": True}}

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _progress
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import progress as _progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.progress import Progress
 
 
 @pytest.mark.parametrize(

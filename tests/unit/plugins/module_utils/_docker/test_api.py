@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import (
     Docker,
     DockerError,
     DockerNotFound,

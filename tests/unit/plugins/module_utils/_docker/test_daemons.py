@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _dockerds as dockerds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import parse_cgroup
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import daemons
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host.processes import parse_cgroup
 
 USERS = "/user.slice/user-1000.slice/user@1000.service/app.slice/docker.service"
 
@@ -30,7 +30,7 @@ USERS = "/user.slice/user-1000.slice/user@1000.service/app.slice/docker.service"
 )
 def test_the_unit_is_that_of_the_systems_systemd(text, unit):
     group = parse_cgroup(text)
-    assert dockerds.system_unit(group[1] if group else "/") == unit
+    assert daemons.system_unit(group[1] if group else "/") == unit
 
 
 def process(proc, number, name, pids="pid:[1]", network="net:[1]", group="/", users="user:[1]"):
@@ -47,12 +47,12 @@ def test_those_of_users_are_found_and_those_in_containers_are_not(tmp_path):
     process(tmp_path, "7", "dockerd", pids="pid:[2]")
     process(tmp_path, "8", "docker")
     (tmp_path / "9").mkdir()
-    assert dockerds.running(str(tmp_path)) == []
+    assert daemons.running(str(tmp_path)) == []
     process(tmp_path, "100", "dockerd", network="net:[2]", group=USERS)
     process(tmp_path, "42", "dockerd", group="/system.slice/docker.service")
     process(tmp_path, "43", "dockerd")
     process(tmp_path, "101", "dockerd", users="user:[2]", group=USERS)
-    found = dockerds.running(str(tmp_path))
+    found = daemons.running(str(tmp_path))
     host = [(42, "/system.slice/docker.service", True), (43, "/", True)]
     assert found == [*host, (100, USERS, False), (101, USERS, False)]
     assert [str(item) for item in found] == [

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bridges
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges
 
 
 def slave(name, master, kind=None):
@@ -25,5 +25,5 @@ def test_links_of_containers_do_not_count():
         slave("veth34", "docker0", "veth"),
         {"ifname": "eth1", "master": "bond0", "linkinfo": {"info_slave_kind": "bond"}},
     ]
-    assert _bridges.attached(json.dumps(links)) == {"br-lan": ["eth0", "tap3"]}
-    assert _bridges.attached("") == {}
+    assert bridges.attached(json.dumps(links)) == {"br-lan": ["eth0", "tap3"]}
+    assert bridges.attached("") == {}

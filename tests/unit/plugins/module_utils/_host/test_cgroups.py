@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _control_groups
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._control_groups import is_deserted
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import cgroups
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host.cgroups import is_deserted
 
 SCOPE = "0::/system.slice/docker-ab12.scope"
 
@@ -26,7 +26,7 @@ def host(tmp_path):
 
 
 def watch(host, pid=7, container="ab12"):
-    return _control_groups.watch(pid, container, str(host / "proc"), str(host / "cgroup"))
+    return cgroups.watch(pid, container, str(host / "proc"), str(host / "cgroup"))
 
 
 def test_its_processes_end_and_its_group_goes(host):

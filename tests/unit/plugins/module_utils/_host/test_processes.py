@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _process_view as view
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import processes as view
 
 ID = "867e5a9966f643bff263871d11130d47b4464b0ae5559fe922250b2cbd9bb4b2"
 SCOPE = "/system.slice/docker-{0}.scope".format(ID)

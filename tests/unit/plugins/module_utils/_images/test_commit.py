@@ -12,15 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _commits, _podman, _room
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import ImageError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import disk_space
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import commit as commits
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images.selection import ImageError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.report import obstacles
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.documents import inventory
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakePodman
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_persist import LAYERS, said, web
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._plan.test_persist import (
+    LAYERS,
+    said,
+    web,
+)
 
 NAME = "localhost/docker_to_podman/committed:web"
 BASE = "b" * 64
@@ -111,9 +117,9 @@ def podman(tmp_path, monkeypatch):
         fake._name(number, name, config["rootfs"]["diff_ids"])
         return Completed(0, "", "")
 
-    for module in (_podman, _commits):
+    for module in (storage, commits):
         monkeypatch.setattr(module, "run", run)
-    monkeypatch.setattr(_commits, "_SCRATCH", str(tmp_path / "scratch"))
+    monkeypatch.setattr(commits, "_SCRATCH", str(tmp_path / "scratch"))
     for left in (KILLED, OTHERS):
         (tmp_path / "scratch" / left).mkdir(parents=True)
     return fake
@@ -133,7 +139,7 @@ def made(podman):
 
 
 def test_the_image_has_one_more_layer_and_the_same_settings(podman, workload, tmp_path):
-    _commits.make(workload)
+    commits.make(workload)
     (number,) = made(podman)
     config = podman.configs[number]
     assert {**config, "rootfs": 0, "history": 0} == {**CONFIG, "rootfs": 0, "history": 0}
@@ -147,12 +153,12 @@ def test_the_image_has_one_more_layer_and_the_same_settings(podman, workload, tm
 
 
 def test_a_second_attempt_takes_what_was_written_since_and_leaves_no_old_image(podman, workload):
-    _commits.make(workload)
+    commits.make(workload)
     first = made(podman)
-    _commits.make(workload)
+    commits.make(workload)
     assert made(podman) == first
     Path(workload["commits"][0]["layers"][0], "more").write_text("more")
-    _commits.make(workload)
+    commits.make(workload)
     assert len(podman.images) == 2
     assert made(podman) != first
     assert podman.archives[-1] == [".", "data", "more"]
@@ -160,32 +166,32 @@ def test_a_second_attempt_takes_what_was_written_since_and_leaves_no_old_image(p
 
 def test_a_workload_without_images_of_its_own_costs_nothing(podman):
     for workload in ({"workload": "web", "commits": []}, {"workload": "by an older version"}):
-        _commits.require({}, workload)
-        _commits.make(workload)
+        commits.require({}, workload)
+        commits.make(workload)
     assert podman.calls == []
 
 
 def test_what_cannot_be_made_is_refused_before_anything_stops(podman, workload, tmp_path, monkeypatch):
     plan = {"engine": {"data_root": str(tmp_path / "docker")}}
-    _commits.require(plan, workload)
-    monkeypatch.setattr(_room, "short", lambda what, *_rest: what + " needs room.")
+    commits.require(plan, workload)
+    monkeypatch.setattr(disk_space, "short", lambda what, *_rest: what + " needs room.")
     with pytest.raises(ImageError, match=r"The image of container web needs room\. Nothing was changed\."):
-        _commits.require(plan, workload)
+        commits.require(plan, workload)
     Path(workload["commits"][0]["layers"][0], ".wh.x").write_text("")
     with pytest.raises(ImageError, match=r"^The image of container web cannot be made: the name '/\.wh\.x'"):
-        _commits.require(plan, workload)
+        commits.require(plan, workload)
     with pytest.raises(TreeError, match="^The image of container web: its layer"):
-        _commits.require({"engine": {"data_root": "/var/lib/docker"}}, workload)
+        commits.require({"engine": {"data_root": "/var/lib/docker"}}, workload)
     assert podman.writes() == []
 
 
 def test_an_image_that_arrives_as_another_one_is_none(podman, workload, monkeypatch):
     monkeypatch.setattr(podman, "_name", lambda number, name, layers: FakePodman._name(podman, "f" * 64, name, layers))
     with pytest.raises(ImageError, match="arrived as another one"):
-        _commits.make(workload)
+        commits.make(workload)
 
 
 def test_without_the_image_below_there_is_none(podman, workload):
     podman.images.clear()
     with pytest.raises(ImageError, match="Podman has no image docker.io/library/app:1"):
-        _commits.make(workload)
+        commits.make(workload)

@@ -12,21 +12,17 @@ import tarfile
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _content_store,
-    _image_copies,
-    _image_record,
-    _image_source,
-    _images,
-    _room,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_record import ImageRecord
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._image_room import Way
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import Image, ImageError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import Image as PodmanImage
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._room import Place
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import disk_space
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.disk_space import Place
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import content_store
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import selection, source, verified
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import transfer as image_copies
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images.selection import Image, ImageError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images.space import Way
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images.verified import ImageRecord
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.storage import Image as PodmanImage
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.ownership import Ownership
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakeDocker, FakePodman
 
 A, B, C = ("sha256:" + letter * 64 for letter in "abc")
@@ -58,8 +54,8 @@ def podman(tmp_path, monkeypatch):
 
 @pytest.fixture
 def docker(podman, monkeypatch):
-    monkeypatch.setattr(_content_store, "_HOSTS_OWN", "/nowhere")
-    monkeypatch.setattr(_content_store, "_CONFIG", "/nowhere/config.toml")
+    monkeypatch.setattr(content_store, "_HOSTS_OWN", "/nowhere")
+    monkeypatch.setattr(content_store, "_CONFIG", "/nowhere/config.toml")
     return FakeDocker("/run/docker.sock", podman.docker_images)
 
 
@@ -73,7 +69,7 @@ def transfer(tmp_path, docker):
         before = set((tmp_path / "copies").iterdir())
         try:
             way, record = Way(docker, **{**given, **changes}), ImageRecord(tmp_path / "images.json")
-            return _image_copies.transfer(owners, way, record, Progress(), check=check)
+            return image_copies.transfer(owners, way, record, Progress(), check=check)
         finally:
             assert set((tmp_path / "copies").iterdir()) <= before
 
@@ -103,12 +99,12 @@ def test_after_a_boot_what_was_brought_before_is_read_again_and_what_is_torn_is_
     assert reads() == 0
     transfer(images)
     assert reads() == 0
-    monkeypatch.setattr(_image_record, "boot_id", lambda: "the next one")
+    monkeypatch.setattr(verified, "boot_id", lambda: "the next one")
     assert actions(transfer(images)) == actions(transfer(images)) == [(A, "present"), (B, "present")]
     assert reads() == 2
     podman.torn = {"b" * 64}
     assert actions(transfer(images)) == [(A, "present"), (B, "present")]
-    monkeypatch.setattr(_image_record, "boot_id", lambda: "the one after that")
+    monkeypatch.setattr(verified, "boot_id", lambda: "the one after that")
     assert actions(transfer(images, check=True)) == [(A, "present"), (B, "would-copy")]
     assert actions(transfer(images)) == [(A, "present"), (B, "copied")]
     assert docker.saved == [[A, B], [B]]
@@ -192,7 +188,7 @@ def test_containerd_s_store_is_read_as_it_is_while_docker_is_stopped(podman, tra
     assert actions(transfer([wanted(index, config_digest=config)], retired=True)) == [(index, "copied")]
     assert podman.writes()[0].startswith("skopeo copy --quiet dir:")
     assert docker.saved == []
-    _folder, manifest = _content_store.find(str(tmp_path), index)
+    _folder, manifest = content_store.find(str(tmp_path), index)
     kinds = [layer["mediaType"].partition("diff.")[2] for layer in manifest.document["layers"]]
     assert kinds == ["tar.gzip", "tar.gzip", "tar"]
 
@@ -215,8 +211,8 @@ def test_containerd_s_store_is_found_where_its_configuration_says(
     (tmp_path / "containerd" / "daemon").rename(tmp_path / "moved")
     path = tmp_path / "config.toml"
     path.write_bytes(os.fsencode(config.replace("{root}", str(tmp_path / "moved"))))
-    monkeypatch.setattr(_content_store, "_CONFIG", str(path))
-    assert (_content_store.find(str(tmp_path / "docker"), index) is not None) is is_found
+    monkeypatch.setattr(content_store, "_CONFIG", str(path))
+    assert (content_store.find(str(tmp_path / "docker"), index) is not None) is is_found
 
 
 def test_a_store_that_is_not_found_is_said_with_the_folders_where_it_was_looked_for(podman, transfer, docker, tmp_path):
@@ -236,14 +232,14 @@ def test_a_store_that_is_not_found_is_said_with_the_folders_where_it_was_looked_
 
 @pytest.mark.parametrize("image", ["sha256:" + "1" * 64, "../../etc/passwd", ""])
 def test_what_the_store_does_not_have(store, tmp_path, image):
-    assert _content_store.find(str(tmp_path), image) is None
+    assert content_store.find(str(tmp_path), image) is None
 
 
 def test_an_index_that_names_itself_has_no_image(tmp_path):
     folder = tmp_path / "containerd" / "daemon" / "io.containerd.content.v1.content" / "blobs" / "sha256"
     folder.mkdir(parents=True)
     (folder / ("a" * 64)).write_text(json.dumps({"manifests": [{"digest": A, "platform": {"os": "linux"}}]}))
-    assert _content_store.find(str(tmp_path), A) is None
+    assert content_store.find(str(tmp_path), A) is None
 
 
 def test_a_second_call_changes_nothing_and_needs_no_docker(podman, transfer):
@@ -284,7 +280,7 @@ def test_images_of_committed_workloads_are_left_alone(podman, transfer):
 def test_check_mode_says_what_would_be_copied(podman, transfer, monkeypatch):
     podman.add_image("a" * 64, [REDIS])
     assert actions(transfer([wanted(), wanted(B, [CACHE])], check=True)) == [(A, "present"), (B, "would-copy")]
-    monkeypatch.setattr(_image_copies.podman, "installed", lambda: False)
+    monkeypatch.setattr(image_copies.storage, "installed", lambda: False)
     podman.calls.clear()
     assert actions(transfer([wanted()], check=True)) == [(A, "would-copy")]
     assert podman.calls == []
@@ -324,13 +320,13 @@ def test_an_image_waits_for_those_that_bring_its_layers():
         Image("sha256:" + name, (), "", layers, 1)
         for name, layers in [("b", ("1", "2")), ("w", ("1", "2", "3")), ("a", ("1", "2", "3", "4")), ("o", ("2", "1"))]
     )
-    assert _images.carriers([base, web, api, other]) == {
+    assert selection.carriers([base, web, api, other]) == {
         "sha256:b": [],
         "sha256:w": ["sha256:b"],
         "sha256:a": ["sha256:b", "sha256:w"],
         "sha256:o": [],
     }
-    assert _images.batches([base, other, web]) == [[base, other, web]]
+    assert selection.batches([base, other, web]) == [[base, other, web]]
 
 
 @pytest.mark.parametrize(
@@ -349,11 +345,11 @@ def test_an_image_waits_for_those_that_bring_its_layers():
     ],
 )
 def test_the_same_image(image, held, equal):
-    assert _images.same(image, held) is equal
+    assert selection.same(image, held) is equal
 
 
 def test_images_of_several_workloads_are_brought_once_and_bases_first():
-    found = _images.needed(
+    found = selection.needed(
         [
             workload(wanted(B, [CACHE], diff_ids=["l1", "l2"])),
             workload(wanted(B, [REDIS], diff_ids=["l1", "l2"]), wanted(A, [])),
@@ -372,7 +368,7 @@ def test_images_of_several_workloads_are_brought_once_and_bases_first():
     ],
 )
 def test_room_is_counted_for_each_file_system(places, said):
-    complaint = _room.short("It", places, "make room")
+    complaint = disk_space.short("It", places, "make room")
     assert said in complaint
     assert bool(said) == bool(complaint)
 
@@ -394,7 +390,7 @@ def test_a_layer_that_is_a_link_in_dockers_archive_is_named_by_the_file_it_is(tm
                     tar.addfile(member, io.BytesIO(data or b""))
             return [archive.getvalue()]
 
-    found = _image_source.save(Docker(), [A, B], tmp_path)
+    found = source.save(Docker(), [A, B], tmp_path)
     assert [found[image].name.rpartition("@")[2] for image in (A, B)] == ["0", "1"]
     with tarfile.open(tmp_path / "images.tar") as tar:
         listed = json.load(tar.extractfile("manifest.json"))

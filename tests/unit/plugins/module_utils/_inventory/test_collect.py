@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _inventory as inventory
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import Docker, DockerError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import Process
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import Docker, DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host.processes import Process
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import collect as inventory
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_docker import (
     IMAGE,
     NETWORK,

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _docker_dependents as dependents
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import dependents
 
 COMPOSE = """\
 [Unit]

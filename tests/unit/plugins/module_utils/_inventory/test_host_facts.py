@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _host_facts as host
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._process_view import Process
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host.processes import Process
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import host_facts
 
 APT = "podman:\n  Installed: {0}\n  Candidate: {1}\n  Version table:\n     9.9.9 500\n"
 
@@ -29,7 +29,7 @@ APT = "podman:\n  Installed: {0}\n  Candidate: {1}\n  Version table:\n     9.9.9
     ],
 )
 def test_the_version_of_a_package_is_that_of_its_program(package, version):
-    assert host.upstream_version(package) == version
+    assert host_facts.upstream_version(package) == version
 
 
 @pytest.fixture
@@ -58,17 +58,17 @@ def programs(tmp_path, monkeypatch):
 )
 def test_the_podman_that_would_be_installed(programs, program, says, candidate):
     programs(program, "echo '{0}'".format(says))
-    assert host.podman_candidate() == candidate
+    assert host_facts.podman_candidate() == candidate
 
 
 def test_a_package_manager_that_fails_does_not_stop_the_assessment(programs):
     programs("dnf", "echo no network >&2; exit 1")
-    assert host.podman_candidate() is None
+    assert host_facts.podman_candidate() is None
 
 
 def test_without_podman_there_are_no_objects(programs):
     programs("apt-cache", "echo '{0}'".format(APT.format("(none)", "5.4.2")))
-    assert host.podman_facts() == {
+    assert host_facts.podman_facts() == {
         "installed": None, "candidate": "5.4.2", "containers": [], "pods": [], "networks": [], "volumes": [],
         "secrets": [],
     }  # fmt: skip
@@ -79,7 +79,7 @@ def test_the_objects_of_an_installed_podman(programs):
         "podman",
         'case "$*" in --version) echo podman version 5.4.2;; ps*) echo web; echo db;; network*) echo podman;; esac',
     )
-    assert host.podman_facts() == {
+    assert host_facts.podman_facts() == {
         "installed": "5.4.2", "candidate": None, "containers": ["db", "web"], "pods": [], "networks": ["podman"],
         "volumes": [], "secrets": [],
     }  # fmt: skip
@@ -93,14 +93,14 @@ def test_units_that_come_and_go_bind_no_name(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "etc/masked.service").symlink_to("/dev/null")
-    monkeypatch.setattr(host, "_TRANSIENT", str(tmp_path / "transient"))
+    monkeypatch.setattr(host_facts, "_TRANSIENT", str(tmp_path / "transient"))
     folders = [str(tmp_path / name) for name in ("etc", "transient", "generator", "lib", "absent")]
-    assert host.unit_names(folders) == ["-.mount", "docker.service", "getty@.service", "masked.service"]
+    assert host_facts.unit_names(folders) == ["-.mount", "docker.service", "getty@.service", "masked.service"]
 
 
 @pytest.mark.parametrize(("text", "number"), [("systemd 257 (257.5-2)\n+PAM", 257), ("systemd 260~rc1", 260), ("", 0)])
 def test_the_version_of_systemd(text, number):
-    assert host.first_number(text) == number
+    assert host_facts.first_number(text) == number
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,16 @@ def test_the_version_of_systemd(text, number):
     ],
 )
 def test_the_value_of_a_flag(flags, value):
-    assert host.flag_value(flags, "--config-file") == value
+    assert host_facts.flag_value(flags, "--config-file") == value
 
 
 def test_of_dockerds_environment_only_proxies_are_kept():
     environment = ["PATH=/bin", "HTTP_PROXY=http://p:1/?a=b", "no_proxy=localhost", "TOKEN=x", "PROXY=1", "https_proxy"]
-    assert host.proxies(environment) == {"HTTP_PROXY": "http://p:1/?a=b", "no_proxy": "localhost", "https_proxy": ""}
+    assert host_facts.proxies(environment) == {
+        "HTTP_PROXY": "http://p:1/?a=b",
+        "no_proxy": "localhost",
+        "https_proxy": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -128,15 +132,15 @@ def test_the_configuration_of_dockerd(tmp_path, text, document):
     path = tmp_path / "daemon.json"
     if text is not None:
         path.write_text(text)
-    assert host.read_daemon_json(str(path)) == document
+    assert host_facts.read_daemon_json(str(path)) == document
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "\0"])
 def test_a_damaged_configuration_of_dockerd_is_named(tmp_path, text):
     path = tmp_path / "daemon.json"
     path.write_text(text)
-    with pytest.raises(host.HostError, match="{0}.*repair it".format(path)):
-        host.read_daemon_json(str(path))
+    with pytest.raises(host_facts.HostError, match="{0}.*repair it".format(path)):
+        host_facts.read_daemon_json(str(path))
 
 
 UNIX = """\
@@ -159,7 +163,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
 )
 def test_of_several_dockerds_the_one_behind_the_socket_is_read(holders, socket, pid):
     processes = {number: Process(name, None, frozenset([inode])) for number, (name, inode) in holders.items()}
-    assert host.daemon_pid(processes, UNIX, socket) == pid
+    assert host_facts.daemon_pid(processes, UNIX, socket) == pid
 
 
 def test_how_dockerd_was_told_to_run(tmp_path):
@@ -173,7 +177,7 @@ def test_how_dockerd_was_told_to_run(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     processes = {90: Process("dockerd", ("", "/system.slice/docker.service"), frozenset([500]))}
-    assert host.engine_config(processes, "/run/docker.sock", str(tmp_path)) == {
+    assert host_facts.engine_config(processes, "/run/docker.sock", str(tmp_path)) == {
         "socket": "/run/docker.sock",
         "flags": ["-H", "fd://", "--config-file={0}".format(config)],
         "daemon_json": {"icc": False},
@@ -181,8 +185,8 @@ def test_how_dockerd_was_told_to_run(tmp_path):
         "unit": "docker.service",
     }
     outside = {90: Process("dockerd", None, frozenset([500]))}
-    assert host.engine_config(outside, "/run/docker.sock", str(tmp_path))["unit"] == ""
-    assert host.engine_config({}, "/run/docker.sock", str(tmp_path))["unit"] == ""
+    assert host_facts.engine_config(outside, "/run/docker.sock", str(tmp_path))["unit"] == ""
+    assert host_facts.engine_config({}, "/run/docker.sock", str(tmp_path))["unit"] == ""
 
 
 def test_who_is_connected_to_the_socket():
@@ -192,13 +196,13 @@ u_str 0      0                     * 902            * 901   users:(("traefik",pi
 u_str 0      0                     * 904            * 903   users:(("sshd",pid=60,fd=3))
 u_str 0      0      /run/dbus        903            * 904
 """
-    assert host.connected(listing, "/run/docker.sock") == ["traefik"]
-    assert host.connected(listing.replace("traefik", "docker"), "/run/docker.sock") == []
+    assert host_facts.connected(listing, "/run/docker.sock") == ["traefik"]
+    assert host_facts.connected(listing.replace("traefik", "docker"), "/run/docker.sock") == []
 
 
 def test_the_room_of_a_folder_that_does_not_exist_yet_is_that_of_its_parent(tmp_path):
-    assert host.existing(str(tmp_path / "a" / "b")) == str(tmp_path)
-    room = host.space(str(tmp_path))
+    assert host_facts.existing(str(tmp_path / "a" / "b")) == str(tmp_path)
+    room = host_facts.space(str(tmp_path))
     assert 0 < room["free"] <= room["size"]
     assert room["size"] == os.statvfs(str(tmp_path)).f_blocks * os.statvfs(str(tmp_path)).f_frsize
 
@@ -207,15 +211,15 @@ def test_a_socket_is_the_same_through_a_link(tmp_path):
     """As /var/run is a link to /run."""
     (tmp_path / "run").mkdir()
     (tmp_path / "var").symlink_to("run")
-    assert host.same_socket(str(tmp_path / "var" / "docker.sock"), str(tmp_path / "run" / "docker.sock"))
-    assert not host.same_socket(str(tmp_path / "var" / "docker.sock"), str(tmp_path / "run" / "other.sock"))
+    assert host_facts.same_socket(str(tmp_path / "var" / "docker.sock"), str(tmp_path / "run" / "docker.sock"))
+    assert not host_facts.same_socket(str(tmp_path / "var" / "docker.sock"), str(tmp_path / "run" / "other.sock"))
 
 
 def test_this_very_host_is_understood():
     """The real programs and files of a machine with systemd; Docker and Podman need not be there."""
     if not Path("/usr/bin/systemctl").exists():
         pytest.skip("no systemd here")
-    facts = host.host_facts({}, "/run/docker.sock", "/var/lib/docker")
+    facts = host_facts.host_facts({}, "/run/docker.sock", "/var/lib/docker")
     assert facts["systemd"] > 200
     assert facts["cgroup"] in (1, 2)
     assert "systemd-journald.service" in facts["units"]
@@ -233,4 +237,4 @@ def test_this_very_host_is_understood():
     ],
 )
 def test_an_address_that_others_reach_by_ipv6(table, found):
-    assert host.global_addresses(table) == found
+    assert host_facts.global_addresses(table) == found

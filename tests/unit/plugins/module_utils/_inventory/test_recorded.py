@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _record as record
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import recorded
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import StateError
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_docker import (
     IMAGE,
     NETWORK,
@@ -55,7 +55,7 @@ BLOG: dict[str, Any] = {
     ],
 )
 def test_what_comes_from_a_workload_is_no_stranger_on_its_host(moved, begun, installed, units, ports):
-    left = record.without(HOST, record.owned(moved, begun, installed))
+    left = recorded.without(HOST, recorded.owned(moved, begun, installed))
     assert left["units"] == units
     assert [item["port"] for item in left["listeners"]] == ports
     assert left["podman"]["installed"] == "5.4.2"
@@ -66,7 +66,7 @@ def test_the_objects_of_a_moved_workload_are_its_own():
         "containers": ["blog", "web-infra", "other"], "pods": ["web"], "networks": ["net", "podman"],
         "volumes": ["data", "linked", "other"], "secrets": ["password", "theirs"],
     }  # fmt: skip
-    left = record.without({**HOST, "podman": {**HOST["podman"], **names}}, record.owned([BLOG], [], {}))
+    left = recorded.without({**HOST, "podman": {**HOST["podman"], **names}}, recorded.owned([BLOG], [], {}))
     assert {kind: left["podman"][kind] for kind in names} == {
         "containers": ["other"], "pods": [], "networks": ["podman"], "volumes": ["other"], "secrets": ["theirs"],
     }  # fmt: skip
@@ -74,14 +74,14 @@ def test_the_objects_of_a_moved_workload_are_its_own():
 
 def test_a_moved_container_is_no_unit_that_calls_docker():
     units = [{"name": name, "calls": True, "is_tied": False} for name in ("blog.service", "backup.service")]
-    left = record.without({**HOST, "docker_units": units}, record.owned([BLOG], [], {}))
+    left = recorded.without({**HOST, "docker_units": units}, recorded.owned([BLOG], [], {}))
     assert [unit["name"] for unit in left["docker_units"]] == ["backup.service"]
 
 
 def test_what_an_interrupted_cutover_has_made_is_no_stranger():
     names = {"containers": ["blog"], "pods": [], "networks": ["net"], "volumes": [], "secrets": []}
-    mine = record.owned([], [BLOG], {"blog.container": "[Container]\n"})
-    left = record.without({**HOST, "podman": {**HOST["podman"], **names}}, mine)
+    mine = recorded.owned([], [BLOG], {"blog.container": "[Container]\n"})
+    left = recorded.without({**HOST, "podman": {**HOST["podman"], **names}}, mine)
     assert (left["podman"]["containers"], left["podman"]["networks"]) == ([], [])
 
 
@@ -127,7 +127,7 @@ def test_what_counts_as_a_difference(path, value, is_same):
         "host": HOST,
         "processes": {WEB["Id"]: {}},
     }
-    assert record.same(document, changed(document, path, value)) is is_same
+    assert recorded.same(document, changed(document, path, value)) is is_same
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ def test_a_damaged_record_is_named_and_the_user_told_what_to_do(tmp_path, text):
     path = tmp_path / "inventory.json"
     path.write_text(text)
     with pytest.raises(StateError, match="{0} .*Restore it".format(path)):
-        record.read(path)
+        recorded.read(path)
 
 
 def test_a_whole_record_is_read(tmp_path):
     document = {"format": 1, "engine": {"id": "x"}, "containers": [WEB]}
     (tmp_path / "inventory.json").write_text(json.dumps(document))
-    assert record.read(tmp_path / "inventory.json") == document
+    assert recorded.read(tmp_path / "inventory.json") == document

@@ -13,15 +13,15 @@ import zipfile
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _job,
-    _program,
-    _service,
-    _transient,
-    _work,
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import zipapp
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError, Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import (
+    client,
+    entry_point,
+    tasks,
+    transient_unit,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import Job, JobError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job.client import Job, JobError
 
 # Like the program, but its work is a file that appears.
 PROGRAM = """
@@ -67,11 +67,11 @@ class Systemd:
 @pytest.fixture
 def systemd(monkeypatch):
     played = Systemd()
-    monkeypatch.setattr(_transient, "run", played.run)
-    monkeypatch.setattr(_transient, "_PAUSE", 0.0)
-    monkeypatch.setattr(_job, "_STEP", 0.02)
-    monkeypatch.setattr(_job, "_ASK", 0.02)
-    monkeypatch.setattr(_program, "write", lambda target: target.write_text(PROGRAM))
+    monkeypatch.setattr(transient_unit, "run", played.run)
+    monkeypatch.setattr(transient_unit, "_PAUSE", 0.0)
+    monkeypatch.setattr(client, "_STEP", 0.02)
+    monkeypatch.setattr(client, "_ASK", 0.02)
+    monkeypatch.setattr(zipapp, "write", lambda target: target.write_text(PROGRAM))
     yield played
     if played.process:
         played.process.kill()
@@ -224,20 +224,20 @@ def test_the_work_has_the_proxy_that_the_module_was_given_and_no_list_of_process
     # The service has another environment.
     monkeypatch.setattr(os, "environ", {"HOME": "/root"})
     monkeypatch.setattr(sys, "argv", ["program", str(task.parent)])
-    monkeypatch.setitem(_work.WORK, "images", lambda *_given: dict(os.environ))
-    _service.main()
+    monkeypatch.setitem(tasks.WORK, "images", lambda *_given: dict(os.environ))
+    entry_point.main()
     seen = json.loads((task.parent / "result.json").read_text())["result"]
     assert (seen["https_proxy"], seen["NO_PROXY"], seen["HOME"]) == (PROXY, "example.org", "/root")
 
 
 def test_the_program_runs_by_itself(tmp_path):
     program, folder = tmp_path / "program.pyz", tmp_path / "job"
-    _program.write(program)
+    zipapp.write(program)
     again = (
         "import sys, pathlib; sys.path.insert(0, sys.argv[1]); from {0} import write; write(pathlib.Path(sys.argv[2]))"
     )
     copy = tmp_path / "copy.pyz"
-    subprocess.run([sys.executable, "-c", again.format(_program.__name__), str(program), str(copy)], check=True)
+    subprocess.run([sys.executable, "-c", again.format(zipapp.__name__), str(program), str(copy)], check=True)
     assert zipfile.ZipFile(str(copy)).namelist() == zipfile.ZipFile(str(program)).namelist()
     folder.mkdir()
     (folder / "task.json").write_text(

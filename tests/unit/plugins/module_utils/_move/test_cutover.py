@@ -8,31 +8,32 @@ import time
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _addresses,
-    _commits,
-    _cutover,
-    _docker_side,
-    _look,
-    _outcome,
-    _podman_side,
-    _ready,
-    _recovery,
-    _rounds,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._cutover import ENABLE
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import EngineState, read_journal
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._ready import Lack
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import commit
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, recovery, result
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.cutover import ENABLE
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import (
     PODMAN,
     RolledBack,
     Transaction,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeStats
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import VolumeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
+    EngineState,
+    read_journal,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeStats
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.locate import VolumeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import (
+    docker_containers,
+    podman_services,
+    precheck,
+    readiness,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload.readiness import Lack
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
     PASSWORD,
@@ -55,8 +56,8 @@ def begin(host, tmp_path):
     """A transaction as a new run would see it."""
 
     def make(settled=False):
-        steps = _cutover.steps(lambda: _look.look(workload(), TREES, host, host), host, host, 0.01)
-        return Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps, _cutover.steps_after(host, settled))
+        steps = cutover.steps(lambda: precheck.look(workload(), TREES, host, host), host, host, 0.01)
+        return Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps, cutover.steps_after(host, settled))
 
     return make
 
@@ -66,7 +67,7 @@ def workload():
 
 
 def whereabouts(host):
-    return _outcome.whereabouts(_look.planned(workload()), host)
+    return result.whereabouts(precheck.planned(workload()), host)
 
 
 def installed(host):
@@ -74,14 +75,14 @@ def installed(host):
 
 
 def asleep():
-    return _podman_side.asleep(workload()["units"])
+    return podman_services.asleep(workload()["units"])
 
 
 def test_everything_happens_in_the_order_of_the_design(host, begin):
-    _look.require_as_planned(workload(), host)
-    _look.require_staged(plan(), workload())
+    precheck.require_as_planned(workload(), host)
+    precheck.require_staged(plan(), workload())
     run = begin()
-    run.run(_cutover.commit)
+    run.run(cutover.commit)
     assert host.log == [
         "warm",
         "secret create",
@@ -110,7 +111,7 @@ def test_everything_happens_in_the_order_of_the_design(host, begin):
 
 def test_a_secret_gets_its_value_from_docker_and_stands_in_no_journal(host, begin, tmp_path):
     run = begin()
-    run.run(_cutover.commit)
+    run.run(cutover.commit)
     assert host.secrets == {"db-PASSWORD": ("--label=podshift.docker_to_podman.container=db-id", PASSWORD)}
     assert PASSWORD not in (tmp_path / "blog.jsonl").read_text()
 
@@ -118,8 +119,8 @@ def test_a_secret_gets_its_value_from_docker_and_stands_in_no_journal(host, begi
 def test_a_secret_of_somebody_else_is_neither_replaced_nor_removed(host, begin):
     host.secrets["db-PASSWORD"] = ("--label=other=1", "theirs")
     with pytest.raises(MoveError, match="a secret db-PASSWORD that is not Docker's"):
-        _look.require_staged(plan(), workload())
-    _podman_side.remove_secrets(_look.planned(workload()))
+        precheck.require_staged(plan(), workload())
+    podman_services.remove_secrets(precheck.planned(workload()))
     assert host.secrets == {"db-PASSWORD": ("--label=other=1", "theirs")}
 
 
@@ -137,29 +138,29 @@ def test_a_secret_of_somebody_else_is_neither_replaced_nor_removed(host, begin):
 def test_which_bridges_have_to_pass_dockers_firewall(line, bridges):
     item = workload()
     item["units"] = {"web.container": "[Container]\n" + line}
-    assert _look.bridges(item) == bridges
+    assert precheck.bridges(item) == bridges
 
 
 def test_the_second_time_nothing_is_left_to_do(host, begin):
     run = begin()
-    run.run(_cutover.commit)
+    run.run(cutover.commit)
     host.log.clear()
     run = begin(settled=True)
     assert run.pending({}) == []
-    run.run(_cutover.commit)
+    run.run(cutover.commit)
     assert host.log == []
 
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_images_of_containers_are_made_when_nobody_writes_any_more(host, begin, monkeypatch, fails):
-    monkeypatch.setattr(_commits, "make", lambda _record: host.event("make images"))
+    monkeypatch.setattr(commit, "make", lambda _record: host.event("make images"))
     host.broken = {"make images"} if fails else set()
     if fails:
         with pytest.raises(RolledBack, match="make images failed"):
-            begin().run(_cutover.commit)
+            begin().run(cutover.commit)
         assert all(item["State"]["Running"] for name, item in host.docker.items() if name != "job-id")
         return
-    begin().run(_cutover.commit)
+    begin().run(cutover.commit)
     at = host.log.index("make images")
     assert {"stop db", "stop web", "sync"} <= set(host.log[:at])
     assert "start" in host.log[at:]
@@ -186,13 +187,13 @@ def test_what_fails_on_the_way_ends_on_docker_as_it_was(host, begin, failing, ba
     host.broken = {failing}
     run = begin()
     with pytest.raises(RolledBack, match=failing + " failed.") as error:
-        run.run(_cutover.commit)
+        run.run(cutover.commit)
     assert error.value.failures == []
     assert host.state(host.unit_dir) == before
     assert host.log[host.log.index(failing) + 1 :] == back
     host.broken = set()
     run = begin()
-    run.run(_cutover.commit)
+    run.run(cutover.commit)
     assert host.services == ["db.service", "web.service"]
 
 
@@ -201,7 +202,7 @@ def test_what_does_not_get_ready_ends_on_docker_and_says_why_without_secrets(hos
     host.lacks = [Lack("db is unhealthy, and was healthy under Docker", "db.service")]
     run = begin()
     with pytest.raises(RolledBack) as error:
-        run.run(_cutover.commit)
+        run.run(cutover.commit)
     assert host.state(host.unit_dir) == before
     assert "was not ready within 0.01 s on Podman: db is unhealthy" in str(error.value)
     assert "The last lines of db.service:\ncannot connect with ********" in str(error.value)
@@ -212,9 +213,9 @@ def test_what_does_not_get_ready_ends_on_docker_and_says_why_without_secrets(hos
 def test_what_docker_could_not_keep_running_need_not_run_on_podman(host, begin, monkeypatch):
     host.docker["web-id"]["State"]["Restarting"] = True
     seen = []
-    monkeypatch.setattr(_ready, "lacks", lambda expected, _outside: seen.append(expected) or [])
+    monkeypatch.setattr(readiness, "lacks", lambda expected, _outside: seen.append(expected) or [])
     run = begin()
-    run.run(_cutover.commit)
+    run.run(cutover.commit)
     [expected] = seen
     assert expected.owners == {"db": "db.service"}
     assert "web.service" not in expected.services
@@ -226,17 +227,17 @@ def test_a_volume_that_differs_after_the_copy_stops_it(host, begin):
     host.differences = [">f.st...... base/1/2"]
     run = begin()
     with pytest.raises(RolledBack, match="Volume data differs"):
-        run.run(_cutover.commit)
+        run.run(cutover.commit)
     assert "start" not in host.log
 
 
 def test_senders_of_datagrams_are_heard_when_docker_has_started_again(host, tmp_path):
     item = workload()
     item["ports"] = [{"container": "web", "host_ip": "", "host_port": 5353, "proto": "udp", "container_port": 53}]
-    steps = _cutover.steps(lambda: _look.look(item, TREES, host, host), host, host, 0.01)
+    steps = cutover.steps(lambda: precheck.look(item, TREES, host, host), host, host, 0.01)
     host.lacks = [Lack("web.service is failed", "web.service", True)]
     with pytest.raises(RolledBack):
-        Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps).run(_cutover.commit)
+        Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps).run(cutover.commit)
     forgotten = [number for number, event in enumerate(host.log) if event == "forget 5353"]
     assert len(forgotten) > 1
     assert host.log.index("start web") < forgotten[0]
@@ -245,9 +246,11 @@ def test_senders_of_datagrams_are_heard_when_docker_has_started_again(host, tmp_
 def test_what_docker_started_again_meanwhile_does_not_stay_beside_podman(host, begin, monkeypatch):
     """A unit of the host that runs docker start, for example."""
     before = host.state(host.unit_dir)
-    monkeypatch.setattr(_ready, "lacks", lambda *_expected: host.docker["web-id"]["State"].update(Running=True) or [])
+    monkeypatch.setattr(
+        readiness, "lacks", lambda *_expected: host.docker["web-id"]["State"].update(Running=True) or []
+    )
     with pytest.raises(RolledBack, match="Docker runs web; never both engines at once"):
-        begin().run(_cutover.commit)
+        begin().run(cutover.commit)
     assert host.state(host.unit_dir) == before
 
 
@@ -256,7 +259,7 @@ def test_what_runs_in_docker_again_is_not_stopped_for_one_that_does_not_start(ho
     host.lacks = [Lack("web.service is failed", "web.service", True)]
     run = begin()
     with pytest.raises(RolledBack):
-        run.run(_cutover.commit)
+        run.run(cutover.commit)
     host.log.clear()
     assert run.undo("again")
     assert "stop db" not in host.log
@@ -268,7 +271,7 @@ def test_docker_is_not_started_while_podman_still_runs(host, begin):
     host.lacks = [Lack("web.service is failed", "web.service", True)]
     run = begin()
     with pytest.raises(RolledBack) as error:
-        run.run(_cutover.commit)
+        run.run(cutover.commit)
     assert [failure.split(":")[0] for failure in error.value.failures] == [
         "start_podman",
         "close_ports",
@@ -294,9 +297,9 @@ def test_podman_does_not_start_what_somebody_has_started_in_docker_meanwhile(hos
     def start_in_docker(_record):
         host.docker["db-id"]["State"]["Running"] = True
 
-    monkeypatch.setattr(_addresses, "free", start_in_docker)
+    monkeypatch.setattr(addresses, "free", start_in_docker)
     with pytest.raises(RolledBack, match="Docker runs db"):
-        begin().run(_cutover.commit)
+        begin().run(cutover.commit)
     assert "start" not in host.log
     assert host.state(host.unit_dir) == before
 
@@ -323,47 +326,47 @@ def require_undone(host, run, tmp_path, step):
     before = host.state(host.unit_dir)
     run._before[step] = run._before[step]._replace(do=cut)
     with pytest.raises(PowerCut):
-        run.run(_cutover.commit)
-    assert _recovery.recover(engine(tmp_path), host) == (["blog"], {})
+        run.run(cutover.commit)
+    assert recovery.recover(engine(tmp_path), host) == (["blog"], {})
     assert host.state(host.unit_dir) == before
 
 
 @pytest.mark.parametrize("step", range(15))
 def test_an_interrupted_run_is_undone_without_the_plan(host, begin, tmp_path, step):
     require_undone(host, begin(), tmp_path, step)
-    assert _recovery.recover(engine(tmp_path), host) == ([], {})
+    assert recovery.recover(engine(tmp_path), host) == ([], {})
 
 
 @pytest.mark.parametrize("step", range(3))
 def test_a_run_that_ended_after_the_commit_is_finished_without_the_plan(host, begin, tmp_path, step):
     run = begin()
-    run._after[step] = run._after[step]._replace(do=cut, done=_cutover.never)
+    run._after[step] = run._after[step]._replace(do=cut, done=cutover.never)
     with pytest.raises(PowerCut):
-        run.run(_cutover.commit)
+        run.run(cutover.commit)
     # What is not on the disk is gone after a boot.
     host.services, host.gate = [], ""
-    assert _recovery.recover(engine(tmp_path), host) == (["blog"], {})
+    assert recovery.recover(engine(tmp_path), host) == (["blog"], {})
     assert installed(host) == workload()["units"]
     assert host.services == ["db.service", "web.service"]
-    assert _recovery.recover(engine(tmp_path), host) == ([], {})
+    assert recovery.recover(engine(tmp_path), host) == ([], {})
 
 
 def test_what_cannot_be_finished_is_said_and_tried_again(host, begin, tmp_path):
     run = begin()
     run._after[-1] = run._after[-1]._replace(do=cut)
     with pytest.raises(PowerCut):
-        run.run(_cutover.commit)
+        run.run(cutover.commit)
     host.broken = {"daemon-reload"}
-    found, broken = _recovery.recover(engine(tmp_path), host)
+    found, broken = recovery.recover(engine(tmp_path), host)
     assert found == ["blog"]
     assert "blog moved to Podman, but was not completed: daemon-reload failed" in broken["blog"]["reason"]
     host.broken = set()
-    assert _recovery.recover(engine(tmp_path), host) == (["blog"], {})
+    assert recovery.recover(engine(tmp_path), host) == (["blog"], {})
 
 
 def test_in_a_settled_workload_missing_units_come_back_and_changed_ones_are_the_administrators(host, begin):
     run = begin()
-    run.run(_cutover.commit)
+    run.run(cutover.commit)
     (host.unit_dir / "web.container").write_text("[Container]\nImage=mine\n")
     (host.unit_dir / "db.container").unlink()
     (host.unit_dir / "blog.network").write_text(asleep()["blog.network"])
@@ -371,7 +374,7 @@ def test_in_a_settled_workload_missing_units_come_back_and_changed_ones_are_the_
     host.services = []
     run = begin(settled=True)
     assert run.pending({}) == [ENABLE]
-    run.run(_cutover.commit)
+    run.run(cutover.commit)
     assert host.log == ["daemon-reload"]
     assert installed(host) == {**workload()["units"], "web.container": "[Container]\nImage=mine\n"}
 
@@ -380,7 +383,7 @@ def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
     host.unit_dir.mkdir()
     (host.unit_dir / "web.container").write_text("[Container]\nImage=theirs\n")
     with pytest.raises(MoveError, match=r"web\.container exists and is not of this plan"):
-        _look.require_staged(plan(), workload())
+        precheck.require_staged(plan(), workload())
     assert installed(host) == {"web.container": "[Container]\nImage=theirs\n"}
     assert host.log == []
 
@@ -389,7 +392,7 @@ def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
 def test_what_was_not_staged_stops_before_anything_is_touched(host, begin, kind):
     host.missing = kind
     with pytest.raises(MoveError, match="Podman has no {0} .*; run the role stage first".format(kind)):
-        _look.require_staged(plan(), workload())
+        precheck.require_staged(plan(), workload())
     assert host.log == []
 
 
@@ -406,10 +409,10 @@ def test_an_adopted_volume_is_none_of_podmans_and_has_to_be_staged(host, tmp_pat
     made, item = {**plan(), "engine": {"data_root": str(tmp_path / "docker")}}, {**workload(), "volumes": [volume]}
     host.missing = "volume"
     with pytest.raises(VolumeError, match="Volume data is not staged; run the role stage first. Nothing was changed"):
-        _look.require_staged(made, item)
+        precheck.require_staged(made, item)
     place.mkdir()
     (place / "data").symlink_to(source)
-    _look.require_staged(made, item)
+    precheck.require_staged(made, item)
     assert host.log == []
 
 
@@ -437,13 +440,13 @@ def test_an_adopted_volume_is_none_of_podmans_and_has_to_be_staged(host, tmp_pat
 def test_an_outdated_plan_stops_before_anything_is_touched(host, change, message):
     change(host)
     with pytest.raises(MoveError, match=message):
-        _look.require_as_planned(workload(), host)
+        precheck.require_as_planned(workload(), host)
     assert host.log == []
 
 
 def test_the_journal_holds_what_the_undo_needs_and_no_secret(host, begin, tmp_path):
     run = begin()
-    run.run(_cutover.commit)
+    run.run(cutover.commit)
     assert PASSWORD not in (tmp_path / "blog.jsonl").read_text()
     record = next(event["data"] for event in read_journal(tmp_path / "blog.jsonl") if event["event"] == "done")
     assert record["containers"][0]["policy"] == {"Name": "always", "MaximumRetryCount": 0}
@@ -462,12 +465,12 @@ def slow_docker(host, monkeypatch):
         stop(item, timeout)
 
     monkeypatch.setattr(host, "stop", slowly)
-    monkeypatch.setattr(_docker_side, "is_deserted", lambda _events: True)
-    monkeypatch.setattr(_rounds, "final", lambda _trees: host.event("sync") or TreeStats(1, 10, 0.1, 1))
+    monkeypatch.setattr(docker_containers, "is_deserted", lambda _events: True)
+    monkeypatch.setattr(rounds, "final", lambda _trees: host.event("sync") or TreeStats(1, 10, 0.1, 1))
 
 
 def test_volumes_are_brought_up_to_date_while_docker_still_takes_down_what_the_containers_had(host, begin, slow_docker):
-    begin().run(_cutover.commit)
+    begin().run(cutover.commit)
     log = host.log
     assert log.index("gate closed") < log.index("sync") < log.index("stop db") < log.index("address delete")
     assert log.index("stop web") < log.index("start")
@@ -477,7 +480,7 @@ def test_what_fails_meanwhile_is_started_again_when_docker_is_through(host, begi
     before = host.state(host.unit_dir)
     host.broken = {"sync"}
     with pytest.raises(RolledBack, match="sync failed") as error:
-        begin().run(_cutover.commit)
+        begin().run(cutover.commit)
     assert error.value.failures == []
     assert host.log.index("taken down db") > host.log.index("sync")
     assert host.state(host.unit_dir) == before
@@ -497,15 +500,15 @@ def test_what_somebody_starts_meanwhile_is_not_copied_while_it_writes(host, begi
         host.docker["job-id"]["State"]["Running"] = True
         return warm(trees)
 
-    monkeypatch.setattr(_rounds, "warm", start_job)
+    monkeypatch.setattr(rounds, "warm", start_job)
     with pytest.raises(RolledBack, match="Docker runs job"):
-        begin().run(_cutover.commit)
+        begin().run(cutover.commit)
     assert "sync" not in host.log
     host.docker["job-id"]["State"]["Running"] = False
     assert host.state(host.unit_dir) == before
 
 
-@pytest.mark.parametrize("moment", [(_addresses, "free"), (_ready, "lacks")])
+@pytest.mark.parametrize("moment", [(addresses, "free"), (readiness, "lacks")])
 def test_what_somebody_ran_in_docker_after_the_copy_is_not_left_behind(host, begin, monkeypatch, moment):
     """The same job, which has written into Docker's volume and is over before anybody looks."""
     before = host.state(host.unit_dir)
@@ -517,7 +520,7 @@ def test_what_somebody_ran_in_docker_after_the_copy_is_not_left_behind(host, beg
 
     monkeypatch.setattr(*moment, run_job)
     with pytest.raises(RolledBack, match="Somebody started job in Docker after the data was copied"):
-        begin().run(_cutover.commit)
+        begin().run(cutover.commit)
     assert host.state(host.unit_dir) == before
 
 
@@ -536,7 +539,7 @@ def test_a_stop_that_is_refused_the_second_time_keeps_no_other_from_being_awaite
 
     monkeypatch.setattr(host, "stop", refuses)
     with pytest.raises(RolledBack, match="sync failed") as error:
-        begin().run(_cutover.commit)
+        begin().run(cutover.commit)
     assert error.value.failures == []
     # Those that nobody waits for come to their end all the same.
     time.sleep(0.2)
@@ -547,7 +550,7 @@ def test_a_docker_that_does_not_stop_them_keeps_them(host, begin, slow_docker):
     before = host.state(host.unit_dir)
     host.broken = {"stop db"}
     with pytest.raises(RolledBack, match="stop db failed"):
-        begin().run(_cutover.commit)
+        begin().run(cutover.commit)
     assert "start" not in host.log
     host.broken = set()
     assert host.state(host.unit_dir) == before

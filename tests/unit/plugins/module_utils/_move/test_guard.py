@@ -6,19 +6,15 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _cutover,
-    _helper,
-    _look,
-    _revival,
-    _service,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import entry_point
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, guard, revive
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     StateError,
     append_journal,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import precheck
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
     DOCKERS_RULES,
@@ -38,7 +34,7 @@ def engine(tmp_path):
 def host(monkeypatch, tmp_path):
     host = Host()
     host.install(monkeypatch, tmp_path / "quadlets")
-    monkeypatch.setattr(_helper, "Docker", lambda _socket: host)
+    monkeypatch.setattr(guard, "Docker", lambda _socket: host)
     return host
 
 
@@ -46,15 +42,15 @@ def host(monkeypatch, tmp_path):
 def systemd(monkeypatch, tmp_path):
     (tmp_path / "units").mkdir()
     said = []
-    monkeypatch.setattr(_helper, "UNIT_DIR", str(tmp_path / "units"))
-    monkeypatch.setattr(_helper, "run", lambda argv, check=True: said.append(argv[1]))
+    monkeypatch.setattr(guard, "UNIT_DIR", str(tmp_path / "units"))
+    monkeypatch.setattr(guard, "run", lambda argv, check=True: said.append(argv[1]))
     return said
 
 
 def begin(engine, host):
     item = plan()["workloads"][0]
-    steps = _cutover.steps(lambda: _look.look(item, [], host, host), host, host, 0.01)
-    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, _cutover.steps_after(host, False))
+    steps = cutover.steps(lambda: precheck.look(item, [], host, host), host, host, 0.01)
+    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, cutover.steps_after(host, False))
 
 
 def interrupt(engine, host):
@@ -67,104 +63,104 @@ def interrupt(engine, host):
     run = begin(engine, host)
     run._before[8] = run._before[8]._replace(do=cut)
     with pytest.raises(PowerCut):
-        run.run(_cutover.commit)
+        run.run(cutover.commit)
 
 
 def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(systemd, tmp_path):
     state = tmp_path / "state"
-    _helper.install(str(state))
+    guard.install(str(state))
     assert systemd == ["daemon-reload", "enable", "--file-system"]
     program = state / "program.pyz"
     assert program.stat().st_mode & 0o777 == 0o600
-    text = (tmp_path / "units" / _helper.RECOVER).read_text()
+    text = (tmp_path / "units" / guard.RECOVER).read_text()
     assert "{0} recover {1}\n".format(program, state) in text
-    assert "WantedBy=docker.service" in (tmp_path / "units" / _helper.COEXIST).read_text()
+    assert "WantedBy=docker.service" in (tmp_path / "units" / guard.COEXIST).read_text()
     systemd.clear()
-    _helper.install(str(state))
+    guard.install(str(state))
     assert systemd == ["enable", "--file-system"]
-    assert len(_helper.found(str(state))) == 3
+    assert len(guard.found(str(state))) == 3
     systemd.clear()
-    _helper.remove(str(state))
+    guard.remove(str(state))
     assert systemd == ["disable", "daemon-reload"]
-    assert _helper.found(str(state)) == []
+    assert guard.found(str(state)) == []
     systemd.clear()
-    _helper.remove(str(state))
+    guard.remove(str(state))
     assert systemd == []
 
 
 def test_what_was_interrupted_is_undone_and_then_there_is_nothing_to_do(engine, host):
     before = host.state(host.unit_dir)
     interrupt(engine, host)
-    assert _helper.main("recover", str(engine.root.parent)) == 0
+    assert guard.main("recover", str(engine.root.parent)) == 0
     assert host.state(host.unit_dir) == before
     host.log.clear()
-    assert _helper.main("recover", str(engine.root.parent)) == 0
+    assert guard.main("recover", str(engine.root.parent)) == 0
     assert host.log == []
 
 
 def test_it_gives_up_when_it_fails_again_and_again_and_a_run_by_hand_does_not(engine, host, capsys):
     interrupt(engine, host)
     host.broken = {"start db"}
-    answers = [_helper.main("recover", str(engine.root.parent)) for _try in range(6)]
+    answers = [guard.main("recover", str(engine.root.parent)) for _try in range(6)]
     assert answers == [1, 1, 1, 1, 1, 2]
     assert "blog: given up after 5 tries" in capsys.readouterr().out
     host.broken = set()
-    assert _helper.recovery.recover(engine, host) == (["blog"], {})
+    assert guard.recovery.recover(engine, host) == (["blog"], {})
 
 
 def test_a_full_disk_that_cannot_count_the_tries_keeps_nothing_down(engine, host, monkeypatch):
     interrupt(engine, host)
 
-    monkeypatch.setattr(_helper, "append_journal", full_disk)
-    monkeypatch.setattr(_helper.transaction, "append_journal", full_disk)
-    assert _helper.main("recover", str(engine.root.parent)) == 1
+    monkeypatch.setattr(guard, "append_journal", full_disk)
+    monkeypatch.setattr(guard.transaction, "append_journal", full_disk)
+    assert guard.main("recover", str(engine.root.parent)) == 1
     assert host.docker_runs()
 
 
 def test_whenever_docker_starts_again_it_loses_the_addresses_of_what_has_moved(engine, host):
-    begin(engine, host).run(_cutover.commit)
+    begin(engine, host).run(cutover.commit)
     host.addresses[BRIDGE] = ["172.18.0.1/16"]
-    host.rules = _helper.addresses.firewall.parse(DOCKERS_RULES)
-    assert _helper.main("coexist", str(engine.root.parent)) == 0
+    host.rules = guard.addresses.iptables.parse(DOCKERS_RULES)
+    assert guard.main("coexist", str(engine.root.parent)) == 0
     assert host.addresses[BRIDGE] == []
     assert "docker_to_podman:blog" in host.rules["filter"].of("FORWARD")[1]
     host.broken, host.addresses[BRIDGE] = {"address delete"}, ["172.18.0.1/16"]
-    assert _helper.main("coexist", str(engine.root.parent)) == 1
+    assert guard.main("coexist", str(engine.root.parent)) == 1
 
 
 def test_a_docker_that_is_brought_back_loses_them_too(engine, host):
     """A boot may come before the revival of a retired Docker is noted."""
-    begin(engine, host).run(_cutover.commit)
+    begin(engine, host).run(cutover.commit)
     write_json(engine.retired_path, {"format": 1})
     host.addresses[BRIDGE] = ["172.18.0.1/16"]
-    assert _helper.main("coexist", str(engine.root.parent)) == 0
+    assert guard.main("coexist", str(engine.root.parent)) == 0
     assert host.addresses[BRIDGE] == []
 
 
 def test_the_services_stay_while_a_workload_is_under_way_or_docker_runs_beside_podman(engine, host, systemd, tmp_path):
     state = str(engine.root.parent)
-    assert not _helper.is_needed(state)
+    assert not guard.is_needed(state)
     interrupt(engine, host)
-    assert _helper.is_needed(state)
-    _helper.main("recover", state)
-    assert not _helper.is_needed(state)
-    begin(engine, host).run(_cutover.commit)
-    _helper.install(state)
-    _helper.remove(state)
-    assert len(_helper.found(state)) == 3
+    assert guard.is_needed(state)
+    guard.main("recover", state)
+    assert not guard.is_needed(state)
+    begin(engine, host).run(cutover.commit)
+    guard.install(state)
+    guard.remove(state)
+    assert len(guard.found(state)) == 3
     write_json(engine.retired_path, {"format": 1})
-    _helper.remove(state)
-    assert _helper.found(state) == []
+    guard.remove(state)
+    assert guard.found(state) == []
 
 
 def test_a_retired_docker_comes_back_beside_what_stays_on_podman(engine, monkeypatch):
     said = []
-    monkeypatch.setattr(_revival, "run", lambda argv: said.append(argv[1:]))
-    monkeypatch.setattr(_revival.helper, "coexist", lambda _engine: said.append("coexist"))
+    monkeypatch.setattr(revive, "run", lambda argv: said.append(argv[1:]))
+    monkeypatch.setattr(revive.guard, "coexist", lambda _engine: said.append("coexist"))
     shown = {"docker.service": "loaded", "docker.socket": "not-found"}
-    monkeypatch.setattr(_revival, "services", lambda names: {name: _Service(shown[name]) for name in names})
+    monkeypatch.setattr(revive, "services", lambda names: {name: _Service(shown[name]) for name in names})
     write_json(engine.retired_path, {"format": 1})
-    _revival.revive(engine)
+    revive.revive(engine)
     assert not engine.retired
     assert said == [
         ["unmask", "--quiet", "docker.service", "docker.socket"],
@@ -180,29 +176,29 @@ class _Service:
 
 
 def test_the_program_is_one_of_the_services_when_it_is_told_so(monkeypatch):
-    monkeypatch.setattr(_service.sys, "argv", ["program", "recover", "/srv/state"])
-    monkeypatch.setattr(_service._helper, "main", lambda *given: {("recover", "/srv/state"): 7}[given])
+    monkeypatch.setattr(entry_point.sys, "argv", ["program", "recover", "/srv/state"])
+    monkeypatch.setattr(entry_point.guard, "main", lambda *given: {("recover", "/srv/state"): 7}[given])
     with pytest.raises(SystemExit) as ended:
-        _service.main()
+        entry_point.main()
     assert ended.value.code == 7
 
 
 def test_tries_are_counted_for_what_is_under_way_only(engine):
-    assert _helper._tries(engine, "blog") == 0
+    assert guard._tries(engine, "blog") == 0
     append_journal(engine.journal_path("blog"), {"step": "begin", "event": "begin", "data": {"goal": "podman"}})
-    assert [_helper._tries(engine, "blog") for _try in range(3)] == [1, 2, 3]
+    assert [guard._tries(engine, "blog") for _try in range(3)] == [1, 2, 3]
     append_journal(engine.journal_path("blog"), {"step": "rollback", "event": "rollback", "data": {}})
-    assert _helper._tries(engine, "blog") == 0
+    assert guard._tries(engine, "blog") == 0
 
 
 def test_one_workloads_trouble_does_not_keep_the_others_down(engine, host, capsys):
     append_journal(engine.journal_path("a"), {"step": "begin", "event": "begin", "data": {"goal": "podman"}})
-    for _try in range(_helper._TRIES):
+    for _try in range(guard._TRIES):
         append_journal(engine.journal_path("a"), {"step": "recover", "event": "recover", "data": {}})
     engine.journal_path("b").write_text("damaged\n")
     before = host.state(host.unit_dir)
     interrupt(engine, host)
-    assert _helper.main("recover", str(engine.root.parent)) == 2
+    assert guard.main("recover", str(engine.root.parent)) == 2
     assert host.state(host.unit_dir) == before
     said = capsys.readouterr().out
     assert "a: given up after 5 tries" in said
@@ -212,5 +208,5 @@ def test_one_workloads_trouble_does_not_keep_the_others_down(engine, host, capsy
 
 def test_a_state_folder_that_would_bend_a_unit_is_refused(systemd):
     with pytest.raises(StateError, match="cannot stand in a unit"):
-        _helper.install("/srv/a b")
+        guard.install("/srv/a b")
     assert systemd == []

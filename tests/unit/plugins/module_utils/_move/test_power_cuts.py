@@ -9,18 +9,18 @@ from contextlib import suppress
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _answers,
-    _cutover,
-    _directions,
-    _helper,
-    _host_state,
-    _look,
-    _return,
-    _transaction,
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import (
+    cutover,
+    directions,
+    guard,
+    rollback,
+    transaction,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import Transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import port_check
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import engine_state as host_state
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import precheck
 from ansible_collections.podshift.docker_to_podman.tests.crash.cases import cases
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, engine_state, plan
 
@@ -47,14 +47,14 @@ def boot(host):
 
 
 def there(engine, host):
-    steps = _cutover.steps(lambda: _look.look(plan()["workloads"][0], [], host, host), host, host, 0.01)
-    after = _cutover.steps_after(host, settled=False)
-    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, after), _cutover.commit
+    steps = cutover.steps(lambda: precheck.look(plan()["workloads"][0], [], host, host), host, host, 0.01)
+    after = cutover.steps_after(host, settled=False)
+    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, after), cutover.commit
 
 
 def back(engine, host):
-    move = _directions.return_of(_directions.Host(engine, host, host, 0.01, "hash"), "blog", "current")
-    return Transaction(engine.journal_path("blog"), "hash", "docker", move.before, move.after), _return.commit
+    move = directions.return_of(directions.Host(engine, host, host, 0.01, "hash"), "blog", "current")
+    return Transaction(engine.journal_path("blog"), "hash", "docker", move.before, move.after), rollback.commit
 
 
 def fail(run):
@@ -69,16 +69,16 @@ def recover(engine, host, monkeypatch, writes):
     left = iter(range(writes))
 
     def append(path, event):
-        _host_state.append_journal(path, event)
+        host_state.append_journal(path, event)
         if next(left, None) == writes - 1:
             raise PowerCut
 
     boot(host)
-    _helper.main("coexist", str(engine.root.parent))
+    guard.main("coexist", str(engine.root.parent))
     with monkeypatch.context() as cut:
-        for module in (_transaction, _helper):
+        for module in (transaction, guard):
             cut.setattr(module, "append_journal", append)
-        return _helper.main("recover", str(engine.root.parent))
+        return guard.main("recover", str(engine.root.parent))
 
 
 @pytest.mark.parametrize("cuts", [0, 4])
@@ -87,8 +87,8 @@ def test_after_power_cuts_one_engine_has_it_all(case, cuts, tmp_path, monkeypatc
     engine = engine_state(tmp_path)
     host = Host()
     host.install(monkeypatch, tmp_path / "units")
-    monkeypatch.setattr(_helper, "Docker", lambda _socket: host)
-    monkeypatch.setattr(_answers, "answering", lambda ports, _processes, _outside: list(ports))
+    monkeypatch.setattr(guard, "Docker", lambda _socket: host)
+    monkeypatch.setattr(port_check, "answering", lambda ports, _processes, _outside: list(ports))
     if case.goal == "docker":
         run, commit = there(engine, host)
         run.run(commit)
@@ -97,12 +97,12 @@ def test_after_power_cuts_one_engine_has_it_all(case, cuts, tmp_path, monkeypatc
         fail(run)
 
     def append(path, event):
-        _host_state.append_journal(path, event)
+        host_state.append_journal(path, event)
         if "written {0} {1}".format(event["event"], event["step"]) == case.point:
             raise PowerCut
 
     with monkeypatch.context() as cut:
-        cut.setattr(_transaction, "append_journal", append)
+        cut.setattr(transaction, "append_journal", append)
         with pytest.raises(PowerCut):
             run.run(commit)
     for number in range(1, cuts + 1):
@@ -112,7 +112,7 @@ def test_after_power_cuts_one_engine_has_it_all(case, cuts, tmp_path, monkeypatc
     assert recover(engine, host, monkeypatch, writes=0) == 0
     events = engine.journal("blog")
     up = sorted(document["Name"] for document in host.docker.values() if document["State"]["Running"])
-    found = (_transaction.owner(events), _transaction.interrupted(events), up, host.services, host.addresses[BRIDGE])
+    found = (transaction.owner(events), transaction.interrupted(events), up, host.services, host.addresses[BRIDGE])
     assert found == (
         ("podman", "", [], ["db.service", "web.service"], [])
         if case.owner == "podman"

@@ -8,28 +8,30 @@ import signal
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _cutover,
-    _directions,
-    _docker_side,
-    _look,
-    _moves,
-    _ready,
-    _recovery,
-    _rounds,
-    _signals,
-    _transaction,
-    _wait_docker,
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import signals
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import (
+    cutover,
+    directions,
+    recovery,
+    transaction,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import run as moves
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import attempts, notes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     StateError,
     append_journal,
     read_journal,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import attempts, notes
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import (
+    docker_containers,
+    precheck,
+    readiness,
+    wait_docker,
+)
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
     GREETING,
@@ -62,11 +64,11 @@ def host(monkeypatch, tmp_path):
 
     host = Host()
     host.install(monkeypatch, tmp_path / "units")
-    monkeypatch.setattr(_moves, "Docker", lambda _socket: host)
-    monkeypatch.setattr(_moves, "Outside", Outside)
-    monkeypatch.setattr(_moves.helper, "install", lambda _state_dir: host.event("helper"))
-    monkeypatch.setattr(_moves.helper, "remove", lambda _state_dir: None)
-    monkeypatch.setattr(_moves.helper, "coexist", lambda _engine: host.event("coexist"))
+    monkeypatch.setattr(moves, "Docker", lambda _socket: host)
+    monkeypatch.setattr(moves, "Outside", Outside)
+    monkeypatch.setattr(moves.guard, "install", lambda _state_dir: host.event("helper"))
+    monkeypatch.setattr(moves.guard, "remove", lambda _state_dir: None)
+    monkeypatch.setattr(moves.guard, "coexist", lambda _engine: host.event("coexist"))
     return host
 
 
@@ -84,7 +86,7 @@ def move(engine):
             "data": data,
             "parallel": parallel,
         }
-        return _moves.move(params, check)
+        return moves.move(params, check)
 
     return run
 
@@ -107,7 +109,7 @@ def test_it_says_what_is_left_on_docker(host, engine, move):
     documents = [{"Id": "web-id", "Name": "/web"}, {"Id": "other-id", "Name": "/excluded"}]
     write_json(engine.inventory_path, {"format": 1, "containers": documents})
     assert move(check=True)["left_on_docker"] == ["excluded"]
-    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    host.lacks = [readiness.Lack("web.service is failed", "web.service", True)]
     assert move()["left_on_docker"] == ["db", "excluded", "job", "web"]
     host.lacks = []
     assert move()["left_on_docker"] == ["excluded"]
@@ -182,7 +184,7 @@ def test_of_a_unit_that_somebody_changed_no_line_is_shown(host, move):
 
 
 def test_a_failure_is_reported_with_where_everything_runs(host, move):
-    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    host.lacks = [readiness.Lack("web.service is failed", "web.service", True)]
     result = move()
     [blog] = result["workloads"]
     assert blog["state"] == "rolled_back"
@@ -192,7 +194,7 @@ def test_a_failure_is_reported_with_where_everything_runs(host, move):
 
 
 def test_a_way_back_that_fails_too_is_reported_in_full(host, move):
-    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    host.lacks = [readiness.Lack("web.service is failed", "web.service", True)]
     host.broken = {"network rm", "policy job always"}
     [blog] = move()["workloads"]
     assert blog["state"] == "stuck"
@@ -236,7 +238,7 @@ def interrupt(move, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_ready, "lacks", die)
+        patch.setattr(readiness, "lacks", die)
         with pytest.raises(KeyboardInterrupt):
             move()
 
@@ -245,7 +247,7 @@ def test_what_was_interrupted_has_to_be_well_in_docker_before_it_moves_again(hos
     """Looked at too early, its ports and health would not be asked for on Podman."""
     interrupt(move, monkeypatch)
     missing = [["db is starting, and was healthy"], []]
-    monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: missing.pop(0))
+    monkeypatch.setattr(wait_docker, "lacks", lambda *_record: missing.pop(0))
     result = move()
     assert (result["recovered"], result["workloads"][0]["state"], missing) == (["blog"], "committed", [])
 
@@ -261,7 +263,7 @@ def test_check_mode_says_that_what_was_interrupted_is_undone_and_moves(host, eng
 
 def test_what_does_not_come_up_in_docker_again_is_not_moved(host, engine, move, monkeypatch):
     interrupt(move, monkeypatch)
-    monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: ["db is unhealthy, and was healthy"])
+    monkeypatch.setattr(wait_docker, "lacks", lambda *_record: ["db is unhealthy, and was healthy"])
     [blog] = move()["workloads"]
     assert blog["state"] == "refused"
     assert "on Docker: db is unhealthy, and was healthy." in blog["reason"]
@@ -269,15 +271,15 @@ def test_what_does_not_come_up_in_docker_again_is_not_moved(host, engine, move, 
 
 def test_what_was_undone_a_moment_ago_has_to_be_well_in_docker_too(host, move, monkeypatch):
     """What made the first try fail would not be asked for at the second."""
-    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    host.lacks = [readiness.Lack("web.service is failed", "web.service", True)]
     assert move()["workloads"][0]["state"] == "rolled_back"
     host.lacks = []
-    monkeypatch.setattr(_wait_docker, "lacks", lambda *_record: ["web does not run"])
+    monkeypatch.setattr(wait_docker, "lacks", lambda *_record: ["web does not run"])
     [blog] = move()["workloads"]
     assert (blog["state"], "on Docker: web does not run." in blog["reason"]) == ("refused", True)
     # Nobody has to repair what is meant.
-    now = _transaction.time.time()
-    monkeypatch.setattr(_transaction.time, "time", lambda: now + 3600)
+    now = transaction.time.time()
+    monkeypatch.setattr(transaction.time, "time", lambda: now + 3600)
     assert move()["workloads"][0]["state"] == "committed"
 
 
@@ -297,7 +299,7 @@ def test_a_container_that_has_just_been_started_is_given_time_to_be_healthy(host
         state["Health"]["Status"] = "healthy"
 
     state["Health"]["Status"] = "starting"
-    monkeypatch.setattr(_wait_docker.time, "sleep", get_healthy)
+    monkeypatch.setattr(wait_docker.time, "sleep", get_healthy)
     assert move()["workloads"][0]["state"] == "committed"
     record = notes(attempts(read_journal(engine.journal_path("blog")))[-1])["record"]
     assert {item["name"]: item["healthy"] for item in record["containers"]}["db"]
@@ -308,7 +310,7 @@ def test_empty_lists_of_secrets_that_a_power_cut_left_are_no_obstacle(host, engi
     empty.parent.mkdir(parents=True)
     empty.touch()
     filled.write_text("{}")
-    record = {**_look.planned(plan()["workloads"][0]), "graph_root": str(tmp_path)}
+    record = {**precheck.planned(plan()["workloads"][0]), "graph_root": str(tmp_path)}
     for event, data in (("begin", {"goal": "podman"}), ("do", {}), ("done", record)):
         step = "begin" if event == "begin" else "record"
         append_journal(engine.journal_path("old"), {"step": step, "event": event, "data": data})
@@ -351,7 +353,7 @@ def test_what_joined_a_workload_since_it_moved_is_named(host, engine, move, name
 
 
 def test_two_runs_do_not_meet(host, engine, move):
-    with _moves.staging.locked(engine):
+    with moves.ownership.locked(engine):
         with pytest.raises(StateError, match="Another run"):
             move()
         assert move(check=True)["changed"]
@@ -363,12 +365,12 @@ def test_a_run_that_is_told_to_end_brings_docker_back_first(host, engine, move, 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
 
     def told(*_expected):
-        _signals.interrupt(signal.SIGTERM, None)
+        signals.interrupt(signal.SIGTERM, None)
 
-    monkeypatch.setattr(_ready, "lacks", told)
-    monkeypatch.setattr(_signals, "_told", [])
+    monkeypatch.setattr(readiness, "lacks", told)
+    monkeypatch.setattr(signals, "_told", [])
     try:
-        with pytest.raises(_signals.Interrupted, match="SIGTERM"):
+        with pytest.raises(signals.Interrupted, match="SIGTERM"):
             move()
     finally:
         for number, handler in handlers.items():
@@ -380,7 +382,7 @@ def test_a_run_that_is_told_to_end_brings_docker_back_first(host, engine, move, 
 def test_the_way_back_from_a_retired_docker_starts_it_first(host, engine, move, monkeypatch):
     move()
     write_json(engine.retired_path, {"format": 1})
-    monkeypatch.setattr(_moves, "revive", lambda _engine: host.event("revive") or engine.retired_path.unlink())
+    monkeypatch.setattr(moves, "revive", lambda _engine: host.event("revive") or engine.retired_path.unlink())
     host.log.clear()
     asked = host.inspect
     monkeypatch.setattr(host, "inspect", None)
@@ -401,7 +403,7 @@ def test_docker_is_not_woken_for_what_cannot_go_back(host, engine, move, monkeyp
 
     move()
     write_json(engine.retired_path, {"format": 1})
-    monkeypatch.setattr(_directions.way_back, "require_room", no_room)
+    monkeypatch.setattr(directions.rollback, "require_room", no_room)
     host.log.clear()
     for check in (True, False):
         result = move(check=check, to="docker")
@@ -412,7 +414,7 @@ def test_docker_is_not_woken_for_what_cannot_go_back(host, engine, move, monkeyp
 
 
 def test_a_full_disk_stops_one_workload_and_is_said(host, move, monkeypatch):
-    monkeypatch.setattr(_moves.transaction, "append_journal", full_disk)
+    monkeypatch.setattr(moves.transaction, "append_journal", full_disk)
     [blog] = move()["workloads"]
     assert blog["state"] == "refused"
     assert "blog.jsonl cannot be used: No space left on device; make room there and run this again." in blog["reason"]
@@ -420,7 +422,7 @@ def test_a_full_disk_stops_one_workload_and_is_said(host, move, monkeypatch):
 
 
 def test_a_workload_has_a_deadline_of_its_own(host, move):
-    host.lacks = [_ready.Lack("db.service is activating", "db.service")]
+    host.lacks = [readiness.Lack("db.service is activating", "db.service")]
     said = move(timeouts={"blog": "0.02"})["workloads"][0]["reason"]
     assert "was not ready within 0.02 s" in said
 
@@ -457,7 +459,7 @@ def test_one_workload_goes_back_by_its_name(host, engine, move):
 
 def test_a_docker_that_was_retired_empty_comes_back_too(host, engine, move, monkeypatch):
     revived = []
-    monkeypatch.setattr(_moves, "revive", lambda engine: revived.append(engine.retired_path.unlink()))
+    monkeypatch.setattr(moves, "revive", lambda engine: revived.append(engine.retired_path.unlink()))
     write_json(engine.retired_path, {"format": 1})
     assert move(check=True, to="docker")["changed"]
     assert move(to="docker")["changed"]
@@ -478,19 +480,19 @@ def test_without_docker_there_is_no_way_back_and_it_is_said_before_anything(host
 
 def test_several_move_at_a_time_and_one_that_is_told_to_end_brings_docker_back(host, engine, move, monkeypatch):
     before = host.state(host.unit_dir)
-    monkeypatch.setattr(_signals, "_told", [])
+    monkeypatch.setattr(signals, "_told", [])
     # The signal reaches the main thread; the one that moves a workload has to notice.
-    monkeypatch.setattr(_ready, "lacks", lambda *_expected: _signals._told.append("SIGTERM") or [])
-    with pytest.raises(_signals.Interrupted, match="SIGTERM"):
+    monkeypatch.setattr(readiness, "lacks", lambda *_expected: signals._told.append("SIGTERM") or [])
+    with pytest.raises(signals.Interrupted, match="SIGTERM"):
         move(parallel=2)
     assert host.state(host.unit_dir) == before
-    _signals._told.clear()
-    monkeypatch.setattr(_ready, "lacks", lambda *_expected: [])
+    signals._told.clear()
+    monkeypatch.setattr(readiness, "lacks", lambda *_expected: [])
     assert move(parallel=2)["workloads"][0]["state"] == "committed"
 
 
 def test_a_workload_that_was_never_committed_cannot_go_back(host, move):
-    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    host.lacks = [readiness.Lack("web.service is failed", "web.service", True)]
     move()
     with pytest.raises(StateError, match="No workload blog was ever moved"):
         move(to="docker", workloads=["blog"])
@@ -503,7 +505,7 @@ def test_what_was_started_since_the_inventory_keeps_docker_from_being_retired(ho
 
 def test_what_ends_while_its_restart_policy_is_held_runs_again_after_an_undo(host, move):
     host.fragile = {"web-id": 2}
-    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    host.lacks = [readiness.Lack("web.service is failed", "web.service", True)]
     [blog] = move()["workloads"]
     assert blog["state"] == "rolled_back"
     assert blog["reason"].endswith("Docker runs db, web, Podman runs none.")
@@ -529,7 +531,7 @@ def test_a_container_that_is_created_anew_in_the_window_stays_dockers(host, move
         host.docker["new-web"]["State"]["Running"] = True
         return answer
 
-    monkeypatch.setattr(_rounds, "final", deployed)
+    monkeypatch.setattr(rounds, "final", deployed)
     [blog] = move()["workloads"]
     assert (blog["state"], "never both engines" in blog["reason"]) == ("rolled_back", True)
     assert {item["HostConfig"]["RestartPolicy"]["Name"] for item in host.docker.values()} == {"always"}
@@ -544,14 +546,14 @@ def test_a_container_that_is_removed_in_the_window_is_missed_before_the_commit(h
         del host.docker["web-id"]
         return sync(trees)
 
-    monkeypatch.setattr(_rounds, "final", removed)
+    monkeypatch.setattr(rounds, "final", removed)
     [blog] = move()["workloads"]
     assert (blog["state"], "Somebody removed web from Docker" in blog["reason"]) == ("rolled_back", True)
     assert blog["reason"].endswith("Docker runs db, Podman runs none.")
 
 
 def test_what_is_stuck_comes_to_its_end_when_its_containers_are_created_anew(host, move):
-    host.lacks = [_ready.Lack("web.service is failed", "web.service", True)]
+    host.lacks = [readiness.Lack("web.service is failed", "web.service", True)]
     host.broken = {"start web"}
     assert move()["workloads"][0]["state"] == "stuck"
     host.broken = set()
@@ -589,8 +591,8 @@ def test_a_docker_that_is_started_anew_before_the_commit_does_not_keep_the_addre
         host.addresses[BRIDGE] = ["172.18.0.1/16"]
         return commit(notes)
 
-    commit = _cutover.commit
-    monkeypatch.setattr(_cutover, "commit", restarted)
+    commit = cutover.commit
+    monkeypatch.setattr(cutover, "commit", restarted)
     assert move()["workloads"][0]["state"] == "committed"
     assert host.addresses[BRIDGE] == []
 
@@ -663,7 +665,7 @@ def test_a_job_that_ends_while_dockers_data_is_kept_is_not_done_in_docker_once_m
 
     move()
     sync = host.sync
-    monkeypatch.setattr(_rounds, "final", end)
+    monkeypatch.setattr(rounds, "final", end)
     [blog] = move(to="docker")["workloads"]
     assert (blog["state"], "web has ended meanwhile; run this again" in blog["reason"]) == ("rolled_back", True)
     assert host.services == ["db.service"]
@@ -672,13 +674,13 @@ def test_a_job_that_ends_while_dockers_data_is_kept_is_not_done_in_docker_once_m
 
 
 def test_a_job_that_ends_after_it_was_ready_is_not_done_on_podman_once_more(host, move, job, monkeypatch):
-    commit = _cutover.commit
+    commit = cutover.commit
 
     def end(notes):
         host.services.remove("web.service")
         return commit(notes)
 
-    monkeypatch.setattr(_cutover, "commit", end)
+    monkeypatch.setattr(cutover, "commit", end)
     assert move()["workloads"][0]["state"] == "committed"
     assert host.log.count("start") == 1
     assert host.services == ["db.service"]
@@ -706,13 +708,13 @@ def test_a_job_that_ends_while_others_stop_is_done_nowhere_once_more(host, move,
 
 
 def test_after_a_job_has_ended_the_next_run_moves_what_is_left(host, move, job, engine, monkeypatch):
-    warm = _rounds.warm
+    warm = rounds.warm
     with monkeypatch.context() as patch:
-        patch.setattr(_rounds, "warm", lambda trees: job() or warm(trees))
+        patch.setattr(rounds, "warm", lambda trees: job() or warm(trees))
         stop = host.stop
         patch.setattr(host, "stop", lambda item, timeout: stop(item, timeout) or job())
         assert move()["workloads"][0]["state"] == "rolled_back"
-    host.lacks = [_ready.Lack("db.service is failed", "db.service", True)]
+    host.lacks = [readiness.Lack("db.service is failed", "db.service", True)]
     written = plan()
     written["workloads"][0]["containers"][1].update(restart="no", running=False)
     write_json(engine.plan_path, written)
@@ -758,8 +760,8 @@ def test_a_job_that_has_failed_before_docker_stops_is_not_tried_again_by_the_und
         host.docker["web-id"]["State"].update(Running=False, ExitCode=1)
         return warm(trees)
 
-    warm = _rounds.warm
-    monkeypatch.setattr(_rounds, "warm", fail)
+    warm = rounds.warm
+    monkeypatch.setattr(rounds, "warm", fail)
     assert move()["workloads"][0]["state"] == "rolled_back"
     assert "start web" not in host.log
 
@@ -781,8 +783,8 @@ def test_what_has_failed_on_podman_runs_in_docker_again(host, move):
 
 
 def test_a_job_that_ends_before_docker_stops_is_not_done_once_more(host, move, job, monkeypatch):
-    warm = _rounds.warm
-    monkeypatch.setattr(_rounds, "warm", lambda trees: job() or warm(trees))
+    warm = rounds.warm
+    monkeypatch.setattr(rounds, "warm", lambda trees: job() or warm(trees))
     [blog] = move()["workloads"]
     assert blog["state"] == "rolled_back"
     assert "web has ended meanwhile" in blog["reason"]
@@ -791,7 +793,7 @@ def test_a_job_that_ends_before_docker_stops_is_not_done_once_more(host, move, j
 
 
 def test_an_undo_starts_a_job_once(host, move, job):
-    host.lacks = [_ready.Lack("db.service is failed", "db.service", True)]
+    host.lacks = [readiness.Lack("db.service is failed", "db.service", True)]
     assert move()["workloads"][0]["state"] == "rolled_back"
     assert host.log.count("start web") == 1
 
@@ -810,9 +812,9 @@ def test_what_runs_in_docker_again_is_stopped_by_no_later_try_of_the_undo(host, 
         with pytest.raises(KeyboardInterrupt):
             move()
     host.broken = {"start web"}
-    assert "start web" in _recovery.recover(engine, host)[1]["blog"]["reason"]
+    assert "start web" in recovery.recover(engine, host)[1]["blog"]["reason"]
     host.log.clear()
-    assert "start web" in _recovery.recover(engine, host)[1]["blog"]["reason"]
+    assert "start web" in recovery.recover(engine, host)[1]["blog"]["reason"]
     assert "stop db" not in host.log
     assert host.docker["db-id"]["State"]["Running"]
 
@@ -839,7 +841,7 @@ def test_a_container_that_took_a_volume_since_the_plan_outdates_it(host, move, b
 
 def test_a_container_that_takes_a_volume_in_the_window_is_seen_before_the_commit(host, move, backup, monkeypatch):
     sync = host.sync
-    monkeypatch.setattr(_rounds, "final", lambda trees: backup() or sync(trees))
+    monkeypatch.setattr(rounds, "final", lambda trees: backup() or sync(trees))
     [blog] = move()["workloads"]
     assert (blog["state"], "Docker runs backup on a volume" in blog["reason"]) == ("rolled_back", True)
 
@@ -857,14 +859,14 @@ def test_who_uses_dockers_copy_meanwhile_does_not_keep_the_ports_closed(host, mo
         raise MoveError("not ready")
 
     move()
-    monkeypatch.setattr(_wait_docker, "wait", wait)
+    monkeypatch.setattr(wait_docker, "wait", wait)
     [blog] = move(to="docker")["workloads"]
     assert blog["state"] == "rolled_back"
     assert (host.gate, host.services) == ("", ["db.service", "web.service"])
 
 
 def test_what_somebody_stopped_after_an_undo_is_not_started_by_the_next_run(host, move, monkeypatch):
-    host.lacks = [_ready.Lack("db.service is failed", "db.service", True)]
+    host.lacks = [readiness.Lack("db.service is failed", "db.service", True)]
     move()
     host.lacks = []
     host.docker["web-id"]["State"]["Running"] = False
@@ -909,7 +911,7 @@ def test_who_needs_a_healthy_database_and_has_no_restart_policy_waits_for_it(hos
         return inspect(item)
 
     move()
-    monkeypatch.setattr(_docker_side, "_POLL_SECONDS", 0)
+    monkeypatch.setattr(docker_containers, "_POLL_SECONDS", 0)
     monkeypatch.setattr(host, "start", begin)
     monkeypatch.setattr(host, "inspect", look)
     assert move(to="docker")["workloads"][0]["state"] == "committed"

@@ -8,13 +8,16 @@ import json
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import StateError, read_journal
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._transaction import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import (
     RolledBack,
     Step,
     Transaction,
     Unfinished,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
+    StateError,
+    read_journal,
 )
 
 NAMES = ["one", "two", "three"]
@@ -68,7 +71,7 @@ def world():
 def begin(world, tmp_path):
     def make():
         before, after = [world.step(name) for name in NAMES], [world.step("enable")]
-        return Transaction(tmp_path / "journal" / "blog.jsonl", "hash", _transaction.PODMAN, before, after)
+        return Transaction(tmp_path / "journal" / "blog.jsonl", "hash", transaction.PODMAN, before, after)
 
     return make
 
@@ -79,7 +82,7 @@ def standing(tmp_path):
 
     def look():
         events = read_journal(tmp_path / "journal" / "blog.jsonl")
-        return _transaction.owner(events), _transaction.interrupted(events)
+        return transaction.owner(events), transaction.interrupted(events)
 
     return look
 
@@ -187,7 +190,7 @@ def test_a_full_disk_does_not_keep_the_application_from_coming_back(world, begin
         with open(str(path), "a") as stream:
             stream.write(json.dumps({"format": 1, **event}) + "\n")
 
-    monkeypatch.setattr(_transaction, "append_journal", full)
+    monkeypatch.setattr(transaction, "append_journal", full)
     journal = begin()
     journal._journal.parent.mkdir()
     with pytest.raises(RolledBack, match="No space left") as error:
@@ -197,8 +200,8 @@ def test_a_full_disk_does_not_keep_the_application_from_coming_back(world, begin
 
 
 def test_an_error_of_ours_is_a_sentence_and_others_carry_their_type():
-    assert _transaction.explain(StateError("Do this.")) == "Do this."
-    assert _transaction.explain(KeyError("x")) == "KeyError: 'x'"
+    assert transaction.explain(StateError("Do this.")) == "Do this."
+    assert transaction.explain(KeyError("x")) == "KeyError: 'x'"
 
 
 def test_there_and_back_again_in_one_journal(world, begin, standing, tmp_path):
@@ -229,14 +232,14 @@ def test_an_interrupted_attempt_is_not_run_over(world, begin):
 
 
 def test_a_commit_that_is_on_the_disk_counts_whatever_was_said_of_it(world, begin, standing, monkeypatch):
-    append = _transaction.append_journal
+    append = transaction.append_journal
 
     def written_but_refused(path, event):
         append(path, event)
         if event["event"] == "commit":
             raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(_transaction, "append_journal", written_but_refused)
+    monkeypatch.setattr(transaction, "append_journal", written_but_refused)
     with pytest.raises(Unfinished):
         begin().run(commit)
     assert (world.here, standing()) == (NAMES, ("podman", ""))

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _host_rules as rules
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import host_rules, iptables
 
 DOCKERS = """\
 *filter
@@ -49,7 +48,7 @@ COMMIT
     ],
 )
 def test_rules_of_iptables_that_name_dockers_bridges(rule, is_found):
-    found = rules.of_iptables(firewall.parse(DOCKERS.format(rule)), ["docker0", "shop0"])
+    found = host_rules.of_iptables(iptables.parse(DOCKERS.format(rule)), ["docker0", "shop0"])
     assert found == ([rule] if is_found else [])
 
 
@@ -81,11 +80,11 @@ table inet filter {
 
 
 def test_rules_of_nftables_but_for_those_of_programs_that_know_podman():
-    assert rules.of_nftables(RULESET, ["docker0"]) == [
+    assert host_rules.of_nftables(RULESET, ["docker0"]) == [
         "nft inet filter: type filter hook input priority filter; policy drop;",
         'nft inet filter: iifname { "docker0", "br-*" } accept',
     ]
-    assert rules.of_nftables("", ["docker0"]) == []
+    assert host_rules.of_nftables("", ["docker0"]) == []
 
 
 @pytest.mark.parametrize(
@@ -102,4 +101,4 @@ def test_rules_of_nftables_but_for_those_of_programs_that_know_podman():
 def test_saved_rules_that_come_back_at_a_boot_without_docker(tmp_path, text, is_found):
     path = tmp_path / "rules.v4"
     path.write_text(text)
-    assert rules.saved([str(path), "/nowhere"]) == ([str(path)] if is_found else [])
+    assert host_rules.saved([str(path), "/nowhere"]) == ([str(path)] if is_found else [])

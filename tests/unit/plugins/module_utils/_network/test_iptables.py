@@ -8,10 +8,9 @@ import hashlib
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _firewall as firewall
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _user_rules
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._firewall import parse
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._passage import passage, passage_back
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import iptables, user_rules
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.forward import passage, passage_back
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.iptables import parse
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_iptables import restore
 
 # A Debian 13 with Docker 26.1, one project stopped and one container running; between Docker's rules those of others.
@@ -87,7 +86,7 @@ def with_user_rules(*rules):
 
 def test_docker_is_gone_and_the_rules_of_others_are_as_they_were():
     tables = parse(SAVED)
-    after = restore(tables, firewall.removal(tables, BRIDGES).script)
+    after = restore(tables, iptables.removal(tables, BRIDGES).script)
     assert {name: table.rules for name, table in after.items()} == FOREIGN
     assert after["filter"].chains == {
         "INPUT": "ACCEPT",
@@ -100,17 +99,17 @@ def test_docker_is_gone_and_the_rules_of_others_are_as_they_were():
 
 def test_a_second_time_there_is_nothing_to_do():
     tables = parse(SAVED)
-    after = restore(tables, firewall.removal(tables, BRIDGES).script)
-    assert firewall.removal(after, BRIDGES) == ([], [], "")
+    after = restore(tables, iptables.removal(tables, BRIDGES).script)
+    assert iptables.removal(after, BRIDGES) == ([], [], "")
 
 
 def test_without_docker_a_policy_drop_is_the_users_own():
-    assert firewall.removal(parse("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n"), BRIDGES).script == ""
+    assert iptables.removal(parse("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n"), BRIDGES).script == ""
 
 
 def test_the_policy_of_ufw_stays():
     tables = parse(SAVED.replace("-A FORWARD -j LIBVIRT_FWO", "-A FORWARD -j ufw-before-forward"))
-    after = restore(tables, firewall.removal(tables, BRIDGES).script)
+    after = restore(tables, iptables.removal(tables, BRIDGES).script)
     assert after["filter"].chains["FORWARD"] == "DROP"
 
 
@@ -120,7 +119,7 @@ def test_rules_of_the_user_move_to_the_beginning_of_forward_in_their_order():
         '-A DOCKER-USER -i eth0 -m comment --comment "not for us" -j DROP',
         "-A DOCKER-USER -j RETURN",
     )
-    removal = firewall.removal(tables, BRIDGES)
+    removal = iptables.removal(tables, BRIDGES)
     assert removal.kept == ["-s 203.0.113.0/24 -j DROP", '-i eth0 -m comment --comment "not for us" -j DROP']
     rules = restore(tables, removal.script)["filter"].rules
     assert [rule for rule in rules if rule.startswith("-A FORWARD ")][:3] == [
@@ -134,7 +133,7 @@ def test_rules_that_return_early_keep_a_chain_of_their_own():
     tables = with_user_rules(
         "-A DOCKER-USER -s 10.0.0.0/8 -j RETURN", "-A DOCKER-USER -i eth0 -j DROP", "-A DOCKER-USER -j RETURN"
     )
-    after = restore(tables, firewall.removal(tables, BRIDGES).script)
+    after = restore(tables, iptables.removal(tables, BRIDGES).script)
     assert after["filter"].of("FORWARD-USER") == ["-s 10.0.0.0/8 -j RETURN", "-i eth0 -j DROP"]
     assert after["filter"].of("FORWARD")[0] == "-j FORWARD-USER"
 
@@ -144,15 +143,15 @@ def test_rules_that_return_early_keep_a_chain_of_their_own():
 )
 @pytest.mark.parametrize("after", ["the removal", "a boot", "a boot with what writes the last one"])
 def test_they_are_back_in_docker_user_when_docker_is(tmp_path, monkeypatch, rules, after):
-    dockers = firewall.parse(
+    dockers = iptables.parse(
         "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n"
     )
     before = restore(
         dockers, "".join(["*filter\n", *(f"-I DOCKER-USER {n} {r}\n" for n, r in enumerate(rules, 1)), "COMMIT\n"])
     )
-    removal = firewall.removal(before, [])
-    _user_rules.note(tmp_path, {"iptables": removal.kept, "ip6tables": []})
-    _user_rules.note(tmp_path, {"iptables": [], "ip6tables": []})
+    removal = iptables.removal(before, [])
+    user_rules.note(tmp_path, {"iptables": removal.kept, "ip6tables": []})
+    user_rules.note(tmp_path, {"iptables": [], "ip6tables": []})
     without = restore(before, removal.script)
     started = (
         dockers
@@ -165,10 +164,10 @@ def test_they_are_back_in_docker_user_when_docker_is(tmp_path, monkeypatch, rule
     if after.endswith("one"):
         started = restore(started, f"*filter\n-I DOCKER-USER 1 {rules[-1]}\nCOMMIT\n")
     held = {"iptables": started, "ip6tables": {}}
-    monkeypatch.setattr(firewall, "read", lambda family: held[family])
-    monkeypatch.setattr(firewall, "apply", lambda family, script: held.update({family: restore(held[family], script)}))
-    _user_rules.give_back(tmp_path)
-    _user_rules.give_back(tmp_path)
+    monkeypatch.setattr(iptables, "read", lambda family: held[family])
+    monkeypatch.setattr(iptables, "apply", lambda family, script: held.update({family: restore(held[family], script)}))
+    user_rules.give_back(tmp_path)
+    user_rules.give_back(tmp_path)
     assert held["iptables"]["filter"] == before["filter"]
     assert not list(tmp_path.iterdir())
 
@@ -178,15 +177,15 @@ def test_a_rule_that_a_script_added_at_each_start_comes_back_once(copies):
     """``copies`` stand in FORWARD: both, as retiring put them there, or what the script has written since a boot."""
     rule = "-s 192.0.2.1/32 -j DROP"
     begin = "*filter\n:FORWARD ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n"
-    tables = firewall.parse(begin + f"-A FORWARD {rule}\n" * copies + "-A DOCKER-USER -j RETURN\nCOMMIT\n")
-    after = restore(tables, _user_rules.script(tables, [rule, rule]))
+    tables = iptables.parse(begin + f"-A FORWARD {rule}\n" * copies + "-A DOCKER-USER -j RETURN\nCOMMIT\n")
+    after = restore(tables, user_rules.script(tables, [rule, rule]))
     assert after["filter"].of("FORWARD") == []
     assert after["filter"].of("DOCKER-USER") == [rule, "-j RETURN"]
 
 
 def test_a_chain_of_docker_that_another_program_uses_is_left():
     tables = parse(SAVED.replace("-A LIBVIRT_FWO -s", "-A LIBVIRT_FWO -j DOCKER-USER\n-A LIBVIRT_FWO -s"))
-    after = restore(tables, firewall.removal(tables, BRIDGES).script)
+    after = restore(tables, iptables.removal(tables, BRIDGES).script)
     assert "DOCKER-USER" in after["filter"].chains
     assert "DOCKER" not in after["filter"].chains
 
@@ -273,7 +272,7 @@ def test_containers_of_podman_see_one_another_s_address_and_not_that_of_the_brid
 def test_nothing_of_the_passage_outlives_docker():
     tables = parse(SAVED)
     opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
-    after = restore(opened, firewall.removal(opened, BRIDGES).script)
+    after = restore(opened, iptables.removal(opened, BRIDGES).script)
     assert {name: table.rules for name, table in after.items()} == FOREIGN
 
 
@@ -290,4 +289,4 @@ def test_the_names_of_dockers_bridges():
         {"Id": "e" * 64, "Driver": "host", "Options": None},
         None,
     ]
-    assert firewall.dockers_bridges(networks) == ["br-0123456789ab", "docker0", "web0"]
+    assert iptables.dockers_bridges(networks) == ["br-0123456789ab", "docker0", "web0"]

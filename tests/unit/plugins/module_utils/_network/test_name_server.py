@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _name_server as name_server
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._name_server import Server
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import name_server
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.name_server import Server
 
 # Podman 5.4.2, Netavark 1.14: /run/containers/networks/aardvark-dns/shop_back%int and proxy.
 INTERNAL = """172.31.20.1

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _answers
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import port_check
 
 
 class Outside:
@@ -30,22 +30,22 @@ def test_a_datagram_that_reaches_a_silent_socket_counts(address):
     with socket.socket(family, socket.SOCK_DGRAM) as service:
         service.bind((address, 0))
         port = {"container": "dns", "host_ip": address, "host_port": service.getsockname()[1], "proto": "udp"}
-        assert _answers.answering([port], {"dns": os.getpid()}, Outside()) == [port]
+        assert port_check.answering([port], {"dns": os.getpid()}, Outside()) == [port]
 
 
 def test_one_that_reaches_nobody_does_not(monkeypatch):
-    monkeypatch.setattr(_answers, "_PATIENCE", 0.1)
-    monkeypatch.setattr(_answers, "received", lambda _process: _answers.Received(7, 7))
+    monkeypatch.setattr(port_check, "_PATIENCE", 0.1)
+    monkeypatch.setattr(port_check, "received", lambda _process: port_check.Received(7, 7))
     port = {"container": "dns", "host_ip": "127.0.0.1", "host_port": 9, "proto": "udp"}
-    assert _answers.answering([port], {"dns": os.getpid()}, Outside()) == []
+    assert port_check.answering([port], {"dns": os.getpid()}, Outside()) == []
 
 
 def test_a_container_that_does_not_run_has_no_sockets():
     port = {"container": "dns", "host_ip": "127.0.0.1", "host_port": 9, "proto": "udp"}
-    assert _answers.answering([port], {"dns": 0}, Outside()) == []
-    assert _answers.answering([port], {}, Outside()) == []
+    assert port_check.answering([port], {"dns": 0}, Outside()) == []
+    assert port_check.answering([port], {}, Outside()) == []
 
 
 def test_tcp_is_tried_as_ever():
     web, far = ({"container": "web", "host_ip": "", "host_port": port, "proto": "tcp"} for port in (80, 8080))
-    assert _answers.answering([web, far], {}, Outside()) == [web]
+    assert port_check.answering([web, far], {}, Outside()) == [web]

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _gate
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import port_gate
 
 
 def port(number, host_ip="", proto="tcp"):
@@ -28,34 +28,34 @@ def port(number, host_ip="", proto="tcp"):
     ],
 )
 def test_each_port_is_closed_on_its_addresses_for_others_and_for_the_host(given, rule):
-    text = _gate.script("blog", [given], [], ["pm-1"])
+    text = port_gate.script("blog", [given], [], ["pm-1"])
     others, host = text.split("chain host")
     assert rule in others
     assert rule in host
 
 
 def test_the_probe_the_host_itself_and_the_workloads_own_containers_pass():
-    text = _gate.script("blog", [port(80)], [], ["pm-1", "podman0"])
+    text = port_gate.script("blog", [port(80)], [], ["pm-1", "podman0"])
     assert 'iifname { "lo", "d2p-probe0", "pm-1", "podman0" } accept' in text
     assert "meta mark 6566512 accept" in text
 
 
 def test_it_can_be_closed_again_and_each_workload_has_its_own():
-    text = _gate.script("blog", [port(80)], [], [])
-    name = _gate.table("blog")
+    text = port_gate.script("blog", [port(80)], [], [])
+    name = port_gate.table("blog")
     assert text.startswith("table inet {0}\nflush table inet {0}\ntable inet {0} {{".format(name))
-    assert _gate.table("shop") != name
+    assert port_gate.table("shop") != name
 
 
 @pytest.mark.parametrize("link", ['x"; drop', "", "a" * 16, "a b"])
 def test_a_bridge_with_a_name_that_is_none_never_reaches_the_firewall(link):
     with pytest.raises(ValueError, match="no name of a link"):
-        _gate.script("blog", [port(80)], [], [link])
+        port_gate.script("blog", [port(80)], [], [link])
 
 
 def test_nothing_published_nothing_closed(monkeypatch):
-    monkeypatch.setattr(_gate, "run", None)
-    _gate.close({"workload": "blog", "ports": [], "bridges": [], "networks": [{"addresses": []}]})
+    monkeypatch.setattr(port_gate, "run", None)
+    port_gate.close({"workload": "blog", "ports": [], "bridges": [], "networks": [{"addresses": []}]})
 
 
 def test_a_kernel_that_cannot_refuse_drops(monkeypatch):
@@ -66,8 +66,8 @@ def test_a_kernel_that_cannot_refuse_drops(monkeypatch):
         if "reject" in input:
             raise CommandError("nft failed.")
 
-    monkeypatch.setattr(_gate, "run", run)
-    _gate.close({"workload": "blog", "ports": [port(80)], "bridges": ["pm-1"], "networks": []})
+    monkeypatch.setattr(port_gate, "run", run)
+    port_gate.close({"workload": "blog", "ports": [port(80)], "bridges": ["pm-1"], "networks": []})
     assert "tcp dport 80 reject with tcp reset" in given[0]
     assert given[1] == given[0].replace("reject with tcp reset", "drop")
 
@@ -76,7 +76,7 @@ def test_a_kernel_that_cannot_refuse_drops(monkeypatch):
 def scripts(monkeypatch):
     """What nft was given."""
     given = []
-    monkeypatch.setattr(_gate, "run", lambda _argv, **options: given.append(options["input"]))
+    monkeypatch.setattr(port_gate, "run", lambda _argv, **options: given.append(options["input"]))
     return given
 
 
@@ -84,19 +84,19 @@ def test_who_knows_the_address_of_a_container_waits_too(scripts):
     """A proxy on the host itself, for example."""
     addresses = [{"local": "172.31.10.254/24"}, {"local": "fd00:1::1/64"}]
     record = {"workload": "blog", "ports": [], "bridges": ["pm-1"], "networks": [{"addresses": addresses}]}
-    _gate.close(record)
+    port_gate.close(record)
     others, host = scripts[0].split("chain host")
     for rule in ("ip daddr 172.31.10.0/24 tcp flags", "ip6 daddr fd00:1::/64 tcp flags"):
         assert rule in others
         assert rule in host
-    _gate.open_ports(record)
-    assert scripts[1].endswith("delete table inet {0}\n".format(_gate.table("blog")))
+    port_gate.open_ports(record)
+    assert scripts[1].endswith("delete table inet {0}\n".format(port_gate.table("blog")))
 
 
 def test_datagrams_wait_from_before_the_stop(scripts):
     record = {"workload": "blog", "ports": [port(80)], "bridges": [], "networks": []}
-    _gate.close_datagrams(record)
+    port_gate.close_datagrams(record)
     assert scripts == []
-    _gate.close_datagrams({**record, "ports": [port(80), port(53, proto="udp")]})
+    port_gate.close_datagrams({**record, "ports": [port(80), port(53, proto="udp")]})
     assert "udp dport 53 drop" in scripts[0]
     assert "dport 80" not in scripts[0]

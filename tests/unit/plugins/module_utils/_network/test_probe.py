@@ -10,9 +10,9 @@ import subprocess
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _reach
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._reach import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import probe
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.probe import (
     Outside,
     ReachError,
     free_subnet,
@@ -52,11 +52,11 @@ def test_a_namespace_that_cannot_be_made_is_one_sentence_and_leaves_nothing(monk
         if argv[1] == "netns" and check:
             raise CommandError("ip failed")
 
-    monkeypatch.setattr(_reach, "run", run)
+    monkeypatch.setattr(probe, "run", run)
     with pytest.raises(ReachError, match="ip failed"):
         with Outside():
             raise AssertionError("not reached")
-    assert ran[-1][-1] == _reach.NAMESPACE
+    assert ran[-1][-1] == probe.NAMESPACE
     assert ran[-1][2] == "delete"
 
 
@@ -80,5 +80,5 @@ def test_what_listens_on_the_host_answers_from_outside_and_what_listens_on_loopb
     closed.close()
     with everywhere, loopback, Outside() as outside:
         assert outside.answering(ports, timeout=1) == [ports[0], ports[3]]
-    assert not os.path.exists("/run/netns/" + _reach.NAMESPACE)
+    assert not os.path.exists("/run/netns/" + probe.NAMESPACE)
     assert not os.path.exists("/sys/class/net/d2p-probe0")

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _bind_sources
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import bind_sources
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.documents import container, inventory
 
@@ -129,7 +129,7 @@ def test_what_lies_on_the_host_is_seen(tmp_path):
         server.bind(str(tmp_path / "socket"))
     real = os.path.realpath(str(tmp_path))
     names = ("folder", "file", "link", "dangling", "pipe", "socket", "gone", "file/below")
-    found = _bind_sources.look([str(tmp_path / name) for name in names] + ["/dev/null", "a\0b"])
+    found = bind_sources.look([str(tmp_path / name) for name in names] + ["/dev/null", "a\0b"])
     assert {os.path.relpath(path, str(tmp_path)): seen for path, seen in found.items() if path != "/dev/null"} == {
         "folder": {"type": "folder", "real": real + "/folder"},
         "file": {"type": "file", "real": real + "/file"},
@@ -145,5 +145,5 @@ def test_what_lies_on_the_host_is_seen(tmp_path):
 
 def test_sources_are_those_of_bind_mounts():
     mounts = [bind("/srv"), bind("/etc"), {"Type": "volume", "Name": "v", "Source": "/v", "Destination": "/v"}]
-    found = _bind_sources.paths([container(Mounts=mounts), container("db", Mounts=None)])
+    found = bind_sources.paths([container(Mounts=mounts), container("db", Mounts=None)])
     assert found == {"/srv", "/etc"}

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import fields
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._tables import (
     container_fields,
-    fields,
     options,
     resource_fields,
 )
@@ -24,7 +24,7 @@ from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.documents 
     volume_mount,
 )
 
-TYPES = yaml.safe_load((Path(__file__).parent.parent / "docker_fields.yml").read_text(encoding="utf-8"))
+TYPES = yaml.safe_load((Path(__file__).parents[2] / "docker_fields.yml").read_text(encoding="utf-8"))
 CONTAINER = fields.index(container_fields.CONTAINER)
 NETWORK = fields.index(resource_fields.NETWORK)
 VOLUME = fields.index(resource_fields.VOLUME)

@@ -9,9 +9,9 @@ import stat
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _units
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import Completed
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._units import Service, UnitError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.units import Service, UnitError
 
 SHOWN = """\
 Result=success
@@ -49,7 +49,7 @@ def commands(monkeypatch):
         ran.append(" ".join(argv))
         return answers.get(" ".join(argv[:2]), Completed(0, "", ""))
 
-    monkeypatch.setattr(_units, "run", run)
+    monkeypatch.setattr(units, "run", run)
     return ran, answers
 
 
@@ -63,17 +63,17 @@ def commands(monkeypatch):
     ],
 )
 def test_the_name_of_a_service(unit, service):
-    assert _units.service_of(unit) == service
+    assert units.service_of(unit) == service
 
 
 def test_a_file_that_a_unit_refers_to_lies_beside_it_and_has_no_service(tmp_path, commands):
     files = {"web.container": "[Container]\n", "web.seccomp.json": "{}\n"}
-    _units.install(files, str(tmp_path))
-    assert _units.read(files, str(tmp_path)) == files
-    assert _units.services_of(files) == ["web.service"]
+    units.install(files, str(tmp_path))
+    assert units.read(files, str(tmp_path)) == files
+    assert units.services_of(files) == ["web.service"]
     commands[1]["systemctl show"] = Completed(0, SHOWN.replace("redis", "web"), "")
-    _units.require_known(list(files))
-    _units.remove(files, str(tmp_path))
+    units.require_known(list(files))
+    units.remove(files, str(tmp_path))
     assert os.listdir(str(tmp_path)) == []
 
 
@@ -83,32 +83,32 @@ def test_a_file_that_a_unit_refers_to_lies_beside_it_and_has_no_service(tmp_path
 )
 def test_a_hostile_name_becomes_no_file(unit, tmp_path, commands):
     with pytest.raises(UnitError, match="not the name of a Quadlet unit"):
-        _units.install({"good.container": "x", unit: "x"}, str(tmp_path))
+        units.install({"good.container": "x", unit: "x"}, str(tmp_path))
     assert os.listdir(str(tmp_path)) == []
 
 
 def test_units_are_written_for_root_alone_and_removed(tmp_path, commands):
     folder = tmp_path / "systemd"
-    _units.install({"redis.container": "[Container]\n", "d.volume": "[Volume]\n"}, str(folder))
-    assert _units.read(["redis.container", "d.volume", "none.pod"], str(folder)) == {
+    units.install({"redis.container": "[Container]\n", "d.volume": "[Volume]\n"}, str(folder))
+    assert units.read(["redis.container", "d.volume", "none.pod"], str(folder)) == {
         "redis.container": "[Container]\n",
         "d.volume": "[Volume]\n",
     }
     assert stat.S_IMODE((folder / "redis.container").stat().st_mode) == 0o600
     (folder / "foreign.container").write_text("not ours")
-    _units.remove(["redis.container", "d.volume", "none.pod"], str(folder))
+    units.remove(["redis.container", "d.volume", "none.pod"], str(folder))
     assert os.listdir(str(folder)) == ["foreign.container"]
     assert commands[0] == [
         "systemctl daemon-reload",
         "systemctl daemon-reload",
         "systemctl reset-failed -- redis.service d-volume.service none-pod.service",
     ]
-    _units.remove(["profile.seccomp.json"], str(folder))
+    units.remove(["profile.seccomp.json"], str(folder))
     assert commands[0][-1] == "systemctl daemon-reload", "without a name it would forget the failures of all units"
 
 
 def test_what_systemd_shows():
-    redis, web, gone = _units.parse_services(SHOWN)
+    redis, web, gone = units.parse_services(SHOWN)
     assert redis.is_active
     assert (web.restarts, web.status, web.job, web.sub) == (3, 125, True, "auto-restart")
     assert (gone.load, gone.job, gone.path) == ("not-found", False, "")
@@ -138,9 +138,9 @@ def test_a_unit_that_quadlet_refuses_is_explained_without_its_values(commands):
     said = "quadlet-generator[7]: Loading source unit file /etc/containers/systemd/web.container\n"
     said += "quadlet-generator[7]: converting \"web.container\": unsupported key 'Foo'\nother.container: no\n"
     answers["systemctl show"] = Completed(0, "Id=web.service\nLoadState=not-found\n", "")
-    answers[_units.GENERATOR + " --dryrun"] = Completed(1, 'Environment="PASSWORD=geheim"\n', said)
+    answers[units.GENERATOR + " --dryrun"] = Completed(1, 'Environment="PASSWORD=geheim"\n', said)
     with pytest.raises(UnitError) as error:
-        _units.require_known(["web.container"])
+        units.require_known(["web.container"])
     assert "not-found; quadlet-generator[7]: converting" in str(error.value)
     assert "unsupported key 'Foo'" in str(error.value)
     assert "geheim" not in str(error.value)
@@ -151,10 +151,10 @@ def test_a_unit_of_the_host_that_stands_before_ours_is_named(commands):
     shown = "Id=nginx.service\nLoadState=loaded\nFragmentPath=/usr/lib/systemd/system/nginx.service\n"
     commands[1]["systemctl show"] = Completed(0, shown, "")
     with pytest.raises(UnitError, match="/usr/lib/systemd/system/nginx.service"):
-        _units.require_known(["nginx.container"])
+        units.require_known(["nginx.container"])
 
 
 def test_a_service_that_does_not_stop_is_an_error(commands):
     commands[1]["systemctl show"] = Completed(0, "Id=web.service\nActiveState=deactivating\nSubState=stop\n", "")
     with pytest.raises(UnitError, match=r"web\.service is deactivating"):
-        _units.stop(["web.service"])
+        units.stop(["web.service"])

@@ -9,12 +9,12 @@ import os
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _mounts as mounts
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _residue as residue
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._dockerds import Dockerd
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import Storage
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._residue import ResidueError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.daemons import Dockerd
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import mount_table
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.storage import Storage
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import data_root
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal.data_root import ResidueError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 
 MOUNTS = r"""
 36 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -34,9 +34,9 @@ def root(tmp_path, monkeypatch):
     (folder / "volumes" / "file").write_text("data")
     (tmp_path / "outside").write_text("stays")
     (folder / "volumes" / "link").symlink_to(tmp_path / "outside")
-    monkeypatch.setattr(residue.require_removable, "__defaults__", (str(tmp_path / "units"),))
-    monkeypatch.setattr(residue, "UNIT_DIR", str(tmp_path / "units"))
-    monkeypatch.setattr(residue.podman, "installed", lambda: False)
+    monkeypatch.setattr(data_root.require_removable, "__defaults__", (str(tmp_path / "units"),))
+    monkeypatch.setattr(data_root, "UNIT_DIR", str(tmp_path / "units"))
+    monkeypatch.setattr(data_root.podman, "installed", lambda: False)
     return folder
 
 
@@ -59,67 +59,67 @@ def adopted(root, tmp_path):
 
 def test_a_dockerd_whose_rules_are_among_those_of_the_host_is_named(monkeypatch):
     mine = Dockerd(7, "/user.slice/user-1000.slice/user@1000.service/app.slice/docker.service", False)
-    monkeypatch.setattr(residue.dockerds, "running", lambda: [mine])
-    residue.require_no_docker()
-    monkeypatch.setattr(residue.dockerds, "running", lambda: [mine, Dockerd(42, "/system.slice/build.service", True)])
+    monkeypatch.setattr(data_root.daemons, "running", lambda: [mine])
+    data_root.require_no_docker()
+    monkeypatch.setattr(data_root.daemons, "running", lambda: [mine, Dockerd(42, "/system.slice/build.service", True)])
     with pytest.raises(ResidueError, match=r"dockerd runs \(process 42 in /system\.slice/build\.service\)"):
-        residue.require_no_docker()
+        data_root.require_no_docker()
 
 
 def test_a_bridge_that_was_given_its_name_may_be_the_hosts_and_stays(monkeypatch):
     deleted = []
-    monkeypatch.setattr(residue.os.path, "isdir", lambda _path: True)
-    monkeypatch.setattr(residue.os, "listdir", lambda _path: [])
-    monkeypatch.setattr(residue, "run", lambda argv: deleted.append(argv[3]))
+    monkeypatch.setattr(data_root.os.path, "isdir", lambda _path: True)
+    monkeypatch.setattr(data_root.os, "listdir", lambda _path: [])
+    monkeypatch.setattr(data_root, "run", lambda argv: deleted.append(argv[3]))
     options = {"com.docker.network.bridge.name": "br0"}
     networks = [{"Id": "f" * 64, "Driver": "bridge"}, {"Id": "e" * 64, "Driver": "bridge", "Options": options}]
-    result = residue.remove_bridges({"networks": networks}, check=False)
+    result = data_root.remove_bridges({"networks": networks}, check=False)
     assert (result.found, deleted) == (["br-" + "f" * 12, "docker0"], ["br-" + "f" * 12, "docker0"])
     assert result.left == ["br0: it has a name of its own, so it may be the host's"]
 
 
 def test_the_data_root_goes(root):
-    assert residue.remove_data_root(inventory(root), True).found == [str(root)]
+    assert data_root.remove_data_root(inventory(root), True).found == [str(root)]
     assert root.exists()
-    assert residue.remove_data_root(inventory(root), False).found == [str(root)]
+    assert data_root.remove_data_root(inventory(root), False).found == [str(root)]
     assert not root.exists()
     assert (root.parent / "outside").read_text() == "stays"
-    assert residue.remove_data_root(inventory(root), False).found == []
+    assert data_root.remove_data_root(inventory(root), False).found == []
 
 
 @pytest.mark.parametrize("recorded", ["", ".", "var/lib/docker"])
 def test_an_inventory_that_names_no_folder_removes_nothing(recorded):
     with pytest.raises(ResidueError, match="does not say where"):
-        residue.remove_data_root(inventory(recorded), False)
+        data_root.remove_data_root(inventory(recorded), False)
 
 
 @pytest.mark.parametrize("path", ["/", "/etc", "/usr"])
 def test_a_folder_near_the_root_is_suspicious(path):
     with pytest.raises(ResidueError, match="two levels deep"):
-        residue.require_removable(path)
+        data_root.require_removable(path)
 
 
 def test_a_folder_that_is_no_data_root_is_left(root):
     (root / "image").rmdir()
     with pytest.raises(ResidueError, match="does not look like a data root"):
-        residue.require_removable(str(root))
+        data_root.require_removable(str(root))
 
 
 def test_a_link_is_left(root, tmp_path):
     (tmp_path / "link").symlink_to(root)
     with pytest.raises(ResidueError, match="no plain folder"):
-        residue.require_removable(str(tmp_path / "link"))
+        data_root.require_removable(str(tmp_path / "link"))
 
 
 def test_data_that_a_unit_uses_in_place_is_left(root, tmp_path):
     (tmp_path / "units").mkdir()
     (tmp_path / "units" / "redis.container").write_text("Volume={0}/volumes/r/_data:/data\n".format(root))
     with pytest.raises(ResidueError, match=r"redis\.container uses"):
-        residue.require_removable(str(root))
+        data_root.require_removable(str(root))
 
 
 def test_what_is_mounted_below_comes_off_deepest_first():
-    assert mounts.below("/srv/docker", mounts.parse(MOUNTS)) == [
+    assert mount_table.below("/srv/docker", mount_table.parse(MOUNTS)) == [
         "/srv/docker/overlay2/a/merged/proc",
         "/srv/docker/overlay2/a/merged",
         "/srv/docker/with blank",
@@ -139,42 +139,42 @@ def test_what_is_mounted_below_comes_off_deepest_first():
     ],
 )
 def test_what_is_mounted_elsewhere_from_below_is_found(line, found):
-    assert mounts.elsewhere("/srv/data", mounts.parse(MOUNTS + line)) == found
+    assert mount_table.elsewhere("/srv/data", mount_table.parse(MOUNTS + line)) == found
 
 
 @pytest.mark.parametrize("place", ["podman", "."])
 def test_podmans_storage_below_it_keeps_the_data_root(root, monkeypatch, place):
-    monkeypatch.setattr(residue.podman, "installed", lambda: True)
-    monkeypatch.setattr(residue.podman, "storage", lambda: Storage(str(root / place), "/srv/volumes"))
+    monkeypatch.setattr(data_root.podman, "installed", lambda: True)
+    monkeypatch.setattr(data_root.podman, "storage", lambda: Storage(str(root / place), "/srv/volumes"))
     for check in (True, False):
         with pytest.raises(ResidueError, match="Podman has its images and volumes in"):
-            residue.remove_data_root(inventory(root), check)
+            data_root.remove_data_root(inventory(root), check)
     assert (root / "volumes" / "file").read_text() == "data"
 
 
 def test_of_a_mount_point_only_the_content_goes(root, monkeypatch):
     monkeypatch.setattr(os.path, "ismount", lambda path: str(path) == str(root))
-    residue.remove_data_root(inventory(root), False)
+    data_root.remove_data_root(inventory(root), False)
     assert os.listdir(str(root)) == []
 
 
 def test_what_podman_uses_in_place_is_moved_and_not_deleted(root, adopted, tmp_path):
     source, held = root / "volumes" / "v" / "_data", os.open(str(adopted), os.O_RDONLY)
     moves = ["{0} -> {1}".format(source, adopted)]
-    assert residue.move_adopted(inventory(root), True) == (moves, [])
-    assert residue.remove_data_root(inventory(root), True).found == [str(root)]
+    assert data_root.move_adopted(inventory(root), True) == (moves, [])
+    assert data_root.remove_data_root(inventory(root), True).found == [str(root)]
     assert adopted.is_symlink()
-    assert residue.move_adopted(inventory(root), False) == (moves, [])
-    assert residue.move_adopted(inventory(root), False) == ([], [])
+    assert data_root.move_adopted(inventory(root), False) == (moves, [])
+    assert data_root.move_adopted(inventory(root), False) == ([], [])
     assert (adopted.is_symlink(), (adopted / "data").read_text()) == (False, "live")
-    assert residue.remove_data_root(inventory(root), False).found == [str(root)]
+    assert data_root.remove_data_root(inventory(root), False).found == [str(root)]
     # What a container holds is the folder and not its name.
     assert (root.exists(), os.listdir(held), os.listdir(str(adopted.parent))) == (False, ["data"], ["v"])
     os.close(held)
 
 
 def test_deleting_the_data_root_alone_moves_them_too(root, adopted):
-    residue.remove_data_root(inventory(root), False)
+    data_root.remove_data_root(inventory(root), False)
     assert (root.exists(), (adopted / "data").read_text()) == (False, "live")
 
 
@@ -200,24 +200,24 @@ def test_a_removal_that_was_cut_off_goes_on(root, adopted, monkeypatch, at):
         with monkeypatch.context() as patched:
             patched.setattr(os, at, cut_after(getattr(os, at), calls))
             with contextlib.suppress(PowerCut):
-                residue.move_adopted(inventory(root), False)
-    residue.remove_data_root(inventory(root), False)
+                data_root.move_adopted(inventory(root), False)
+    data_root.remove_data_root(inventory(root), False)
     assert (root.exists(), (adopted / "data").read_text(), os.listdir(str(adopted.parent))) == (False, "live", ["v"])
 
 
 def test_what_would_have_to_be_copied_keeps_the_data_root(root, adopted, monkeypatch):
     monkeypatch.setattr(os.path, "ismount", lambda path: str(path).endswith("v/_data"))
-    found = residue.move_adopted(inventory(root), False)
+    found = data_root.move_adopted(inventory(root), False)
     assert found.found == []
     assert "it is on another file system" in found.left[0]
     with pytest.raises(ResidueError, match=r"is not removed\..*replace its link in .*_adopted by a copy"):
-        residue.remove_data_root(inventory(root), False)
+        data_root.remove_data_root(inventory(root), False)
     assert (adopted / "data").read_text() == "live"
     # The user did as told.
     adopted.unlink()
     adopted.mkdir()
     (adopted / "data").write_text("copy")
-    residue.remove_data_root(inventory(root), False)
+    data_root.remove_data_root(inventory(root), False)
     assert (root.exists(), (adopted / "data").read_text()) == (False, "copy")
 
 
@@ -231,14 +231,14 @@ def test_a_move_that_fails_leaves_the_link(root, adopted, monkeypatch):
 
     monkeypatch.setattr(os, "rename", refused)
     with pytest.raises(TreeError, match="cannot be moved to .*: Invalid cross-device link. It is left where it is"):
-        residue.remove_data_root(inventory(root), False)
+        data_root.remove_data_root(inventory(root), False)
     assert (adopted.is_symlink(), (adopted / "data").read_text()) == (True, "live")
 
 
 def test_a_volume_in_use_that_lost_its_name_keeps_the_data_root(root, adopted):
     adopted.unlink()
     with pytest.raises(TreeError, match=r"db\.container uses .*docker_adopted/v, which is not there"):
-        residue.remove_data_root(inventory(root), False)
+        data_root.remove_data_root(inventory(root), False)
     assert (root / "volumes" / "v" / "_data" / "data").exists()
 
 
@@ -247,5 +247,5 @@ def test_a_name_that_leads_elsewhere_is_not_followed(root, adopted, tmp_path):
     adopted.unlink()
     adopted.symlink_to(tmp_path / "other")
     with pytest.raises(TreeError, match="is not below"):
-        residue.remove_data_root(inventory(root), False)
+        data_root.remove_data_root(inventory(root), False)
     assert root.exists()

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     StateError,
     append_journal,
     open_engine,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import load, owners
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.ownership import load, owners
 
 PLAN = {
     "format": 1,

@@ -10,9 +10,10 @@ import shutil
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _clones, _rounds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_tree import picture
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import clone as clones
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._trees.test_rsync import picture
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def cloning(monkeypatch):
             raise OSError(code, os.strerror(code))
         os.write(theirs, contents)
 
-    monkeypatch.setattr(_clones, "_clone", clone)
+    monkeypatch.setattr(clones, "_clone", clone)
     refuse["tried"] = tried
     return refuse
 
@@ -61,7 +62,7 @@ def arrived(folder):
 
 def fill(volume):
     seen = []
-    cloned = _clones.fill(volume.source, volume.destination, seen.append)
+    cloned = clones.fill(volume.source, volume.destination, seen.append)
     assert sum(seen) == cloned.bytes
     return cloned
 
@@ -96,7 +97,7 @@ def exchanged(monkeypatch, name, change):
             change()
         return found
 
-    monkeypatch.setattr(_clones.os, "stat", stat_and_change)
+    monkeypatch.setattr(clones.os, "stat", stat_and_change)
 
 
 def attacks():
@@ -127,7 +128,7 @@ def test_what_is_exchanged_meanwhile_leads_nowhere(volume, cloning, monkeypatch,
 
 
 def test_another_file_system_inside_is_not_entered(volume, cloning):
-    walk = _clones._Walk(lambda _count: None)
+    walk = clones._Walk(lambda _count: None)
     walk.device = -1
     ours, theirs = (os.open(folder, os.O_RDONLY) for folder in (volume.source, volume.destination))
     walk.folder(ours, theirs, 0)
@@ -146,31 +147,31 @@ def test_a_very_deep_tree_does_not_run_out_of_files(volume, cloning, tmp_path):
 
 def test_whether_a_file_can_be_cloned_is_tried_without_a_trace(volume, cloning, tmp_path):
     file, folder = os.fsencode(volume.source + "/plain"), tmp_path / "copy"
-    assert _clones.can(file, str(folder / "not" / "yet"))
-    assert not _clones.can(b"", str(folder))
+    assert clones.can(file, str(folder / "not" / "yet"))
+    assert not clones.can(b"", str(folder))
     cloning[b"plain"] = errno.EXDEV
-    assert not _clones.can(file, str(folder))
+    assert not clones.can(file, str(folder))
     assert os.listdir(str(folder)) == []
 
 
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 def test_after_the_first_round_the_copy_is_exact_and_later_ones_do_not_clone(volume, cloning, tmp_path):
-    first = _rounds.warm(volume)
+    first = rounds.warm(volume)
     assert (first.cloned, picture(tmp_path / "copy")) == (9, picture(tmp_path / "source"))
     (tmp_path / "source" / "later").write_text("later")
-    assert (_rounds.warm(volume).cloned, _rounds.final(volume).cloned) == (0, 0)
+    assert (rounds.warm(volume).cloned, rounds.final(volume).cloned) == (0, 0)
     assert picture(tmp_path / "copy") == picture(tmp_path / "source")
 
 
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 def test_what_is_written_while_it_is_cloned_arrives(volume, cloning, tmp_path, monkeypatch):
-    clone = _clones._clone
+    clone = clones._clone
 
     def clone_and_write(ours, theirs):
         clone(ours, theirs)
         (tmp_path / "source" / "sub" / "deeper" / "file").write_text("new!")
 
-    monkeypatch.setattr(_clones, "_clone", clone_and_write)
-    _rounds.warm(volume)
-    _rounds.final(volume)
+    monkeypatch.setattr(clones, "_clone", clone_and_write)
+    rounds.warm(volume)
+    rounds.final(volume)
     assert (tmp_path / "copy" / "sub" / "deeper" / "file").read_text() == "new!"

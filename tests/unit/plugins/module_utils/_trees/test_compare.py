@@ -10,7 +10,8 @@ import stat
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _pairs, _remembered, _verify
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import compare as verify
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import compare_cache, walk
 
 NAMES = [b"a", b"a b", b"a-b", b"a/b", b"a/b/c", b"a0", b"a\nb", b"a\\", b"a\\nb", b"a\\\n", b"\xff", b"b/\\\\n", b"z"]
 PAST = 1_600_000_000_000_000_000
@@ -36,7 +37,7 @@ def trees(tmp_path):
 
 def compare(trees, quick=False, **options):
     memory = None if quick else trees / "memory"
-    return _verify.compare(str(trees / "source"), str(trees / "destination"), memory, **options)
+    return verify.compare(str(trees / "source"), str(trees / "destination"), memory, **options)
 
 
 HOLE = 64 << 20
@@ -171,14 +172,14 @@ def test_what_is_written_during_a_copy_is_never_remembered(trees):
 @pytest.mark.parametrize("top", ["source", "destination"])
 def test_what_lies_on_another_file_system_is_read_every_time(trees, monkeypatch, top):
     """As below a mount point inside of a volume: nobody synced it, and inode numbers repeat there."""
-    mounted, lstat = os.fsencode(trees / top / "z.d"), _pairs._lstat
+    mounted, lstat = os.fsencode(trees / top / "z.d"), walk._lstat
 
     def look(path):
         found = lstat(path)
         elsewhere = path == mounted or path.startswith(mounted + b"/")
         return Mounted(found) if found and elsewhere else found
 
-    monkeypatch.setattr(_pairs, "_lstat", look)
+    monkeypatch.setattr(walk, "_lstat", look)
     assert compare(trees).different == 0
     assert compare(trees).read == 2000
     with open(trees / "source/z.d/file", "r+b") as stream:
@@ -208,7 +209,7 @@ def test_a_damaged_memory_only_costs_time(trees, damage):
 def test_a_walk_that_fails_leaves_what_was_remembered(trees, monkeypatch):
     compare(trees)
     with monkeypatch.context() as patch:
-        patch.setattr(_verify.os, "readlink", lambda _path: 1 / 0)
+        patch.setattr(verify.os, "readlink", lambda _path: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             compare(trees)
     assert compare(trees).read == 0
@@ -217,5 +218,5 @@ def test_a_walk_that_fails_leaves_what_was_remembered(trees, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_survive_the_memory(name):
-    assert b"\n" not in _remembered._escaped(name)
-    assert _remembered._unescaped(_remembered._escaped(name)) == name
+    assert b"\n" not in compare_cache._escaped(name)
+    assert compare_cache._unescaped(compare_cache._escaped(name)) == name

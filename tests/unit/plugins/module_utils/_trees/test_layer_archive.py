@@ -12,26 +12,26 @@ import tarfile
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layer_tar
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._layer_tar import LayerError
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils import test_tree
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_layers import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import layer_archive
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.layer_archive import LayerError
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._trees import test_rsync
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._trees.test_overlay_layers import (
     PATH,
     Container,
     needs_mounts,
     write,
 )
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_tree import picture
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._trees.test_rsync import picture
 
 # The tree with every oddity.
-source = test_tree.source
+source = test_rsync.source
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make all this")
 
 
 def archive(folder):
     stream = io.BytesIO()
-    _layer_tar.write(str(folder), stream)
+    layer_archive.write(str(folder), stream)
     return stream.getvalue()
 
 

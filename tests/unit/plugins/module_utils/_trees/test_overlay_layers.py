@@ -13,11 +13,12 @@ import subprocess
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _layers, _rounds
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_tree import picture
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import overlay_layers as _layers
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._trees.test_rsync import picture
 
 PATH = "/var/lib/app"
 MOST = 128
@@ -98,17 +99,17 @@ def test_the_copy_is_what_the_container_sees_and_then_what_it_left(tmp_path, scr
         os.link(app + "/folder/new", app + "/link")
         os.mkfifo(app + "/pipe")
         os.chown(app + "/layer2", 1234, 4321)
-        assert _rounds.warm(trees).files > 0
+        assert rounds.warm(trees).files > 0
         assert picture(trees.destination) == picture(app)
         shutil.rmtree(app + "/folder")
         os.mkdir(app + "/folder")
         write(app + "/layer0", "again")
-        assert _rounds.warm(trees).files == 1
+        assert rounds.warm(trees).files == 1
         seen = picture(app)
         assert mounts() == before
     # Stopped: Docker has unmounted it, and only the layers are left.
     assert os.listdir(running.root) == []
-    assert _rounds.final(trees).changes == 0
+    assert rounds.final(trees).changes == 0
     assert picture(trees.destination) == seen
     assert os.listdir(str(scratch)) == []
 
@@ -117,9 +118,9 @@ def test_the_copy_is_what_the_container_sees_and_then_what_it_left(tmp_path, scr
 def test_what_the_container_writes_last_is_copied_in_the_end(tmp_path):
     with Container(tmp_path / "docker") as running:
         trees = running.trees(tmp_path)
-        _rounds.warm(trees)
+        rounds.warm(trees)
         write(running.root + PATH + "/last", "last")
-    assert _rounds.final(trees).files == 1
+    assert rounds.final(trees).files == 1
     with open(trees.destination + "/last") as stream:
         assert stream.read() == "last"
 
@@ -128,22 +129,22 @@ def test_what_the_container_writes_last_is_copied_in_the_end(tmp_path):
 def test_what_was_compared_while_it_ran_is_not_read_again_in_the_window(tmp_path, monkeypatch):
     with Container(tmp_path / "docker") as running:
         trees = running.trees(tmp_path)
-        _rounds.warm(trees)
-    verdicts, compare = [], _rounds._verify.compare
+        rounds.warm(trees)
+    verdicts, compare = [], rounds.compare.compare
     monkeypatch.setattr(
-        _rounds._verify, "compare", lambda *given, **named: verdicts.append(compare(*given, **named)) or verdicts[-1]
+        rounds.compare, "compare", lambda *given, **named: verdicts.append(compare(*given, **named)) or verdicts[-1]
     )
-    _rounds.final(trees)
+    rounds.final(trees)
     assert (verdicts[0].read, verdicts[0].different) == (0, 0)
 
 
 @needs_mounts
 def test_the_disk_that_is_written_to_is_synced(tmp_path, monkeypatch):
     """Or a page that is mapped and dirty would be written again without a new time."""
-    synced, run = [], _rounds.run
-    monkeypatch.setattr(_rounds, "run", lambda argv: synced.append(argv[-1]) or run(argv))
+    synced, run = [], rounds.run
+    monkeypatch.setattr(rounds, "run", lambda argv: synced.append(argv[-1]) or run(argv))
     with Container(tmp_path / "docker") as running:
-        _rounds.warm(running.trees(tmp_path))
+        rounds.warm(running.trees(tmp_path))
     assert synced[0] == running.layers[0]
 
 

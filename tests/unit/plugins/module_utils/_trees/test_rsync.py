@@ -10,9 +10,13 @@ import stat
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _tree
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed, run
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import (
+    CommandError,
+    Completed,
+    run,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import rsync
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import (
     TreeError,
     copy,
     moved_on,
@@ -182,7 +186,7 @@ SILENT = Completed(23, "", "")
 )
 def test_only_what_a_running_application_does_is_forgiven(monkeypatch, tmp_path, done, harmless):
     rounds = []
-    monkeypatch.setattr(_tree, "watch", lambda argv, _see: rounds.append(argv[0]) or done)
+    monkeypatch.setattr(rsync, "watch", lambda argv, _see: rounds.append(argv[0]) or done)
     assert moved_on(done) is harmless
     with pytest.raises(TreeError):
         copy("/v", str(tmp_path / "w"))

@@ -10,11 +10,17 @@ import shutil
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rounds, _tree, _verify
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees, final, is_settled, warm
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils.test_tree import picture
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import compare, rsync
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import (
+    Trees,
+    final,
+    is_settled,
+    warm,
+)
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._trees.test_rsync import picture
 
 PAST = 1_600_000_000_000_000_000
 
@@ -51,7 +57,7 @@ def write_unseen(path):
 
 def written_behind_rsync_s_back(monkeypatch, path, killed=False):
     """Have the application write to a file right after rsync read it, without a new mtime; optionally die thereafter."""
-    copy = _tree.copy
+    copy = rsync.copy
 
     def copy_and_write(*arguments, **options):
         done = copy(*arguments, **options)
@@ -60,7 +66,7 @@ def written_behind_rsync_s_back(monkeypatch, path, killed=False):
             raise KeyboardInterrupt
         return done
 
-    monkeypatch.setattr(_rounds._tree, "copy", copy_and_write)
+    monkeypatch.setattr(rounds.rsync, "copy", copy_and_write)
 
 
 def test_warm_rounds_copy_ever_less_and_the_final_one_only_compares(trees):
@@ -204,7 +210,7 @@ def test_what_is_remembered_is_on_the_disk_first(trees, monkeypatch):
             raise CommandError("no room in the thin pool")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_rounds, "run", fail)
+        patch.setattr(rounds, "run", fail)
         with pytest.raises(CommandError):
             warm(trees)
     assert not trees.memory.exists()
@@ -256,7 +262,7 @@ def test_what_was_compared_with_another_tree_says_nothing_of_this_one(trees, sid
     assert os.fsencode(getattr(trees, side)) in lines[0]
     write_unseen(trees.destination + "/plain")
     seen = {path: os.lstat(path) for path in (trees.source + "/plain", trees.destination + "/plain")}
-    keys = _verify._keys(*seen.values())
+    keys = compare._keys(*seen.values())
     names = [line.partition(b" ") for line in lines[1].splitlines()]
     body = b"".join((keys if name == b"plain" else old) + b" " + name + b"\n" for old, _blank, name in names)
     trees.memory.write_bytes(lines[0] + b"\n" + body)

@@ -10,33 +10,29 @@ import time
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import (
-    _clones,
-    _layers,
-    _room,
-    _rounds,
-    _staging,
-    _volume_copies,
-    _volume_room,
-    _volumes,
-    _work,
-)
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host_state import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import disk_space
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.progress import Progress
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import tasks
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import ownership
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     EngineState,
     StateError,
     open_engine,
     write_json,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._progress import Progress
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._rounds import Trees
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._staging import Ownership
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._tree import TreeError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import SOURCE_LABEL, VolumeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.ownership import Ownership
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import clone, overlay_layers
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import locate, space
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds as _rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import transfer as volume_copies
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.locate import SOURCE_LABEL, VolumeError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakePodman
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 
-PATIENCE = _volume_copies.Patience(60, "stop", 0)
+PATIENCE = volume_copies.Patience(60, "stop", 0)
 NFS = {"type": "nfs", "device": ":/export", "o": "addr=192.0.2.1,rw"}
 TMPFS = {"type": "tmpfs", "device": "tmpfs", "o": "size=10G"}
 
@@ -66,7 +62,7 @@ def transfer(tmp_path):
 
     def call(volumes=(), committed=(), check=False, patience=PATIENCE, rounds=None, show=lambda _picture: None):
         owners = Ownership([{"name": "blog", "volumes": list(volumes)}], [{"volumes": list(committed)}])
-        found = _volume_copies.transfer(plan, engine, owners, patience, Progress(show), check=check)
+        found = volume_copies.transfer(plan, engine, owners, patience, Progress(show), check=check)
         if rounds is not None:
             rounds.extend(found[0]["rounds"])
         return [(volume["name"], volume["action"]) for volume in found]
@@ -123,7 +119,7 @@ def test_of_a_volume_whose_data_lies_elsewhere_only_the_definition_moves(podman,
 
 
 def test_check_mode_before_podman_is_there(podman, docker, transfer, monkeypatch):
-    monkeypatch.setattr(_volume_copies.podman, "installed", lambda: False)
+    monkeypatch.setattr(volume_copies.storage, "installed", lambda: False)
     assert transfer([docker("v"), docker("w", driver_opts=NFS)], check=True) == [
         ("v", "would-copy"),
         ("w", "would-create"),
@@ -136,7 +132,7 @@ def adopted(volume, tmp_path):
 
 
 def test_an_adopted_volume_is_neither_copied_nor_a_volume_of_podman(podman, docker, transfer, tmp_path, monkeypatch):
-    monkeypatch.setattr(_room.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
+    monkeypatch.setattr(disk_space.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
     volume, before = adopted(docker("v"), tmp_path), os.stat(str(tmp_path / "docker" / "volumes" / "v" / "_data"))
     assert transfer([volume], check=True) == [("v", "would-adopt")]
     assert not os.path.lexists(volume["place"])
@@ -154,13 +150,13 @@ def test_the_cutover_syncs_no_adopted_volume_but_wants_it_staged(podman, docker,
     plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
     workload = {"volumes": [volume, other]}
     with pytest.raises(VolumeError, match="Volume v is not staged; run the role stage first"):
-        _volumes.require_adopted(plan, workload)
+        locate.require_adopted(plan, workload)
     transfer([volume])
-    _volumes.require_adopted(plan, workload)
-    assert [trees.name for trees in _volumes.trees(plan, engine, workload)] == ["w"]
+    locate.require_adopted(plan, workload)
+    assert [trees.name for trees in locate.trees(plan, engine, workload)] == ["w"]
     shutil.rmtree(volume["source"])
     with pytest.raises(TreeError, match="does not exist"):
-        _volumes.require_adopted(plan, workload)
+        locate.require_adopted(plan, workload)
 
 
 def refusals():
@@ -229,7 +225,7 @@ def persisted(tmp_path, monkeypatch):
     layer = tmp_path / "docker" / "overlay2" / "top" / "diff"
     (layer / "srv/app").mkdir(parents=True)
     (layer / "srv/app/data").write_text("from the container")
-    monkeypatch.setattr(_layers, "_mounted", lambda layers: os.open(layers[0], os.O_PATH))
+    monkeypatch.setattr(overlay_layers, "_mounted", lambda layers: os.open(layers[0], os.O_PATH))
     entry = {"source": "c0ffee:/srv/app", "name": "web_srv-app", "path": "/srv/app", "strategy": "persist"}
     return {**entry, "layers": [str(layer)], "labels": {}, "driver_opts": {}}
 
@@ -244,16 +240,16 @@ def test_a_folder_of_a_container_is_copied_like_a_volume(podman, persisted, tran
     (tmp_path / "docker/overlay2/top/diff/srv/app/data").write_text("changed")
     assert transfer([persisted], check=True) == [("web_srv-app", "would-copy")]
     plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
-    (trees,) = _volumes.trees(plan, engine, {"volumes": [persisted]})
+    (trees,) = locate.trees(plan, engine, {"volumes": [persisted]})
     assert _rounds.final(trees).files == 1
     assert held(podman, "web_srv-app") == "changed"
 
 
 def test_a_folder_of_a_container_is_never_cloned_and_needs_its_room(podman, persisted, transfer, free, monkeypatch):
-    monkeypatch.setattr(_clones, "can", lambda _path, _folder: True)
-    monkeypatch.setattr(_clones, "fill", lambda *_given: pytest.fail("cloned"))
+    monkeypatch.setattr(clone, "can", lambda _path, _folder: True)
+    monkeypatch.setattr(clone, "fill", lambda *_given: pytest.fail("cloned"))
     later = time.time() + 2 * 24 * 3600
-    monkeypatch.setattr(_volume_room.time, "time", lambda: later)
+    monkeypatch.setattr(space.time, "time", lambda: later)
     free(0)
     with pytest.raises(VolumeError, match="but only 0 MB are free"):
         transfer([persisted])
@@ -280,13 +276,13 @@ def test_the_final_sync_is_told_both_folders(podman, docker, transfer, tmp_path)
     volume, elsewhere = docker("v"), docker("w", driver_opts=NFS)
     plan, engine = {"engine": {"data_root": str(tmp_path / "docker")}}, EngineState(tmp_path / "state")
     with pytest.raises(VolumeError, match="Podman has no volume v; run the role stage first"):
-        _volumes.trees(plan, engine, {"volumes": [volume, elsewhere]})
+        locate.trees(plan, engine, {"volumes": [volume, elsewhere]})
     transfer([volume, elsewhere])
-    assert _volumes.trees(plan, engine, {"volumes": [volume, elsewhere, volume]}) == [
+    assert locate.trees(plan, engine, {"volumes": [volume, elsewhere, volume]}) == [
         Trees("v", volume["source"], podman.volumes["v"]["Mountpoint"], tmp_path / "state" / "volumes" / "v.seen")
     ]
     quick = {**volume, "verify": "quick"}
-    assert _volumes.trees(plan, engine, {"volumes": [quick]})[0].memory is None
+    assert locate.trees(plan, engine, {"volumes": [quick]})[0].memory is None
 
 
 @pytest.fixture
@@ -298,11 +294,11 @@ def pace(monkeypatch):
 
         def warm(_trees, copied, compared):
             now[0] += left.pop(0)
-            return _volume_copies._tree.TreeStats(3, 5_000_000, 0.0, 3)
+            return volume_copies.rsync.TreeStats(3, 5_000_000, 0.0, 3)
 
         monkeypatch.setattr(_rounds, "warm", warm)
-        monkeypatch.setattr(_volume_copies.time, "monotonic", lambda: now[0])
-        monkeypatch.setattr(_volume_copies.time, "sleep", lambda pause: now.__setitem__(0, now[0] + pause))
+        monkeypatch.setattr(volume_copies.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(volume_copies.time, "sleep", lambda pause: now.__setitem__(0, now[0] + pause))
 
     return set_to
 
@@ -320,7 +316,7 @@ def pace(monkeypatch):
 def test_rounds_are_made_until_one_is_short_enough(podman, docker, transfer, pace, seconds, patience, rounds):
     pace(seconds)
     found = []
-    transfer([docker("v")], patience=_volume_copies.Patience(*patience), rounds=found)
+    transfer([docker("v")], patience=volume_copies.Patience(*patience), rounds=found)
     assert len(found) == rounds
 
 
@@ -336,7 +332,7 @@ def test_a_round_that_cloned_does_not_say_how_long_the_final_one_takes(podman, d
 def test_a_downtime_that_is_too_long_is_said_with_the_figures(podman, docker, transfer, pace, when_longer, wait_for):
     pace([500, 80, 79, 79, 79])
     with pytest.raises(VolumeError) as refusal:
-        transfer([docker("v")], patience=_volume_copies.Patience(60, when_longer, wait_for))
+        transfer([docker("v")], patience=volume_copies.Patience(60, when_longer, wait_for))
     for words in ("about 79 s", "more than 60 s", "copied 5.0 MB", "cold took 500 s", "stage_max_downtime"):
         assert words in str(refusal.value)
 
@@ -344,7 +340,7 @@ def test_a_downtime_that_is_too_long_is_said_with_the_figures(podman, docker, tr
 def test_each_round_shows_what_it_copies_and_what_it_compares(podman, docker, transfer):
     def seen(*volumes):
         pictures = []
-        patience = _volume_copies.Patience(0, "go", 0)
+        patience = volume_copies.Patience(0, "go", 0)
         transfer(volumes, patience=patience, show=pictures.append, rounds=[])
         return list(dict.fromkeys((picture["what"], picture["total"]) for picture in pictures))
 
@@ -365,12 +361,12 @@ def test_staging_and_cutover_never_meet(tmp_path):
     engine = open_engine(str(tmp_path / "state"), "e1", "/run/docker.sock")
     write_json(engine.plan_path, {"format": 1, "engine": {"id": "e1", "data_root": "/"}, "workloads": []})
     given = {"plan_path": str(engine.plan_path), "state_dir": "/", "max_downtime": 1, "when_longer": "go"}
-    with _staging.locked(engine), pytest.raises(StateError, match="Another run copies volumes or moves workloads"):
-        _work.volumes({**given, "wait_for": 0, "workloads": []}, False, Progress())
+    with ownership.locked(engine), pytest.raises(StateError, match="Another run copies volumes or moves workloads"):
+        tasks.volumes({**given, "wait_for": 0, "workloads": []}, False, Progress())
 
 
 def test_too_little_room_is_said_before_anything_is_made(podman, docker, transfer, monkeypatch):
-    monkeypatch.setattr(_room.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
+    monkeypatch.setattr(disk_space.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
     for check in (True, False):
         with pytest.raises(VolumeError, match=r"Copying the volumes needs 1 MB below .*, but only 0 MB are free there"):
             transfer([docker("v" + str(check), "x" * 10000)], check=check)
@@ -384,7 +380,7 @@ def free(monkeypatch):
     def set_to(megabytes):
         blocks = megabytes * 256
         monkeypatch.setattr(
-            _room.os, "statvfs", lambda _folder: os.statvfs_result((4096, 4096, 0, 0, blocks, 0, 0, 0, 0, 255))
+            disk_space.os, "statvfs", lambda _folder: os.statvfs_result((4096, 4096, 0, 0, blocks, 0, 0, 0, 0, 255))
         )
 
     return set_to
@@ -427,9 +423,9 @@ def test_a_clone_needs_room_only_for_what_will_be_copied_again(
     if is_there:
         podman.add_volume("v", {SOURCE_LABEL: volume["source"]}).joinpath("other").write_text("data")
     later = time.time() + age * 24 * 3600
-    monkeypatch.setattr(_volume_room.time, "time", lambda: later)
-    monkeypatch.setattr(_clones, "can", lambda path, _folder: can_clone and path.endswith(b"/data"))
-    monkeypatch.setattr(_room.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
+    monkeypatch.setattr(space.time, "time", lambda: later)
+    monkeypatch.setattr(clone, "can", lambda path, _folder: can_clone and path.endswith(b"/data"))
+    monkeypatch.setattr(disk_space.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
     if fits:
         assert transfer([volume]) == [("v", "copied")]
     else:

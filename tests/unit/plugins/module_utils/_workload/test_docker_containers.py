@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _docker_side
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._control_groups import Watch
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import DockerError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker_side import DockerSide
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host.cgroups import Watch
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import docker_containers
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload.docker_containers import DockerSide
 
 NAMES = ("db", "cache", "web")
 RECORD = {
@@ -55,7 +55,7 @@ class Docker:
 @pytest.fixture
 def docker(tmp_path, monkeypatch):
     docker = Docker(tmp_path)
-    monkeypatch.setattr(_docker_side, "watch", lambda _pid, container: docker.watched[container])
+    monkeypatch.setattr(docker_containers, "watch", lambda _pid, container: docker.watched[container])
     yield docker
     for event in docker.through.values():
         event.set()
@@ -122,7 +122,7 @@ def test_one_that_docker_does_not_take_down_is_an_error_when_it_is_through_with_
 
 
 def test_without_a_word_of_the_kernel_docker_has_to_be_through(docker, monkeypatch):
-    monkeypatch.setattr(_docker_side, "watch", lambda _pid, _container: None)
+    monkeypatch.setattr(docker_containers, "watch", lambda _pid, _container: None)
     ending = begin(DockerSide(docker).end, RECORD)
     until(lambda: docker.asked == ["web"])
     docker.end("web")

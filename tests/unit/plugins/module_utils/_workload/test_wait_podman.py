@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _ready, _units, _wait_ready
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import readiness, wait_podman
 
 SECRET = "correct-horse-battery-staple"
 PEM = "-----BEGIN KEY-----\nAAAABBBBCCCC\nDDDDEEEEFFFF\n-----END KEY-----"
@@ -43,18 +44,18 @@ RECORD = {"containers": [{"id": "a"}], "secrets": [{"container": "web", "env": "
     ],
 )
 def test_no_part_of_a_value_is_shown(monkeypatch, log):
-    monkeypatch.setattr(_units, "journal_tail", lambda *_service: log.split("\n"))
-    lack = _ready.Lack("web.service is failed", "web.service")
-    error = _wait_ready._not_ready(RECORD, Docker(), [lack], "will not come up", 0)
+    monkeypatch.setattr(units, "journal_tail", lambda *_service: log.split("\n"))
+    lack = readiness.Lack("web.service is failed", "web.service")
+    error = wait_podman._not_ready(RECORD, Docker(), [lack], "will not come up", 0)
     assert "staple" not in str(error)
     assert "DDDDEEEEFFFF" not in str(error)
 
 
 def test_short_secrets_are_hidden_and_short_values_are_not(monkeypatch):
     """The PIN is one by a rule of the policy."""
-    monkeypatch.setattr(_units, "journal_tail", lambda *_service: ["info: pass1, 4711, k-17, t18 and s-19 refused"])
-    lack = _ready.Lack("web.service is failed", "web.service")
-    error = _wait_ready._not_ready(RECORD, Docker(), [lack], "will not come up", 0)
+    monkeypatch.setattr(units, "journal_tail", lambda *_service: ["info: pass1, 4711, k-17, t18 and s-19 refused"])
+    lack = readiness.Lack("web.service is failed", "web.service")
+    error = wait_podman._not_ready(RECORD, Docker(), [lack], "will not come up", 0)
     assert "info: ********, ********, ********, ******** and ******** refused" in str(error)
 
 
@@ -72,10 +73,10 @@ def test_short_secrets_are_hidden_and_short_values_are_not(monkeypatch):
     ],
 )
 def test_what_arguments_say_that_is_secret_is_hidden(monkeypatch, words):
-    monkeypatch.setattr(_units, "journal_tail", lambda *_service: ["refused for pass-9"])
+    monkeypatch.setattr(units, "journal_tail", lambda *_service: ["refused for pass-9"])
     monkeypatch.setattr(Docker, "inspect", lambda *_container: {"Config": words})
-    lack = _ready.Lack("web.service is failed", "web.service")
-    assert "pass-9" not in str(_wait_ready._not_ready(RECORD, Docker(), [lack], "will not come up", 0))
+    lack = readiness.Lack("web.service is failed", "web.service")
+    assert "pass-9" not in str(wait_podman._not_ready(RECORD, Docker(), [lack], "will not come up", 0))
 
 
 @pytest.mark.parametrize(
@@ -92,4 +93,4 @@ def test_what_arguments_say_that_is_secret_is_hidden(monkeypatch, words):
     ],
 )
 def test_the_longer_it_takes_the_less_is_looked(waited, looked, seconds):
-    assert _wait_ready.pause(waited, looked) == pytest.approx(seconds)
+    assert wait_podman.pause(waited, looked) == pytest.approx(seconds)

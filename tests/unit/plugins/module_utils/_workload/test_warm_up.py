@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils import _rehearsal
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._command import CommandError, Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError, Completed
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import warm_up
 
 RECORD = {"bridges": ["pm-1"], "images": ["docker.io/blog/web:1", "docker.io/blog/db:1"]}
 NAME = "docker_to_podman-rehearsal"
@@ -36,18 +36,18 @@ def host(monkeypatch, tmp_path):
             return Completed(1, "", "")
 
     found = Host()
-    monkeypatch.setattr(_rehearsal, "run", found.run)
-    monkeypatch.setattr(_rehearsal, "routes", lambda _version: found.taken)
-    monkeypatch.setattr(_rehearsal, "SCRATCH_DIR", str(tmp_path / "scratch"))
+    monkeypatch.setattr(warm_up, "run", found.run)
+    monkeypatch.setattr(warm_up, "routes", lambda _version: found.taken)
+    monkeypatch.setattr(warm_up, "SCRATCH_DIR", str(tmp_path / "scratch"))
     return found
 
 
 @pytest.mark.parametrize("fails", [(), ("podman create",), ("podman init",), ("podman network",), ("podman rm", "ip")])
 def test_it_leaves_nothing_behind_and_may_fail(host, fails):
     host.fails = fails
-    assert not _rehearsal.is_over(RECORD)
-    _rehearsal.perform(RECORD)
-    assert _rehearsal.is_over(RECORD)
+    assert not warm_up.is_over(RECORD)
+    warm_up.perform(RECORD)
+    assert warm_up.is_over(RECORD)
     flags = "--image-volume=ignore --no-healthcheck --pull=never --name={0} --network={0}".format(NAME)
     subnet = "--subnet=203.0.113.252/30"
     assert host == [
@@ -57,7 +57,7 @@ def test_it_leaves_nothing_behind_and_may_fail(host, fails):
         "podman init " + NAME,
         *REMOVED,
     ]
-    _rehearsal.perform(RECORD)
+    warm_up.perform(RECORD)
     assert len(host) == 9
 
 
@@ -67,16 +67,16 @@ def test_it_leaves_nothing_behind_and_may_fail(host, fails):
 )
 def test_without_a_bridge_or_a_free_subnet_there_is_no_network(host, record, taken):
     host.taken = taken
-    _rehearsal.perform(record)
+    warm_up.perform(record)
     assert "--network=none" in host[3]
 
 
 def test_a_pod_is_rehearsed_too_and_its_pause_image_is_on_the_disk_before_the_move(host):
-    _rehearsal.perform(RECORD)
+    warm_up.perform(RECORD)
     del host[:]
     record = {**RECORD, "pod": "shop", "graph_root": "/var/lib/containers/storage"}
-    assert not _rehearsal.is_over(record)
-    _rehearsal.perform(record)
+    assert not warm_up.is_over(record)
+    warm_up.perform(record)
     removed = ["podman pod rm --force --ignore {0}-pod".format(NAME), *REMOVED]
     assert host[: len(removed)] == removed
     assert host[-6:] == [
@@ -84,9 +84,9 @@ def test_a_pod_is_rehearsed_too_and_its_pause_image_is_on_the_disk_before_the_mo
         "sync --file-system /var/lib/containers/storage",
         *removed,
     ]
-    assert _rehearsal.is_over(record)
+    assert warm_up.is_over(record)
 
 
 def test_a_workload_without_images_has_nothing_to_rehearse(host):
-    _rehearsal.perform({**RECORD, "images": []})
+    warm_up.perform({**RECORD, "images": []})
     assert host == [*REMOVED, *REMOVED]
