@@ -190,7 +190,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._errors import ERRORS, said
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError, message_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job.client import ARGUMENTS, JobError, call
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import STATE_DIR
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.ownership import load
@@ -203,7 +203,7 @@ def down(result: dict[str, Any]) -> str:
 
 
 def work(params: dict[str, Any], check: bool) -> dict[str, Any]:
-    """Move workloads, or only record the ports of ``params["unreached"]``. Raises JobError, one of ERRORS or OSError."""
+    """Move workloads, or only record the ports of ``params["unreached"]``. Raises JobError, UserError or OSError."""
     _plan, engine = load(params["plan_path"], params["state_dir"])
     unreached = Unreached(engine)
     if params["unreached"] is not None:
@@ -242,8 +242,8 @@ def main() -> None:
     )
     try:
         result = work(module.params, module.check_mode)
-    except (JobError, *ERRORS, OSError) as error:
-        module.fail_json(msg=said(error), workloads=[], recovered=[])
+    except (JobError, UserError, OSError) as error:
+        module.fail_json(msg=message_of(error), workloads=[], recovered=[])
     if not module._diff:
         result.pop("diff", None)
     failed = [item for item in result.get("workloads", []) if item["reason"]]

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import signals
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import recovery, run, transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import engine_state
 
 # A machine with a kernel of its own starts anew at once, with nothing synced and nothing unmounted; one without stops all its
@@ -65,7 +65,7 @@ def _step(step: transaction.Step, cut: Cut, fails: bool) -> transaction.Step:
         cut.at("before do " + step.name)
         done = step.do(notes)
         if fails and step.name == "wait_ready":
-            raise MoveError("It has to fail.")
+            raise UserError("It has to fail.")
         cut.at("after do " + step.name)
         return done
 

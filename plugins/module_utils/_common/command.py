@@ -10,10 +10,12 @@ import subprocess
 import tempfile
 from typing import Callable, NamedTuple, Sequence
 
+from .errors import UserError
+
 _TAIL_LINES = 8
 
 
-class CommandError(Exception):
+class CommandError(UserError):
     """A program failed. The message names it, its exit code and the end of what it said on stderr."""
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the system says of files, for a person (private to the collection)."""
+"""Errors that a user can mend, and the sentence of each (private to the collection)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ _REMEDIES = {
     errno.EROFS: "make its file system writable",
     errno.EIO: "see the kernel's log (dmesg) about its disk",
 }
+
+
+class UserError(Exception):
+    """Something that the user can mend. The message says in one sentence what is wrong, where, and what to do.
+
+    Any other error, but for OSError, is a defect, and its traceback is in the service's log.
+    """
 
 
 @contextmanager
@@ -34,3 +41,8 @@ def sentence(error: OSError) -> str:
     what = os.fsencode(error.filename).decode(errors="backslashreplace") if is_named else "Something on this host"
     remedy = _REMEDIES.get(error.errno or 0, "repair that")
     return "{0} cannot be used: {1}; {2} and run this again.".format(what, error.strerror or error, remedy)
+
+
+def message_of(error: Exception) -> str:
+    """The sentence of a UserError, or of an OSError."""
+    return sentence(error) if isinstance(error, OSError) else str(error)

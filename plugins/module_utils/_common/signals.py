@@ -8,12 +8,14 @@ import signal
 from contextlib import contextmanager
 from typing import Iterator
 
+from .errors import UserError
+
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _told: list[str] = []
 _deaf: list[bool] = []
 
 
-class Interrupted(Exception):
+class Interrupted(UserError):
     """The run was told to end; the message names the signal."""
 
 

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from typing import Any, Iterator, NamedTuple, Tuple
 from urllib.parse import quote, urlencode
 
+from .._common.errors import UserError
+
 Version = Tuple[int, int]
 
 # Docker 19.03 speaks 1.40; 1.56 is the newest whose documents were read for the tables of this collection.
@@ -27,7 +29,7 @@ _CHUNK = 1024 * 1024
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\Z")
 
 
-class DockerError(Exception):
+class DockerError(UserError):
     """Docker cannot be asked, or refused. The message says what happened and what to do."""
 
 

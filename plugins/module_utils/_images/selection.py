@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, NamedTuple, Sequence
 
+from .._common.errors import UserError
 from .._podman import storage
 
 _ID = re.compile(r"sha256:[0-9a-f]{64}\Z")
@@ -18,7 +19,7 @@ _NAME = re.compile(_REPOSITORY + r":\w[\w.-]{0,127}\Z", re.ASCII)
 _DIGEST = re.compile(_REPOSITORY + r"@sha256:[0-9a-f]{64}\Z", re.ASCII)
 
 
-class ImageError(Exception):
+class ImageError(UserError):
     """An image cannot be transferred. The message names it and says what to do."""
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple
 
 from .._common import zipapp
+from .._common.errors import UserError, message_of
 from .._common.progress import Progress
-from .._errors import ERRORS, said
 from .._inventory.host_facts import proxies
 from .._move.guard import RECOVER
 from .._state.engine_state import load_json, make_folder, write_json
@@ -81,8 +81,8 @@ def call(work: str, given: Json, check: bool) -> Json:
         if check:
             return WORK[work](given, True, Progress())
         return Job(work).follow(given)
-    except (*ERRORS, OSError) as error:
-        raise JobError(said(error)) from None
+    except (UserError, OSError) as error:
+        raise JobError(message_of(error)) from None
 
 
 class Job:

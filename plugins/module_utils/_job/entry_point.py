@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .._common.errors import UserError, message_of
 from .._common.progress import Progress
-from .._errors import ERRORS, said
 from .._move import guard
 from .._state import ownership
 from .._state.engine_state import StateError, load_json, write_json
@@ -36,8 +36,8 @@ def main() -> None:
     progress = Progress(lambda picture: _show(folder / PROGRESS, picture))
     try:
         answer: dict[str, Any] = {"result": tasks.WORK[task["work"]](task["arguments"], False, progress)}
-    except (*ERRORS, OSError) as error:
-        answer = {"error": said(error)}
+    except (UserError, OSError) as error:
+        answer = {"error": message_of(error)}
     write_json(folder / RESULT, answer)
     if task["work"] == "workloads" and _is_under_way(task["arguments"]):
         # Then the service that recovers takes over.

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Callable
 
+from .._common.errors import UserError
 from .._docker.api import Docker
 from .._images import commit as commits
-from .._move_error import MoveError
 from .._network import addresses, port_gate
 from .._network.probe import Outside
 from .._volumes import rounds
@@ -72,10 +72,10 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         side.require_down(record)
         gone = side.gone(record["containers"])
         if gone:
-            raise MoveError("Somebody removed {0} from Docker meanwhile.".format(", ".join(gone)))
+            raise UserError("Somebody removed {0} from Docker meanwhile.".format(", ".join(gone)))
         others = side.others(record)
         if others:
-            raise MoveError(
+            raise UserError(
                 "Docker runs {0} on a volume of the workload, and what it writes there would be lost; run the role assess "
                 "again, which takes it along.".format(", ".join(others))
             )

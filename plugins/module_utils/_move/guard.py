@@ -17,8 +17,8 @@ from typing import Callable, Iterator
 
 from .._common import zipapp
 from .._common.command import run
+from .._common.errors import UserError, message_of
 from .._docker.api import Docker
-from .._errors import ERRORS, said
 from .._network import addresses
 from .._state import ownership
 from .._state.engine_state import EngineState, StateError, append_journal, make_folder, sync_folder, write_file
@@ -131,8 +131,8 @@ def _guarded(task: Callable[[EngineState], int], engine: EngineState) -> int:
     """A task for one engine, whose trouble is not that of the others."""
     try:
         return task(engine)
-    except (*ERRORS, OSError) as error:
-        _say("{0}: {1}".format(engine.engine_id, said(error)))
+    except (UserError, OSError) as error:
+        _say("{0}: {1}".format(engine.engine_id, message_of(error)))
         return 1
 
 
@@ -155,7 +155,7 @@ def coexist(engine: EngineState) -> int:
         record = transaction.notes(transaction.settled(engine.journal(name)))[RECORD]
         try:
             addresses.coexist(record)
-        except ERRORS as error:
+        except UserError as error:
             _say("{0}: {1}".format(name, error))
             failed = 1
     return failed

@@ -10,8 +10,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Sequence
 
+from .._common.errors import UserError
 from .._docker.api import Docker
-from .._errors import ERRORS
 from .._network.probe import Outside
 from .._state.engine_state import EngineState
 from .._workload import podman_services
@@ -94,7 +94,7 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Data]) 
     after = cutover.steps_after(docker, settled=False) if goal == PODMAN else rollback.steps_after(docker)
     try:
         Transaction(path, "", goal, (), after).run(lambda _notes: {})
-    except (transaction.Unfinished, *ERRORS) as error:
+    except (transaction.Unfinished, UserError) as error:
         return "{0} moved to {1}, but was not completed: {2}".format(name, goal.capitalize(), error)
     return ""
 

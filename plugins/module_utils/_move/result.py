@@ -7,8 +7,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from .._common.errors import UserError
 from .._docker.api import Docker, DockerError, listed_name
-from .._errors import ERRORS
 from .._plan.quadlet import is_text_of, masked
 from .._podman import units
 from .._state.engine_state import EngineState, StateError, container_ids, read_json
@@ -56,7 +56,7 @@ def whereabouts(record: Data, docker: Docker) -> str:
     """Which engine runs what of a workload, in a sentence."""
     try:
         in_docker, in_podman = DockerSide(docker).up(record["containers"]), podman_services.up(record)
-    except ERRORS as error:
+    except UserError as error:
         return "What runs where cannot be said: {0}".format(error)
     return "Docker runs {0}, Podman runs {1}.".format(", ".join(in_docker) or "none", ", ".join(in_podman) or "none")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 from .._common import disk_space
+from .._common.errors import UserError
 from .._docker.api import Docker
-from .._move_error import MoveError
 from .._network import addresses, port_gate
 from .._network.probe import Outside
 from .._plan._topics import restart
@@ -129,33 +129,33 @@ def _goes_on(container: Data, service: Service) -> bool:
 
 
 def require_there(record: Data, docker: Docker) -> None:
-    """MoveError unless Docker still has every container. Reads only."""
+    """UserError unless Docker still has every container. Reads only."""
     gone = DockerSide(docker).gone(record["containers"])
     if gone:
-        raise MoveError(
+        raise UserError(
             "Docker has the container {0} no more, so it cannot go back, and stays on Podman.".format(", ".join(gone))
         )
 
 
 def require_docker_down(record: Data, docker: Docker) -> None:
-    """MoveError while Docker runs any of the containers, or another on their volumes, which somebody has started there.
+    """UserError while Docker runs any of the containers, or another on their volumes, which somebody has started there.
     Reads only."""
     side = DockerSide(docker)
     up = side.up(record["containers"]) + side.others(record)
     if up:
-        raise MoveError(
+        raise UserError(
             "Docker runs {0}, although Podman has the data of the workload: what it writes would be lost. Stop it with docker stop, "
             "and run this again.".format(", ".join(up))
         )
 
 
 def require_original(events: Sequence[Data], data: str) -> None:
-    """MoveError when Docker's own data is wanted, and an earlier way back, undone since, has written into it."""
+    """UserError when Docker's own data is wanted, and an earlier way back, undone since, has written into it."""
     for attempt in reversed(transaction.attempts(events)):
         if data == CURRENT or any(event["event"] == "commit" for event in attempt):
             return
         if "warm_volumes" in transaction.begun(attempt):
-            raise MoveError(
+            raise UserError(
                 "An earlier way back has written into Docker's volumes. What they held before is in {0}; put it back by "
                 "hand, or take the data that Podman has. Nothing was changed.".format(
                     transaction.notes(attempt)[RECORD]["kept"]
@@ -164,7 +164,7 @@ def require_original(events: Sequence[Data], data: str) -> None:
 
 
 def require_room(record: Data, kept: Path, data: str) -> None:
-    """MoveError unless there is room for what is kept aside and for what has grown under Podman. Reads only."""
+    """UserError unless there is room for what is kept aside and for what has grown under Podman. Reads only."""
     places = []
     for item in trees(record):
         ours, theirs = measure(item.destination), Extent(0, 0, 0) if item.layers else measure(item.source)
@@ -174,7 +174,7 @@ def require_room(record: Data, kept: Path, data: str) -> None:
             places.append(disk_space.place(item.source, max(0, ours.taken - theirs.taken) + ours.largest))
     complaint = disk_space.short("The way back", places, "make room, or take the data kept there away")
     if complaint:
-        raise MoveError(complaint + " Nothing was changed.")
+        raise UserError(complaint + " Nothing was changed.")
 
 
 def _among_dockers(record: Data) -> Data:

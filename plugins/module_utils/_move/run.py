@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, Callable, Mapping, Sequence
 
+from .._common.errors import UserError, message_of
 from .._common.signals import Interrupted
 from .._docker.api import Docker
-from .._errors import ERRORS, said
 from .._network.probe import Outside
 from .._podman import units
 from .._state import ownership
@@ -100,8 +100,8 @@ def _refused(moves: Sequence[Move], check: bool) -> dict[str, Data]:
     for item in moves:
         try:
             item.require(check)
-        except (*ERRORS, OSError) as error:
-            found[item.name] = outcome.not_moved(item.name, "refused", said(error))
+        except (UserError, OSError) as error:
+            found[item.name] = outcome.not_moved(item.name, "refused", message_of(error))
     return found
 
 
@@ -123,7 +123,7 @@ def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
             continue
         try:
             wait_docker.wait(side.without_ended(record), host.outside, host.docker, host.timeout(name))
-        except ERRORS as error:
+        except UserError as error:
             found[name] = outcome.not_moved(name, "refused", str(error))
     return found
 
@@ -173,8 +173,8 @@ def one(host: Host, item: Move, check: bool) -> dict[str, Any]:
             raise Interrupted(result["reason"]) from None
     except transaction.Unfinished as error:
         result.update(state="unfinished", reason="It moved, but was not completed: {0}".format(error))
-    except (*ERRORS, OSError) as error:
-        result.update(state="refused", reason=said(error))
+    except (UserError, OSError) as error:
+        result.update(state="refused", reason=message_of(error))
     return {**result, **outcome.of(run)}
 
 

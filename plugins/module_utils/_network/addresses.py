@@ -10,9 +10,9 @@ import os
 from typing import Iterable
 
 from .._common.command import run
+from .._common.errors import UserError
 from .._host import bridges
 from .._move.transaction import Data
-from .._move_error import MoveError
 from . import iptables
 from .forward import passage, passage_back
 
@@ -34,7 +34,7 @@ def on(bridge: str) -> list[Data]:
 
 
 def require_dockers(networks: Iterable[Data]) -> None:
-    """MoveError when the bridge of a network is the host's too: the host would lose its address. Reads only."""
+    """UserError when the bridge of a network is the host's too: the host would lose its address. Reads only."""
     bridged = [network for network in networks if network["bridge"]]
     links = bridges.ports() if bridged else {}
     for network in bridged:
@@ -42,7 +42,7 @@ def require_dockers(networks: Iterable[Data]) -> None:
         more = [address for address in own if sum((":" in one) == (":" in address) for one in own) > 1]
         found = [*links.get(network["bridge"], []), *more]
         if found:
-            raise MoveError(
+            raise UserError(
                 "The bridge {0} of network {1} has more on it than Docker's containers and its gateway: {2}. It is the host's "
                 "own, and would lose its addresses. Nothing was changed.".format(
                     network["bridge"], network["docker_name"], ", ".join(found)

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, Iterable, Sequence
 
 from .._common.command import CommandError, run
+from .._common.errors import UserError
 
 NAMESPACE = "d2p-probe"
 HOST_END, _FAR_END = "d2p-probe0", "d2p-probe1"
@@ -31,7 +32,7 @@ Port = Dict[str, Any]
 """A published port of the plan: host_ip ("" for all addresses), host_port, proto."""
 
 
-class ReachError(Exception):
+class ReachError(UserError):
     """The probe cannot be set up. The message says what to do."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from .._common.command import run
+from .._common.errors import UserError
 from .._state.engine_state import sync_folder, write_file
 
 UNIT_DIR = "/etc/containers/systemd"
@@ -28,7 +29,7 @@ _PROPERTIES = (
 _PODMAN_FAILURES = (125, 126, 127)
 
 
-class UnitError(Exception):
+class UnitError(UserError):
     """A unit cannot be installed, or systemd does not take it. The message says what to do."""
 
 

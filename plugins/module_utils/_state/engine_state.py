@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .._common.errors import named
+from .._common.errors import UserError, named
 
 STATE_DIR = "/var/lib/docker_to_podman"
 SCRATCH_DIR = "/run/docker_to_podman"
@@ -31,7 +31,7 @@ FORMAT = 1
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,200}\Z")
 
 
-class StateError(Exception):
+class StateError(UserError):
     """A record is missing, damaged or of another format. The message names the file and says what to do."""
 
 

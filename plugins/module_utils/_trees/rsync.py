@@ -10,6 +10,7 @@ import time
 from typing import Callable, NamedTuple
 
 from .._common.command import Completed, watch
+from .._common.errors import UserError
 
 # Without --modify-window=-1 rsync takes a file of the same size, changed within the same second, for unchanged.
 # The filters: SELinux labels belong to the target; any filter lifts rsync's own exception for system.*, where ACLs are.
@@ -42,7 +43,7 @@ _MOVED_ON = re.compile(
 _FILES, _BYTES = "Number of regular files transferred", "Total transferred file size"
 
 
-class TreeError(Exception):
+class TreeError(UserError):
     """A tree could not be copied or compared. The message says which and why."""
 
 

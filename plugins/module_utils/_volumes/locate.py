@@ -9,6 +9,7 @@ import re
 from contextlib import nullcontext
 from typing import Any, ContextManager, Iterable
 
+from .._common.errors import UserError
 from .._podman import storage
 from .._state.engine_state import EngineState, make_folder, safe_name
 from .._trees import overlay_layers, rsync
@@ -21,7 +22,7 @@ SOURCE_LABEL = "podshift.docker_to_podman.source"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 
 
-class VolumeError(Exception):
+class VolumeError(UserError):
     """A volume cannot be transferred. The message names it and says what to do."""
 
 

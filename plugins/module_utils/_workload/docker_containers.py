@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Any, Callable, Iterable, Sequence
 
 from .._common.command import CommandError, run
+from .._common.errors import UserError
 from .._docker.api import Docker, DockerError, DockerNotFound, health_of, listed_name, process_of
 from .._host.cgroups import Watch, is_deserted, watch
 from .._move.transaction import Data
-from .._move_error import MoveError
 from .._plan._topics import datagrams, restart
 from . import podman_services
 
@@ -124,14 +124,14 @@ class DockerSide:
         return watch(process_of(document), container["id"])
 
     def await_stopped(self, record: Data) -> None:
-        """Wait until Docker is through with all that it was told to stop. MoveError when any of them runs then."""
+        """Wait until Docker is through with all that it was told to stop. UserError when any of them runs then."""
         wait(self._stops.values())
         for stop in self._stops.values():
             stop.result()
         self.require_down(record)
 
     def last_starts(self, record: Data) -> Data:
-        """When Docker has started each for the last time, by ID. MoveError when one runs that is not about to stop."""
+        """When Docker has started each for the last time, by ID. UserError when one runs that is not about to stop."""
         # Asked about one of these, Docker would answer when it is through.
         under_way = {identity: self._starts.get(identity) for identity, stop in self._stops.items() if not stop.done()}
         found = self._there([item for item in record["containers"] if item["id"] not in under_way])
@@ -139,11 +139,11 @@ class DockerSide:
         return {**under_way, **{item["id"]: _started_at(document) for item, document in found}}
 
     def require_unstarted(self, record: Data, starts: Data) -> None:
-        """MoveError when one was started since ``starts``, also when it has ended again: what it wrote was not copied."""
+        """UserError when one was started since ``starts``, also when it has ended again: what it wrote was not copied."""
         found = self._there(record["containers"])
         anew = [item["name"] for item, document in found if _started_at(document) != starts.get(item["id"])]
         if anew:
-            raise MoveError(
+            raise UserError(
                 "Somebody started {0} in Docker after the data was copied, and what it wrote would be lost; while the "
                 "workload moves, keep the timer, unit or person that does so from it.".format(", ".join(anew))
             )
@@ -153,13 +153,13 @@ class DockerSide:
             self._docker.stop(container["id"], container["stop_timeout"])
 
     def require_unended(self, record: Data) -> None:
-        """MoveError when one has ended for good since the record was made: Podman would run it once more."""
+        """UserError when one has ended for good since the record was made: Podman would run it once more."""
         found = self._there(running(record["containers"]))
         ended = [item["name"] for item, document in found if _has_ended(item, document)]
         # An undo in this process does not do them again; where nothing was stopped yet, none does.
         self._ended.update(ended)
         if ended:
-            raise MoveError(
+            raise UserError(
                 "{0} has ended meanwhile; run the role assess again, which sees that.".format(", ".join(ended))
             )
 
@@ -256,7 +256,7 @@ class DockerSide:
         return [name for identity, name in found.items() if identity not in ids]
 
     def require_down(self, record: Data) -> None:
-        """MoveError while Docker runs any of the containers: never both engines."""
+        """UserError while Docker runs any of the containers: never both engines."""
         _raise_up(self.up(record["containers"]))
 
 
@@ -309,7 +309,7 @@ def _ended_well(document: Any) -> bool:
 
 def _raise_up(names: Sequence[str]) -> None:
     if names:
-        raise MoveError("Docker runs {0}; never both engines at once.".format(", ".join(names)))
+        raise UserError("Docker runs {0}; never both engines at once.".format(", ".join(names)))
 
 
 def _try(action: Callable[..., None], *arguments: Any) -> str:
@@ -324,7 +324,7 @@ def _try(action: Callable[..., None], *arguments: Any) -> str:
 
 
 def _raise_all(failures: Sequence[str]) -> None:
-    """MoveError with what failed, when something did; all of it is tried first."""
+    """UserError with what failed, when something did; all of it is tried first."""
     said = [failure for failure in failures if failure]
     if said:
-        raise MoveError(" ".join(said))
+        raise UserError(" ".join(said))

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from .._common.command import run
+from .._common.errors import UserError
 from .._docker.api import Docker
 from .._move.transaction import Data
-from .._move_error import MoveError
 from .._plan._topics import restart
 from .._plan.quadlet import barred, is_text_of, without_install
 from .._podman import units
@@ -21,10 +21,10 @@ _OWNER_LABEL = "podshift.docker_to_podman.container"
 
 
 def require_own_secrets(record: Data) -> None:
-    """MoveError when Podman has a secret of this name that was not made from these containers."""
+    """UserError when Podman has a secret of this name that was not made from these containers."""
     for secret in record["secrets"]:
         if _owner_of_secret(secret["name"]) not in (None, secret["owner"]):
-            raise MoveError(
+            raise UserError(
                 "Podman has a secret {0} that is not Docker's; rename it. Nothing was changed.".format(secret["name"])
             )
 
@@ -90,11 +90,11 @@ def bar_starts(texts: dict[str, str]) -> None:
 
 
 def require_own_units(texts: dict[str, str]) -> None:
-    """MoveError when the place of a unit is taken by another."""
+    """UserError when the place of a unit is taken by another."""
     for name, text in units.read(texts).items():
         if not is_text_of(text, texts[name]):
             path = "{0}/{1}".format(units.UNIT_DIR, name)
-            raise MoveError(
+            raise UserError(
                 "{0} exists and is not of this plan; move it away and run this again. Nothing was changed.".format(path)
             )
 
@@ -104,7 +104,7 @@ def are_asleep(record: Data) -> bool:
 
 
 def install(record: Data) -> None:
-    """Install the units asleep. MoveError or UnitError when systemd does not take them."""
+    """Install the units asleep. UserError or UnitError when systemd does not take them."""
     units.install(asleep(record["units"]))
     units.require_known(sorted(record["units"]))
 
@@ -184,12 +184,12 @@ def _has_done(service: units.Service, policy: str) -> bool:
 
 
 def require_unended(record: Data) -> None:
-    """MoveError when a job has ended since the record was made: Docker would do it once more."""
+    """UserError when a job has ended since the record was made: Docker would do it once more."""
     states = units.services(record["running"])
     for item in record["containers"]:
         service = states.get(item["service"])
         if service and service.is_down and restart.is_for_once(item["policy"]):
-            raise MoveError("{0} has ended meanwhile; run this again.".format(item["name"]))
+            raise UserError("{0} has ended meanwhile; run this again.".format(item["name"]))
 
 
 def stop(record: Data) -> Data:
@@ -225,13 +225,13 @@ def up(record: Data) -> list[str]:
 
 
 def require_down(record: Data) -> None:
-    """MoveError while any of the containers runs under Podman, or has not come to its end there.
+    """UserError while any of the containers runs under Podman, or has not come to its end there.
 
     Never both engines: two databases on one volume are worse than none.
     """
     running = _not_down(record)
     if running:
-        raise MoveError("Podman still runs the workload: {0}.".format("; ".join(map(str, running.values()))))
+        raise UserError("Podman still runs the workload: {0}.".format("; ".join(map(str, running.values()))))
 
 
 def _not_down(record: Data) -> dict[str, units.Service]:

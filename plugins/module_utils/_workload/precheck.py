@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Sequence
 
 from .._common.command import run
+from .._common.errors import UserError
 from .._docker.api import Docker, DockerNotFound, health_of, part, process_of
 from .._images import commit
 from .._move.transaction import Data
-from .._move_error import MoveError
 from .._network import addresses, port_check
 from .._network.probe import Outside
 from .._plan._documents.containers import BUILT_IN_NETWORKS
@@ -74,7 +74,7 @@ def bridges(workload: Data) -> list[str]:
 
 
 def require_as_planned(workload: Data, docker: Docker) -> None:
-    """MoveError unless Docker still runs exactly what the plan was made from. Reads only."""
+    """UserError unless Docker still runs exactly what the plan was made from. Reads only."""
     known = {*BUILT_IN_NETWORKS, *(network["docker_name"] for network in workload["networks"])}
     for container in workload["containers"]:
         try:
@@ -110,12 +110,12 @@ def _require_no_newcomers(workload: Data, docker: Docker) -> None:
             raise _outdated("{0} joined network {1}".format(strangers[0], network["docker_name"]))
 
 
-def _outdated(what: str) -> MoveError:
-    return MoveError("The plan is outdated: {0}; run the role assess again. Nothing was changed.".format(what))
+def _outdated(what: str) -> UserError:
+    return UserError("The plan is outdated: {0}; run the role assess again. Nothing was changed.".format(what))
 
 
 def require_staged(plan: Data, workload: Data) -> None:
-    """MoveError unless Podman has all that the units need, and the place of the units is free. Reads only.
+    """UserError unless Podman has all that the units need, and the place of the units is free. Reads only.
 
     Raises VolumeError, TreeError, too.
     """
@@ -124,7 +124,7 @@ def require_staged(plan: Data, workload: Data) -> None:
     wanted += [("volume", volume["name"]) for volume in workload["volumes"] if not locate.is_adopted(volume)]
     for kind, name in wanted:
         if run(["podman", kind, "exists", name], check=False).rc != 0:
-            raise MoveError("Podman has no {0} {1}; run the role stage first. Nothing was changed.".format(kind, name))
+            raise UserError("Podman has no {0} {1}; run the role stage first. Nothing was changed.".format(kind, name))
     locate.require_adopted(plan, workload)
     podman_services.require_own_secrets(planned(workload))
     commit.require(plan, workload)

@@ -7,10 +7,10 @@ from __future__ import annotations
 import time
 from typing import Callable, Iterable
 
+from .._common.errors import UserError
 from .._common.signals import require_undisturbed
 from .._docker.api import Docker, health_of, process_of
 from .._move.transaction import Data
-from .._move_error import MoveError
 from .._network import port_check
 from .._network.probe import Outside
 from .docker_containers import has_done, is_up, running
@@ -25,13 +25,13 @@ def wait(
     timeout: float,
     help_up: Callable[[Data], None] = lambda _record: None,
 ) -> None:
-    """Return when nothing is missing; MoveError after ``timeout`` seconds. ``help_up`` is called until then."""
+    """Return when nothing is missing; UserError after ``timeout`` seconds. ``help_up`` is called until then."""
     deadline = time.monotonic() + timeout
     missing = lacks(record, outside, docker)
     while missing:
         require_undisturbed()
         if time.monotonic() > deadline:
-            raise MoveError("It was not ready within {0:g} s on Docker: {1}.".format(timeout, "; ".join(missing)))
+            raise UserError("It was not ready within {0:g} s on Docker: {1}.".format(timeout, "; ".join(missing)))
         help_up(record)
         time.sleep(_POLL_SECONDS)
         missing = lacks(record, outside, docker)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from typing import Sequence
 
+from .._common.errors import UserError
 from .._common.signals import require_undisturbed
 from .._docker.api import Docker, DockerError
 from .._move.transaction import Data
-from .._move_error import MoveError
 from .._network.probe import Outside
 from .._plan._topics import secrets
 from .._podman import units
@@ -26,7 +26,7 @@ _VALUE_LENGTH = 6
 
 
 def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None:
-    """Return when nothing is missing; MoveError after ``timeout`` seconds, or when waiting does not help."""
+    """Return when nothing is missing; UserError after ``timeout`` seconds, or when waiting does not help."""
     wanted, since, began = expected(record), time.time(), time.monotonic()
     while True:
         looked = time.monotonic()
@@ -78,13 +78,13 @@ def _has_names(record: Data, network: Data) -> bool:
     return bool(network["podman_bridge"]) and "\nIPAMDriver=none\n" not in "".join(texts)
 
 
-def _not_ready(record: Data, docker: Docker, missing: Sequence[readiness.Lack], what: str, since: float) -> MoveError:
+def _not_ready(record: Data, docker: Docker, missing: Sequence[readiness.Lack], what: str, since: float) -> UserError:
     sentences = "; ".join(lack.sentence for lack in missing)
     logs = []
     for service in sorted({lack.service for lack in missing if lack.service}):
         text = _masked(record, docker, "\n".join(units.journal_tail(service, since - 1, _LOG_LINES)))
         logs.append("\nThe last lines of {0}:\n{1}".format(service, text[-_LOG_CHARACTERS:] or "(none)"))
-    return MoveError("It {0} on Podman: {1}.{2}".format(what, sentences, "".join(logs)))
+    return UserError("It {0} on Podman: {1}.{2}".format(what, sentences, "".join(logs)))
 
 
 def _masked(record: Data, docker: Docker, text: str) -> str:

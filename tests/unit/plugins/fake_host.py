@@ -16,8 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError, DockerNotFound
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses, iptables, port_gate
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage as podman
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage, units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     EngineState,
     write_json,
@@ -191,7 +190,7 @@ class Host:
         monkeypatch.setattr(locate, "trees", lambda *_plan: [rounds.Trees("data", "/from", "/to", None)])
         monkeypatch.setattr(rounds, "warm", self.warm)
         monkeypatch.setattr(rounds, "final", self.sync)
-        monkeypatch.setattr(precheck, "storage", lambda: podman.Storage("/graph", "/graph/volumes"))
+        monkeypatch.setattr(precheck, "storage", lambda: storage.Storage("/graph", "/graph/volumes"))
         monkeypatch.setattr(readiness, "lacks", lambda *_expected: self.lacks)
         monkeypatch.setattr(warm_up, "run", self.rehearse)
         monkeypatch.setattr(warm_up, "routes", lambda _version: [])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import command as _command
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import copier, verified
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage as podman
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
 
 
@@ -34,9 +34,9 @@ class FakePodman:
         (root / "volumes").mkdir(parents=True)
 
     def install(self, monkeypatch, present=True):
-        for module in (podman, copier, verified, rounds):
+        for module in (storage, copier, verified, rounds):
             monkeypatch.setattr(module, "run", self.run)
-        monkeypatch.setattr(podman, "installed", lambda: present)
+        monkeypatch.setattr(storage, "installed", lambda: present)
         return self
 
     def add_image(self, image_id, names=(), layers=()):

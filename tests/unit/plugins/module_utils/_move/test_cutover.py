@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import commit
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, recovery, result
@@ -17,7 +18,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.tr
     RolledBack,
     Transaction,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     EngineState,
@@ -118,7 +118,7 @@ def test_a_secret_gets_its_value_from_docker_and_stands_in_no_journal(host, begi
 
 def test_a_secret_of_somebody_else_is_neither_replaced_nor_removed(host, begin):
     host.secrets["db-PASSWORD"] = ("--label=other=1", "theirs")
-    with pytest.raises(MoveError, match="a secret db-PASSWORD that is not Docker's"):
+    with pytest.raises(UserError, match="a secret db-PASSWORD that is not Docker's"):
         precheck.require_staged(plan(), workload())
     podman_services.remove_secrets(precheck.planned(workload()))
     assert host.secrets == {"db-PASSWORD": ("--label=other=1", "theirs")}
@@ -382,7 +382,7 @@ def test_in_a_settled_workload_missing_units_come_back_and_changed_ones_are_the_
 def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
     host.unit_dir.mkdir()
     (host.unit_dir / "web.container").write_text("[Container]\nImage=theirs\n")
-    with pytest.raises(MoveError, match=r"web\.container exists and is not of this plan"):
+    with pytest.raises(UserError, match=r"web\.container exists and is not of this plan"):
         precheck.require_staged(plan(), workload())
     assert installed(host) == {"web.container": "[Container]\nImage=theirs\n"}
     assert host.log == []
@@ -391,7 +391,7 @@ def test_a_unit_of_somebody_else_is_not_overwritten(host, begin):
 @pytest.mark.parametrize("kind", ["image", "volume"])
 def test_what_was_not_staged_stops_before_anything_is_touched(host, begin, kind):
     host.missing = kind
-    with pytest.raises(MoveError, match="Podman has no {0} .*; run the role stage first".format(kind)):
+    with pytest.raises(UserError, match="Podman has no {0} .*; run the role stage first".format(kind)):
         precheck.require_staged(plan(), workload())
     assert host.log == []
 
@@ -439,7 +439,7 @@ def test_an_adopted_volume_is_none_of_podmans_and_has_to_be_staged(host, tmp_pat
 )
 def test_an_outdated_plan_stops_before_anything_is_touched(host, change, message):
     change(host)
-    with pytest.raises(MoveError, match=message):
+    with pytest.raises(UserError, match=message):
         precheck.require_as_planned(workload(), host)
     assert host.log == []
 

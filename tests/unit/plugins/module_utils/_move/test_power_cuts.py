@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import (
     cutover,
     directions,
@@ -17,7 +18,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move im
     transaction,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import port_check
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import engine_state as host_state
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import precheck
@@ -59,7 +59,7 @@ def back(engine, host):
 
 def fail(run):
     def never_ready(_notes):
-        raise MoveError("It has to fail.")
+        raise UserError("It has to fail.")
 
     run._before = [step._replace(do=never_ready) if step.name == "wait_ready" else step for step in run._before]
 

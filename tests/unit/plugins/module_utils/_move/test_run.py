@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import signals
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import (
     cutover,
@@ -18,7 +19,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move im
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import run as moves
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import attempts, notes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     StateError,
     append_journal,
@@ -399,7 +399,7 @@ def test_the_way_back_from_a_retired_docker_starts_it_first(host, engine, move, 
 
 def test_docker_is_not_woken_for_what_cannot_go_back(host, engine, move, monkeypatch):
     def no_room(*_way_back):
-        raise MoveError("Make room.")
+        raise UserError("Make room.")
 
     move()
     write_json(engine.retired_path, {"format": 1})
@@ -856,7 +856,7 @@ def test_nothing_goes_back_under_a_container_that_uses_its_volume_in_docker(host
 def test_who_uses_dockers_copy_meanwhile_does_not_keep_the_ports_closed(host, move, backup, monkeypatch):
     def wait(*_arguments):
         backup()
-        raise MoveError("not ready")
+        raise UserError("not ready")
 
     move()
     monkeypatch.setattr(wait_docker, "wait", wait)

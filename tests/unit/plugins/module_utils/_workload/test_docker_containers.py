@@ -9,9 +9,9 @@ import time
 
 import pytest
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host.cgroups import Watch
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move_error import MoveError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import docker_containers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload.docker_containers import DockerSide
 
@@ -152,7 +152,7 @@ def test_one_that_runs_again_when_docker_is_through_is_an_error(docker, after, m
         event.set()
     side = DockerSide(docker)
     side.end(RECORD)
-    with pytest.raises(MoveError, match="Docker runs db"):
+    with pytest.raises(UserError, match="Docker runs db"):
         getattr(side, after)(RECORD)
 
 
@@ -176,7 +176,7 @@ def test_docker_is_not_asked_for_what_it_takes_down_which_it_would_answer_when_i
     side.await_stopped(RECORD)
     side.require_unstarted(RECORD, starts)
     docker.started["db"] = "anew"
-    with pytest.raises(MoveError, match="Somebody started db in Docker"):
+    with pytest.raises(UserError, match="Somebody started db in Docker"):
         side.require_unstarted(RECORD, starts)
 
 
@@ -189,5 +189,5 @@ def test_one_that_is_started_while_docker_takes_others_down_is_an_error_in_the_e
         event.set()
     until(lambda: not docker.running)
     docker.running.add("db")
-    with pytest.raises(MoveError, match="Docker runs db"):
+    with pytest.raises(UserError, match="Docker runs db"):
         side.await_stopped(RECORD)
