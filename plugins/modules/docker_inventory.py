@@ -179,14 +179,16 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._d
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.units import UnitError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.units import read as read_units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    SCRATCH_DIR,
-    STATE_DIR,
     EngineState,
-    StateError,
     asleep,
     container_ids,
     find_engine,
     open_engine,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import (
+    SCRATCH_DIR,
+    STATE_DIR,
+    StateError,
     safe_name,
     write_json,
 )

@@ -86,8 +86,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import sentence
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.probe import Port, ReachError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import data_root
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import StateError, read_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import (
+    bridges,
+    data_root,
+    firewall,
+    leftovers,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, read_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 
 
@@ -97,11 +102,11 @@ def clean(params: dict[str, Any], check: bool) -> dict[str, Any]:
     folder = Path(params["inventory_path"]).parent
     # In check mode the task that stops it has only been looked at as well.
     if not check:
-        data_root.require_no_docker()
-    removers: dict[str, Callable[[], data_root.Found]] = {
-        "firewall": lambda: data_root.remove_firewall(inventory, published(folder / "plan.json"), folder, check),
-        "bridges": lambda: data_root.remove_bridges(inventory, check),
-        "services": lambda: data_root.remove_services(str(folder.parent), check),
+        leftovers.require_no_docker()
+    removers: dict[str, Callable[[], leftovers.Found]] = {
+        "firewall": lambda: firewall.remove_firewall(inventory, published(folder / "plan.json"), folder, check),
+        "bridges": lambda: bridges.remove_bridges(inventory, check),
+        "services": lambda: leftovers.remove_services(str(folder.parent), check),
         "adopted": lambda: data_root.move_adopted(inventory, check),
         "data_root": lambda: data_root.remove_data_root(inventory, check),
     }
@@ -137,7 +142,7 @@ def main() -> None:
     )
     try:
         result = clean(module.params, module.check_mode)
-    except (CommandError, ReachError, StateError, TreeError, data_root.ResidueError) as error:
+    except (CommandError, ReachError, StateError, TreeError, leftovers.ResidueError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=sentence(error))

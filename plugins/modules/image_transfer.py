@@ -101,7 +101,7 @@ images:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job.client import ARGUMENTS, JobError, call
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import STATE_DIR
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import STATE_DIR
 
 
 def main() -> None:

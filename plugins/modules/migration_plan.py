@@ -115,7 +115,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.mo
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked_plan
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.report import obstacles, report
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import (
     StateError,
     load_json,
     read_json,

@@ -192,8 +192,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError, message_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job.client import ARGUMENTS, JobError, call
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import STATE_DIR
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.ownership import load
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import STATE_DIR
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.unreached_ports import Unreached
 
 

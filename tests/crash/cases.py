@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple, cast
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, rollback
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import DOCKER, PODMAN, Step
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Step
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import DOCKER, PODMAN
 
 NOTHING: Any = cast(Any, None)
 TABLES: dict[str, tuple[list[Step], list[Step]]] = {

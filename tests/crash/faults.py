@@ -90,7 +90,7 @@ FAULTS = [
     ),
     Fault(
         "the journal is not synced",
-        "_state/engine_state.py",
+        "_state/journal.py",
         "        stream.flush()\n        os.fsync(stream.fileno())\n    if new:",
         "        stream.flush()\n    if new:",
         "podman: power written commit commit",
@@ -98,8 +98,8 @@ FAULTS = [
     Fault(
         "what was committed is not finished",
         "_move/recovery.py",
-        "    settled = transaction.settled(events)\n    if not settled:",
-        "    settled = transaction.settled(events)\n    if settled or not settled:",
+        "    settled = journal.settled(events)\n    if not settled:",
+        "    settled = journal.settled(events)\n    if settled or not settled:",
         "podman: power written commit commit",
     ),
     Fault(

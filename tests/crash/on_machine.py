@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import recovery, run, transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import engine_state
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import engine_state, journal
 
 # A machine with a kernel of its own starts anew at once, with nothing synced and nothing unmounted; one without stops all its
 # processes, of which only the topmost group of a machine is capable, and loses its power in that state.
@@ -53,7 +53,7 @@ def cut_off(cut: Cut, fails: bool) -> None:
             super().__init__(journal, plan_hash, aim, *steps)
 
     def append(path: Path, event: dict[str, Any]) -> None:
-        engine_state.append_journal(path, event)
+        journal.append_journal(path, event)
         cut.at(f"written {event['event']} {event['step']}")
 
     run.Transaction = CutOff  # type: ignore[misc]
@@ -61,7 +61,7 @@ def cut_off(cut: Cut, fails: bool) -> None:
 
 
 def _step(step: transaction.Step, cut: Cut, fails: bool) -> transaction.Step:
-    def do(notes: transaction.Notes) -> transaction.Data | None:
+    def do(notes: journal.Notes) -> dict[str, Any] | None:
         cut.at("before do " + step.name)
         done = step.do(notes)
         if fails and step.name == "wait_ready":
@@ -69,7 +69,7 @@ def _step(step: transaction.Step, cut: Cut, fails: bool) -> transaction.Step:
         cut.at("after do " + step.name)
         return done
 
-    def undo(notes: transaction.Notes) -> None:
+    def undo(notes: journal.Notes) -> None:
         cut.at("before undo " + step.name)
         step.undo(notes)
         cut.at("after undo " + step.name)
@@ -111,8 +111,8 @@ def look() -> None:
     print(
         json.dumps(
             {
-                "owner": transaction.owner(events),
-                "interrupted": transaction.interrupted(events),
+                "owner": journal.owner(events),
+                "interrupted": journal.interrupted(events),
                 "finished": recovery.is_finished(events),
                 "docker": sorted(said("docker", "ps", "--format", "{{.Names}}").split()),
                 "podman": sorted(said("podman", "ps", "--all", "--format", "{{.Names}}").split()),

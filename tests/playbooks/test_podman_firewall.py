@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import write_json
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import write_json
 
 ROLE = Path(__file__).parents[2] / "roles" / "podman"
 

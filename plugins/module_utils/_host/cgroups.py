@@ -13,7 +13,7 @@ import errno
 from pathlib import Path
 from typing import NamedTuple
 
-from .._state.engine_state import text_of
+from .._common.files import text_of
 from .processes import parse_cgroup
 
 _ROOT = "/sys/fs/cgroup"

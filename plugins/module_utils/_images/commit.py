@@ -15,16 +15,15 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO, Dict
+from typing import BinaryIO
 
 from .._common import disk_space
 from .._common.command import run
+from .._common.json import Json
 from .._podman import storage
-from .._state.engine_state import short_name
+from .._state.records import short_name
 from .._trees import layer_archive, overlay_layers
 from .selection import ImageError
-
-Json = Dict[str, Any]
 
 _SCRATCH = "/var/tmp"
 _PREFIX = "docker_to_podman-commit-"

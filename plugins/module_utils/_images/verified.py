@@ -14,7 +14,7 @@ from typing import Iterable
 
 from .._common.command import run
 from .._podman import storage
-from .._state.engine_state import FORMAT, boot_id, read_json, write_json
+from .._state.records import FORMAT, boot_id, read_json, write_json
 
 _AT_ONCE = 3
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, Dict, Iterable
+from typing import Iterable
 
-Json = Dict[str, Any]
+from .._common.json import Json
 
 _TYPES = (
     (stat.S_ISDIR, "folder"),

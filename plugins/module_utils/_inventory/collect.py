@@ -12,17 +12,16 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable
+from typing import Callable, Iterable
 
+from .._common.json import Json
 from .._docker import content_store
 from .._docker.api import Docker, DockerNotFound, part
 from .._host.processes import Processes, container_view, read_processes
-from .._state.engine_state import FORMAT
+from .._state.records import FORMAT
 from . import bind_sources
 from .host_facts import engine_config, host_facts
 from .recorded import without
-
-Json = Dict[str, Any]
 
 _AT_ONCE = 8
 _ROUNDS = 5

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Iterable, Sequence
 
 from .._common.command import run
+from .._common.files import text_of
 from .._podman.units import blocks
-from .._state.engine_state import text_of
 
 CRONTABS = (
     "/etc/crontab",

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from .._common.command import CommandError, run
+from .._common.files import text_of
 from .._docker.daemons import system_unit
 from .._host import bridges
 from .._host.processes import Processes, host_listeners, read_processes
 from .._network import host_rules, iptables, user_rules
-from .._state.engine_state import text_of
 from . import dependents
 
 GRAPH_ROOT = "/var/lib/containers"

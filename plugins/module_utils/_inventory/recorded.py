@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
+from .._common.json import Json
 from .._plan.quadlet import is_text_of
 from .._podman.units import services_of
-from .._state.engine_state import EngineState, StateError, read_json
-
-Json = Dict[str, Any]
+from .._state.engine_state import EngineState
+from .._state.records import StateError, read_json
 
 # Parts of an inventory that change while nothing is changed: place ("*" is each item) -> keys that do not count.
 VOLATILE: dict[str, list[str]] = {

@@ -17,14 +17,16 @@ import time
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 from .._common import zipapp
 from .._common.errors import UserError, message_of
+from .._common.files import make_folder
+from .._common.json import Json
 from .._common.progress import Progress
 from .._inventory.host_facts import proxies
 from .._move.guard import RECOVER
-from .._state.engine_state import load_json, make_folder, write_json
+from .._state.records import load_json, write_json
 from . import transient_unit
 from .entry_point import PROGRESS, RESULT, TASK
 from .tasks import WORK
@@ -63,8 +65,6 @@ _KINDS = {
         "See also journalctl -u {0}, and run this again.".format(RECOVER),
     ),
 }
-
-Json = Dict[str, Any]
 
 
 class JobError(Exception):

@@ -19,7 +19,7 @@ from .._common.errors import UserError, message_of
 from .._common.progress import Progress
 from .._move import guard
 from .._state import ownership
-from .._state.engine_state import StateError, load_json, write_json
+from .._state.records import StateError, load_json, write_json
 from . import tasks
 
 TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"

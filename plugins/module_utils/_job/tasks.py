@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any, Callable, Dict
+from typing import Callable
 
 from .._common import signals
+from .._common.json import Json
 from .._common.progress import Progress
 from .._docker.api import Docker
 from .._images.space import Way
@@ -17,8 +18,6 @@ from .._move import run
 from .._state import ownership
 from .._volumes import transfer as volume_copies
 from .._volumes.transfer import Patience
-
-Json = Dict[str, Any]
 
 
 def images(given: Json, check: bool, progress: Progress) -> Json:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Callable
 
 from .._common.errors import UserError
+from .._common.json import Json
+from .._common.parallel import each
 from .._docker.api import Docker
 from .._images import commit as commits
 from .._network import addresses, port_gate
 from .._network.probe import Outside
+from .._state.journal import Notes
 from .._volumes import rounds
 from .._volumes.rounds import Trees
 from .._workload import podman_services, wait_podman, warm_up
-from .._workload.docker_containers import DockerSide, each
-from .transaction import FAILED_UNDO, Data, Notes, Step
+from .._workload.docker_containers import DockerSide
+from .transaction import FAILED_UNDO, Step
 
 RECORD = "record"
 ENABLE = "enable_units"
@@ -32,7 +35,7 @@ def nothing(_notes: Notes) -> None:
     """``undo`` of a step that leaves nothing behind."""
 
 
-def on(function: Callable[[Data], object]) -> Callable[[Notes], None]:
+def on(function: Callable[[Json], object]) -> Callable[[Notes], None]:
     """A function of the record, as ``undo``."""
 
     def call(notes: Notes) -> None:
@@ -41,22 +44,22 @@ def on(function: Callable[[Data], object]) -> Callable[[Notes], None]:
     return call
 
 
-def guarded(require: Callable[[Data], None], action: Callable[[Data], object]) -> Callable[[Notes], None]:
+def guarded(require: Callable[[Json], None], action: Callable[[Json], object]) -> Callable[[Notes], None]:
     """The same of an action to which something may stand against: ``require`` then raises, and nothing is done."""
 
-    def call(record: Data) -> None:
+    def call(record: Json) -> None:
         require(record)
         action(record)
 
     return on(call)
 
 
-def if_(function: Callable[[Data], bool]) -> Callable[[Notes], bool]:
+def if_(function: Callable[[Json], bool]) -> Callable[[Notes], bool]:
     """A question about the record, as ``done``."""
     return lambda notes: function(notes[RECORD])
 
 
-def trees(record: Data) -> list[Trees]:
+def trees(record: Json) -> list[Trees]:
     """The volumes of a record."""
     return [
         item._replace(memory=Path(item.memory) if item.memory else None, layers=tuple(item.layers))
@@ -64,11 +67,11 @@ def trees(record: Data) -> list[Trees]:
     ]
 
 
-def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_timeout: float) -> list[Step]:
+def steps(look: Callable[[], Json], docker: Docker, outside: Outside, ready_timeout: float) -> list[Step]:
     """Everything up to the commit. ``look`` returns the record, ``ready_timeout`` is in seconds."""
     side = DockerSide(docker)
 
-    def require_asleep(record: Data) -> None:
+    def require_asleep(record: Json) -> None:
         side.require_down(record)
         gone = side.gone(record["containers"])
         if gone:
@@ -86,11 +89,11 @@ def steps(look: Callable[[], Data], docker: Docker, outside: Outside, ready_time
         require_asleep(notes[RECORD])
         side.require_unstarted(notes[RECORD], notes["sync_volumes"]["starts"])
 
-    def stop(notes: Notes) -> Data:
+    def stop(notes: Notes) -> Json:
         port_gate.close_datagrams(notes[RECORD])
         return side.end(notes[RECORD], side.require_unended)
 
-    def sync(notes: Notes) -> Data:
+    def sync(notes: Notes) -> Json:
         return {"starts": side.last_starts(notes[RECORD]), "volumes": _sync(notes[RECORD])}
 
     def start_again(notes: Notes) -> None:
@@ -164,28 +167,28 @@ def steps_after(docker: Docker, settled: bool) -> list[Step]:
     ]
 
 
-def commit(notes: Notes) -> Data:
+def commit(notes: Notes) -> Json:
     """The data of the commit's record; what Podman has of the workload is on the disk before it."""
     podman_services.make_durable(notes[RECORD])
     return {"containers": [container["id"] for container in notes[RECORD]["containers"]]}
 
 
-def opening(stop: str) -> Callable[[Notes], Data]:
+def opening(stop: str) -> Callable[[Notes], Json]:
     """The step that opens the published ports. It returns the downtime: seconds since the step ``stop`` asked the first
     container to stop; until then all answered."""
 
-    def open_ports(notes: Notes) -> Data:
+    def open_ports(notes: Notes) -> Json:
         port_gate.open_ports(notes[RECORD])
         return {"downtime": round(max(0.0, time.time() - notes[stop]["at"]), 2) if stop in notes else 0.0}
 
     return open_ports
 
 
-def _warm(record: Data) -> None:
+def _warm(record: Json) -> None:
     each(rounds.warm, trees(record))
 
 
-def _sync(record: Data) -> Data:
+def _sync(record: Json) -> Json:
     found = trees(record)
     stats = each(rounds.final, found)
     commits.make(record)

@@ -8,15 +8,18 @@ import time
 from types import MappingProxyType
 from typing import Callable, Mapping, NamedTuple, Sequence
 
+from .._common.json import Json
 from .._docker.api import Docker
 from .._network.probe import Outside
-from .._state import ownership
-from .._state.engine_state import EngineState, StateError
+from .._state import journal, ownership
+from .._state.engine_state import EngineState
+from .._state.journal import DOCKER, PODMAN, Notes
+from .._state.records import StateError
 from .._volumes import locate
 from .._volumes.rounds import Trees
 from .._workload import precheck, wait_docker
-from . import cutover, recovery, result, rollback, transaction
-from .transaction import DOCKER, PODMAN, Data, Notes, Step
+from . import cutover, recovery, result, rollback
+from .transaction import Step
 
 
 class Host(NamedTuple):
@@ -42,12 +45,12 @@ class Move(NamedTuple):
     goal: str
     before: Sequence[Step]
     after: Sequence[Step]
-    commit: Callable[[Notes], Data]
+    commit: Callable[[Notes], Json]
     require: Callable[[bool], None]
-    planned: Data
+    planned: Json
 
 
-def cutovers(plan: Data, host: Host, params: Data) -> list[Move]:
+def cutovers(plan: Json, host: Host, params: Json) -> list[Move]:
     """The moves to Podman of the workloads in ``params``, all by default; those that have moved come first. StateError when
     the plan has a blocker.
     """
@@ -56,7 +59,7 @@ def cutovers(plan: Data, host: Host, params: Data) -> list[Move]:
     return [cutover_of(plan, host, workload) for workload in owners.podman + owners.docker]
 
 
-def cutover_of(plan: Data, host: Host, workload: Data) -> Move:
+def cutover_of(plan: Json, host: Host, workload: Json) -> Move:
     """The move of a workload of the plan to Podman."""
     found: list[Trees] = []
 
@@ -67,11 +70,11 @@ def cutover_of(plan: Data, host: Host, workload: Data) -> Move:
             # Looked up here, because nothing that can be known before costs time inside the window.
             found.extend(locate.trees(plan, host.engine, workload))
 
-    def record() -> Data:
+    def record() -> Json:
         wait_docker.let_start(workload["containers"], host.docker, host.timeout(workload["name"]))
         return precheck.look(workload, found, host.docker, host.outside, plan["policy"].get("secrets") or [])
 
-    is_settled = transaction.has_finished(host.engine.journal(workload["name"]), cutover.ENABLE)
+    is_settled = journal.has_finished(host.engine.journal(workload["name"]), cutover.ENABLE)
     return Move(
         workload["name"],
         PODMAN,
@@ -83,25 +86,23 @@ def cutover_of(plan: Data, host: Host, workload: Data) -> Move:
     )
 
 
-def returns(_plan: Data, host: Host, params: Data) -> list[Move]:
+def returns(_plan: Json, host: Host, params: Json) -> list[Move]:
     """The moves back to Docker of the workloads in ``params``, by default of all that Podman has. StateError for a name that
     never moved.
     """
-    journals = [name for name in host.engine.journals() if transaction.settled(host.engine.journal(name))]
+    journals = [name for name in host.engine.journals() if journal.settled(host.engine.journal(name))]
     unknown = sorted(set(params["workloads"]).difference(journals))
     if unknown:
         raise StateError("No workload {0} was ever moved; nothing was changed.".format(" and no ".join(unknown)))
-    wanted = params["workloads"] or [
-        name for name in journals if transaction.owner(host.engine.journal(name)) == PODMAN
-    ]
+    wanted = params["workloads"] or [name for name in journals if journal.owner(host.engine.journal(name)) == PODMAN]
     return [return_of(host, name, params["data"]) for name in wanted]
 
 
 def return_of(host: Host, name: str, data: str) -> Move:
     """The move back of a workload, by its journal; ``data`` is CURRENT or ORIGINAL."""
     events = host.engine.journal(name)
-    is_back = transaction.owner(events) == DOCKER and recovery.is_finished(events)
-    moved = transaction.notes(transaction.settled(events))[cutover.RECORD]
+    is_back = journal.owner(events) == DOCKER and recovery.is_finished(events)
+    moved = journal.notes(journal.settled(events))[cutover.RECORD]
     kept = host.engine.root / "kept" / "{0}-{1}".format(name, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
 
     def require(_check: bool) -> None:
@@ -112,7 +113,7 @@ def return_of(host: Host, name: str, data: str) -> Move:
         rollback.require_original(events, data)
         rollback.require_room(moved, kept, data)
 
-    def record() -> Data:
+    def record() -> Json:
         return rollback.look(moved, kept)
 
     return Move(

@@ -18,11 +18,14 @@ from typing import Callable, Iterator
 from .._common import zipapp
 from .._common.command import run
 from .._common.errors import UserError, message_of
+from .._common.files import make_folder, sync_folder, write_file
 from .._docker.api import Docker
 from .._network import addresses
-from .._state import ownership
-from .._state.engine_state import EngineState, StateError, append_journal, make_folder, sync_folder, write_file
-from . import recovery, transaction
+from .._state import journal, ownership
+from .._state.engine_state import EngineState
+from .._state.journal import append_journal
+from .._state.records import StateError
+from . import recovery
 from .cutover import RECORD
 
 RECOVER, COEXIST = "docker_to_podman-recover.service", "docker_to_podman-coexist.service"
@@ -152,7 +155,7 @@ def coexist(engine: EngineState) -> int:
     """Free the addresses of workloads that Podman owns, and let their traffic pass Docker's rules."""
     failed: int = 0
     for name in engine.committed():
-        record = transaction.notes(transaction.settled(engine.journal(name)))[RECORD]
+        record = journal.notes(journal.settled(engine.journal(name)))[RECORD]
         try:
             addresses.coexist(record)
         except UserError as error:
@@ -182,7 +185,7 @@ def _tries(engine: EngineState, name: str) -> int:
     if not recovery.is_under_way(events):
         return 0
     append_journal(engine.journal_path(name), {"event": "recover", "step": "recover", "data": {}})
-    return len([event for event in transaction.attempts(events)[-1] if event["event"] == "recover"]) + 1
+    return len([event for event in journal.attempts(events)[-1] if event["event"] == "recover"]) + 1
 
 
 def _say(sentence: str) -> None:

@@ -11,24 +11,27 @@ from contextlib import suppress
 from typing import Sequence
 
 from .._common.errors import UserError
+from .._common.json import Json
 from .._docker.api import Docker
 from .._network.probe import Outside
+from .._state import journal
 from .._state.engine_state import EngineState
+from .._state.journal import PODMAN
 from .._workload import podman_services
 from . import cutover, result, rollback, transaction
-from .transaction import PODMAN, Data, Step, Transaction
+from .transaction import Step, Transaction
 
 
 def recover(
     engine: EngineState, docker: Docker, check: bool = False, leave: Sequence[str] = ()
-) -> tuple[list[str], dict[str, Data]]:
+) -> tuple[list[str], dict[str, Json]]:
     """Bring every workload of an engine, but those to ``leave``, to one side.
 
     Returns the names of those that were not there, and the result (of the module ``workload``) for each that could not
     be brought there.
     """
     found: list[str] = []
-    broken: dict[str, Data] = {}
+    broken: dict[str, Json] = {}
     for name in (name for name in engine.journals() if name not in leave):
         events = engine.journal(name)
         if not is_under_way(events):
@@ -40,45 +43,45 @@ def recover(
     return found, broken
 
 
-def under_way(engine: EngineState) -> list[Data]:
+def under_way(engine: EngineState) -> list[Json]:
     """The records of workloads that are on their way between the engines: what Docker says of them now is not how they
     ran."""
     journals = [engine.journal(name) for name in engine.journals()]
     return [record for record in map(_record, filter(is_under_way, journals)) if record]
 
 
-def moved(engine: EngineState) -> list[Data]:
+def moved(engine: EngineState) -> list[Json]:
     """The records of workloads that belong to Podman."""
     journals = [engine.journal(name) for name in engine.journals()]
-    theirs = [transaction.settled(events) for events in journals if transaction.owner(events) == PODMAN]
-    return [record for record in (transaction.notes(events).get(cutover.RECORD) for events in theirs) if record]
+    theirs = [journal.settled(events) for events in journals if journal.owner(events) == PODMAN]
+    return [record for record in (journal.notes(events).get(cutover.RECORD) for events in theirs) if record]
 
 
-def is_under_way(events: list[Data]) -> bool:
+def is_under_way(events: list[Json]) -> bool:
     """Whether a workload is on its way between the engines: neither undone nor brought to its end."""
-    return bool(transaction.interrupted(events)) or not is_finished(events)
+    return bool(journal.interrupted(events)) or not is_finished(events)
 
 
-def state(events: list[Data]) -> str:
+def state(events: list[Json]) -> str:
     """Where a workload is: ``docker``, ``podman``, ``interrupted`` on its way, or ``unfinished`` behind its commit."""
-    if transaction.interrupted(events):
+    if journal.interrupted(events):
         return "interrupted"
-    return transaction.owner(events) if is_finished(events) else "unfinished"
+    return journal.owner(events) if is_finished(events) else "unfinished"
 
 
-def is_finished(events: list[Data]) -> bool:
+def is_finished(events: list[Json]) -> bool:
     """Whether the last transaction that was committed was also brought to its end."""
-    settled = transaction.settled(events)
+    settled = journal.settled(events)
     if not settled:
         return True
-    last = cutover.ENABLE if transaction.goal(settled) == PODMAN else rollback.LAST
-    return transaction.has_finished(events, last)
+    last = cutover.ENABLE if journal.goal(settled) == PODMAN else rollback.LAST
+    return journal.has_finished(events, last)
 
 
-def _settle(engine: EngineState, docker: Docker, name: str, events: list[Data]) -> str:
+def _settle(engine: EngineState, docker: Docker, name: str, events: list[Json]) -> str:
     """Undo what has not reached its commit, or finish what has; a sentence when that fails."""
     path = engine.journal_path(name)
-    goal, record = transaction.interrupted(events), _record(events)
+    goal, record = journal.interrupted(events), _record(events)
     if record:
         # It stands in the way of what needs secrets only.
         with suppress(OSError):
@@ -90,7 +93,7 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Data]) 
                 name, goal.capitalize(), "; ".join(failures)
             )
         return ""
-    goal = transaction.owner(events)
+    goal = journal.owner(events)
     after = cutover.steps_after(docker, settled=False) if goal == PODMAN else rollback.steps_after(docker)
     try:
         Transaction(path, "", goal, (), after).run(lambda _notes: {})
@@ -99,9 +102,9 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Data]) 
     return ""
 
 
-def _record(events: list[Data]) -> Data:
+def _record(events: list[Json]) -> Json:
     """What the last attempt began with; nothing when it did not come that far."""
-    return transaction.notes(transaction.attempts(events)[-1]).get(cutover.RECORD, {})
+    return journal.notes(journal.attempts(events)[-1]).get(cutover.RECORD, {})
 
 
 def _before(goal: str, docker: Docker) -> list[Step]:

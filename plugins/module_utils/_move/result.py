@@ -8,25 +8,27 @@ import time
 from typing import Any
 
 from .._common.errors import UserError
+from .._common.json import Json
 from .._docker.api import Docker, DockerError, listed_name
 from .._plan.quadlet import is_text_of, masked
 from .._podman import units
-from .._state.engine_state import EngineState, StateError, container_ids, read_json
+from .._state.engine_state import EngineState, container_ids
+from .._state.records import StateError, read_json
 from .._workload import podman_services
 from .._workload.docker_containers import DockerSide
 from .cutover import ENABLE
-from .transaction import Data, RolledBack, Transaction
+from .transaction import RolledBack, Transaction
 
 _NOT_SHOWN = "(It was changed since it was installed, and may hold values: not shown.)\n"
-EMPTY: Data = {"reason": "", "downtime": 0.0, "seconds": {}, "changed": False, "steps": [], "ports": []}
+EMPTY: Json = {"reason": "", "downtime": 0.0, "seconds": {}, "changed": False, "steps": [], "ports": []}
 
 
-def not_moved(name: str, state: str, reason: str) -> Data:
+def not_moved(name: str, state: str, reason: str) -> Json:
     """The result of a workload that this run did not move."""
     return {**EMPTY, "name": name, "state": state, "reason": reason}
 
 
-def of(run: Transaction) -> Data:
+def of(run: Transaction) -> Json:
     """What a transaction did."""
     steps = [step.name for step in run.ran]
     return {
@@ -52,7 +54,7 @@ def undone(error: RolledBack, where: str) -> str:
     return "{0}\n{1} {2}".format(error, way_back, where)
 
 
-def whereabouts(record: Data, docker: Docker) -> str:
+def whereabouts(record: Json, docker: Docker) -> str:
     """Which engine runs what of a workload, in a sentence."""
     try:
         in_docker, in_podman = DockerSide(docker).up(record["containers"]), podman_services.up(record)

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from .._common.command import run
+from .._common.files import sync_folder
 from .._network import user_rules
 from .._podman.units import services
-from .._state.engine_state import EngineState, StateError, sync_folder
+from .._state.engine_state import EngineState
+from .._state.records import StateError
 from . import guard
 
 # The socket last: with it, whoever asks Docker something would start the service before its turn.

@@ -14,21 +14,24 @@ from typing import Callable, Sequence
 
 from .._common import disk_space
 from .._common.errors import UserError
+from .._common.files import make_folder
+from .._common.json import Json
+from .._common.parallel import each
 from .._docker.api import Docker
 from .._network import addresses, port_gate
 from .._network.probe import Outside
 from .._plan._topics import restart
 from .._podman import units
 from .._podman.units import Service
-from .._state.engine_state import make_folder
+from .._state import journal
+from .._state.journal import Notes
 from .._volumes import rounds
 from .._volumes.rounds import Trees
 from .._volumes.space import Extent, measure
 from .._workload import podman_services, wait_docker
-from .._workload.docker_containers import DockerSide, each, running
-from . import transaction
+from .._workload.docker_containers import DockerSide, running
 from .cutover import RECORD, guarded, if_, never, nothing, on, opening, trees
-from .transaction import Data, Notes, Step
+from .transaction import Step
 
 # What becomes of the data: what Podman wrote is carried back, or Docker's own is taken again.
 CURRENT, ORIGINAL = "current", "original"
@@ -36,13 +39,13 @@ LAST = "remove_secrets"
 
 
 def steps(
-    record: Callable[[], Data], docker: Docker, outside: Outside, ready_timeout: float, data: str = CURRENT
+    record: Callable[[], Json], docker: Docker, outside: Outside, ready_timeout: float, data: str = CURRENT
 ) -> list[Step]:
     """Everything up to the commit. ``record`` returns what ``look`` does."""
     side = DockerSide(docker)
     is_current = data == CURRENT
 
-    def start_again(record: Data) -> None:
+    def start_again(record: Json) -> None:
         side.require_down(record)
         units.install(record["installed"])
         # They ran, and systemd counts starts: one too many in a day is refused.
@@ -92,12 +95,12 @@ def steps_after(docker: Docker) -> list[Step]:
     ]
 
 
-def commit(_notes: Notes) -> Data:
+def commit(_notes: Notes) -> Json:
     """The data of the commit's record: no container is Podman's any more."""
     return {"containers": []}
 
 
-def look(record: Data, kept: Path) -> Data:
+def look(record: Json, kept: Path) -> Json:
     """The record of the way back: that of the cutover, units and services as the administrator left them, and a folder for
     what is kept aside."""
     states = units.services(units.services_of(record["units"]))
@@ -123,12 +126,12 @@ def look(record: Data, kept: Path) -> Data:
     }
 
 
-def _goes_on(container: Data, service: Service) -> bool:
+def _goes_on(container: Json, service: Service) -> bool:
     """Whether Docker shall run what is down: it ran when it left, and has not ended for good since."""
     return bool(container["running"]) and not (service.result == "success" and restart.is_for_once(container["policy"]))
 
 
-def require_there(record: Data, docker: Docker) -> None:
+def require_there(record: Json, docker: Docker) -> None:
     """UserError unless Docker still has every container. Reads only."""
     gone = DockerSide(docker).gone(record["containers"])
     if gone:
@@ -137,7 +140,7 @@ def require_there(record: Data, docker: Docker) -> None:
         )
 
 
-def require_docker_down(record: Data, docker: Docker) -> None:
+def require_docker_down(record: Json, docker: Docker) -> None:
     """UserError while Docker runs any of the containers, or another on their volumes, which somebody has started there.
     Reads only."""
     side = DockerSide(docker)
@@ -149,21 +152,21 @@ def require_docker_down(record: Data, docker: Docker) -> None:
         )
 
 
-def require_original(events: Sequence[Data], data: str) -> None:
+def require_original(events: Sequence[Json], data: str) -> None:
     """UserError when Docker's own data is wanted, and an earlier way back, undone since, has written into it."""
-    for attempt in reversed(transaction.attempts(events)):
+    for attempt in reversed(journal.attempts(events)):
         if data == CURRENT or any(event["event"] == "commit" for event in attempt):
             return
-        if "warm_volumes" in transaction.begun(attempt):
+        if "warm_volumes" in journal.begun(attempt):
             raise UserError(
                 "An earlier way back has written into Docker's volumes. What they held before is in {0}; put it back by "
                 "hand, or take the data that Podman has. Nothing was changed.".format(
-                    transaction.notes(attempt)[RECORD]["kept"]
+                    journal.notes(attempt)[RECORD]["kept"]
                 )
             )
 
 
-def require_room(record: Data, kept: Path, data: str) -> None:
+def require_room(record: Json, kept: Path, data: str) -> None:
     """UserError unless there is room for what is kept aside and for what has grown under Podman. Reads only."""
     places = []
     for item in trees(record):
@@ -177,23 +180,23 @@ def require_room(record: Data, kept: Path, data: str) -> None:
         raise UserError(complaint + " Nothing was changed.")
 
 
-def _among_dockers(record: Data) -> Data:
+def _among_dockers(record: Json) -> Json:
     bridges = [network["bridge"] for network in record["networks"] if network["bridge"]]
     # Docker's own proxy reaches its containers by their addresses.
     return {**record, "bridges": [*bridges, "docker0"], "networks": []}
 
 
-def _carried(record: Data) -> list[Trees]:
+def _carried(record: Json) -> list[Trees]:
     """The volumes that Docker has too."""
     return [item for item in trees(record) if not item.layers]
 
 
-def _persisted(record: Data) -> list[Trees]:
+def _persisted(record: Json) -> list[Trees]:
     """Those that were made of a container's own file system: they go nowhere in Docker."""
     return [item for item in trees(record) if item.layers]
 
 
-def _kept(record: Data, kind: str, volumes: Sequence[Trees], folder: Callable[[Trees], str]) -> list[Trees]:
+def _kept(record: Json, kind: str, volumes: Sequence[Trees], folder: Callable[[Trees], str]) -> list[Trees]:
     found = []
     for item in volumes:
         kept = Path(record["kept"], kind, item.name)
@@ -202,33 +205,33 @@ def _kept(record: Data, kind: str, volumes: Sequence[Trees], folder: Callable[[T
     return found
 
 
-def _podmans(record: Data, volumes: Sequence[Trees]) -> list[Trees]:
+def _podmans(record: Json, volumes: Sequence[Trees]) -> list[Trees]:
     return _kept(record, "podman", volumes, lambda item: item.destination)
 
 
-def _keep_dockers(record: Data) -> None:
+def _keep_dockers(record: Json) -> None:
     each(rounds.final, _kept(record, "docker", _carried(record), lambda item: item.source))
     each(rounds.warm, _podmans(record, _persisted(record)))
 
 
-def _carry_back(record: Data) -> None:
+def _carry_back(record: Json) -> None:
     each(rounds.final, _back(record))
     each(rounds.final, _podmans(record, _persisted(record)))
 
 
-def _warm_keep_podmans(record: Data) -> None:
+def _warm_keep_podmans(record: Json) -> None:
     each(rounds.warm, _podmans(record, trees(record)))
 
 
-def _keep_podmans(record: Data) -> None:
+def _keep_podmans(record: Json) -> None:
     each(rounds.final, _podmans(record, trees(record)))
 
 
-def _warm_back(record: Data) -> None:
+def _warm_back(record: Json) -> None:
     each(rounds.warm, _back(record))
 
 
-def _back(record: Data) -> list[Trees]:
+def _back(record: Json) -> list[Trees]:
     """The same volumes in the other direction, with a memory of their own."""
     return [
         Trees(item.name, item.destination, item.source, item.memory and item.memory.with_suffix(".back"))

@@ -9,19 +9,22 @@ from contextlib import nullcontext
 from typing import Any, Callable, Mapping, Sequence
 
 from .._common.errors import UserError, message_of
+from .._common.json import Json
 from .._common.signals import Interrupted
 from .._docker.api import Docker
 from .._network.probe import Outside
 from .._podman import units
-from .._state import ownership
-from .._state.engine_state import StateError, container_ids
+from .._state import journal, ownership
+from .._state.engine_state import container_ids
+from .._state.journal import DOCKER, PODMAN
+from .._state.records import StateError
 from .._workload import wait_docker
 from .._workload.docker_containers import DockerSide
 from . import cutover, directions, guard, recovery, transaction
 from . import result as outcome
 from .directions import Host, Move
 from .revive import require_installed, revive
-from .transaction import DOCKER, PODMAN, Data, Transaction
+from .transaction import Transaction
 
 # Seconds of a week: who waits longer has made a mistake.
 _LONGEST = 7 * 24 * 3600
@@ -84,7 +87,7 @@ def _timeouts(given: Mapping[str, Any], names: set[str]) -> dict[str, float]:
     return found
 
 
-def _revives(host: Host, params: Data, leaving: Sequence[Move], broken: dict[str, Data], check: bool) -> bool:
+def _revives(host: Host, params: Json, leaving: Sequence[Move], broken: dict[str, Json], check: bool) -> bool:
     """Whether a retired Docker comes back for these moves; what stands against one already becomes its result in ``broken``."""
     # All go back: also when none is there, on a host whose Docker was empty.
     if not host.engine.retired or params["engine"] != DOCKER or (params["workloads"] and not leaving):
@@ -94,7 +97,7 @@ def _revives(host: Host, params: Data, leaving: Sequence[Move], broken: dict[str
     return not broken or any(item.name not in broken for item in leaving)
 
 
-def _refused(moves: Sequence[Move], check: bool) -> dict[str, Data]:
+def _refused(moves: Sequence[Move], check: bool) -> dict[str, Json]:
     """Results for those against which something stands already while their engine sleeps."""
     found = {}
     for item in moves:
@@ -105,18 +108,18 @@ def _refused(moves: Sequence[Move], check: bool) -> dict[str, Data]:
     return found
 
 
-def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
+def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Json]:
     """Results for those of the workloads that do not come up in Docker, which has just got them back: what does not answer
     yet would not be asked for after the next move."""
     found = {}
     for name in names:
         events = host.engine.journal(name)
-        if transaction.undone_since(events) > _SETTLING or transaction.owner(events) != DOCKER:
+        if journal.undone_since(events) > _SETTLING or journal.owner(events) != DOCKER:
             continue
-        last = transaction.attempts(events)[-1]
-        if "stop_docker" not in transaction.begun(last):
+        last = journal.attempts(events)[-1]
+        if "stop_docker" not in journal.begun(last):
             continue
-        record = transaction.notes(last)[cutover.RECORD]
+        record = journal.notes(last)[cutover.RECORD]
         side = DockerSide(host.docker)
         if side.gone(record["containers"]):
             # It was created anew, so the plan is outdated, which is said below.
@@ -128,7 +131,7 @@ def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Data]:
     return found
 
 
-def _each(action: Callable[[Move], Data], moves: Sequence[Move], parallel: int) -> list[Data]:
+def _each(action: Callable[[Move], Json], moves: Sequence[Move], parallel: int) -> list[Json]:
     """The results of all, so many at a time. Signals reach the main thread, where one after the other is done."""
     if parallel <= 1:
         return [action(item) for item in moves]
@@ -149,9 +152,9 @@ def one(host: Host, item: Move, check: bool) -> dict[str, Any]:
     if is_otherwise:
         return result
     try:
-        is_cut_off = bool(transaction.interrupted(events))
+        is_cut_off = bool(journal.interrupted(events))
         if not is_there:
-            result["state"] = transaction.owner(events)
+            result["state"] = journal.owner(events)
             # What is undone first is not yet as it will be then.
             if not is_cut_off:
                 item.require(check)
@@ -179,7 +182,7 @@ def one(host: Host, item: Move, check: bool) -> dict[str, Any]:
 
 
 def _is_there(host: Host, item: Move) -> bool:
-    return transaction.owner(host.engine.journal(item.name)) == item.goal
+    return journal.owner(host.engine.journal(item.name)) == item.goal
 
 
 def _latecomers(host: Host, item: Move) -> str:

@@ -10,24 +10,29 @@ it.
 
 from __future__ import annotations
 
-import calendar
-import math
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Sequence
+from typing import Callable, NamedTuple, Sequence
 
+from .._common.json import Json
 from .._common.signals import deaf, require_undisturbed
-from .._state.engine_state import append_journal, read_journal
-
-Data = Dict[str, Any]
-Notes = Dict[str, Data]
-"""What the steps of an attempt returned, by the name of the step, as the journal holds it."""
+from .._state.journal import (
+    TIME,
+    Notes,
+    append_journal,
+    attempts,
+    begun,
+    has_event,
+    interrupted,
+    notes,
+    owner,
+    read_journal,
+    settled,
+    steps_with,
+)
 
 FAILED_UNDO = "undo failed: "
 """With the name of a step, a note for undos: an earlier try of that step's undo came to its end, and failed."""
-
-DOCKER, PODMAN = "docker", "podman"
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Step(NamedTuple):
@@ -39,7 +44,7 @@ class Step(NamedTuple):
 
     name: str
     done: Callable[[Notes], bool]
-    do: Callable[[Notes], Data | None]
+    do: Callable[[Notes], Json | None]
     undo: Callable[[Notes], None]
 
 
@@ -48,7 +53,7 @@ class Ran(NamedTuple):
 
     name: str
     seconds: float
-    data: Data
+    data: Json
 
 
 class RolledBack(Exception):
@@ -63,70 +68,10 @@ class Unfinished(Exception):
     """A step after the commit failed: nothing is undone, the next run goes on from there."""
 
 
-def attempts(events: Sequence[Data]) -> list[list[Data]]:
-    """The events of each attempt, oldest first."""
-    found: list[list[Data]] = []
-    for event in events:
-        if event["event"] == "begin" or not found:
-            found.append([])
-        found[-1].append(event)
-    return found
-
-
-def settled(events: Sequence[Data]) -> list[Data]:
-    """The events of the attempt that last reached its commit; none when none did."""
-    reached = [attempt for attempt in attempts(events) if _has(attempt, "commit")]
-    return reached[-1] if reached else []
-
-
-def interrupted(events: Sequence[Data]) -> str:
-    """The goal of an attempt that has come to no end; "" when there is none."""
-    last = attempts(events)[-1:]
-    return "" if not last or _has(last[0], "commit") or _has(last[0], "rollback") else goal(last[0])
-
-
-def owner(events: Sequence[Data]) -> str:
-    """The engine that a workload belongs to."""
-    return goal(settled(events)) if settled(events) else DOCKER
-
-
-def undone_since(events: Sequence[Data]) -> float:
-    """Seconds since the last attempt was undone; infinite when it was not."""
-    moments = [event["time"] for attempt in attempts(events)[-1:] for event in attempt if event["event"] == "rollback"]
-    return time.time() - calendar.timegm(time.strptime(moments[0], _TIME)) if moments else math.inf
-
-
-def goal(attempt: Sequence[Data]) -> str:
-    return str(attempt[0]["data"]["goal"])
-
-
-def has_finished(events: Sequence[Data], step: str) -> bool:
-    """True when a step that follows the last commit has been done."""
-    return any(event["event"] == "done" and event["step"] == step for event in settled(events))
-
-
-def notes(attempt: Sequence[Data]) -> Notes:
-    """What the steps of an attempt returned."""
-    return {event["step"]: event["data"] for event in attempt if event["event"] == "done"}
-
-
-def begun(attempt: Sequence[Data]) -> set[str]:
-    """The steps that an attempt has begun, whether or not they came to their end."""
-    return _steps(attempt, "do")
-
-
 def explain(error: Exception) -> str:
     """The sentence of an error; those not meant for users get their type before it."""
     foreseen = type(error).__module__.startswith("ansible_collections.")
     return str(error) if foreseen else "{0}: {1}".format(type(error).__name__, error)
-
-
-def _has(attempt: Sequence[Data], kind: str) -> bool:
-    return any(event["event"] == kind for event in attempt)
-
-
-def _steps(attempt: Sequence[Data], kind: str) -> set[str]:
-    return {event["step"] for event in attempt if event["event"] == kind}
 
 
 class Transaction:
@@ -144,7 +89,7 @@ class Transaction:
         self.began: dict[str, float] = {}
         """When each step began, in seconds of the epoch; also of those that failed."""
 
-    def pending(self, record: Data) -> list[str]:
+    def pending(self, record: Json) -> list[str]:
         """The steps that ``run`` would do, in order. Reads only; ``record`` is what the first step would return."""
         events = read_journal(self._journal)
         if owner(events) == self._aim:
@@ -153,7 +98,7 @@ class Transaction:
             steps, found = [*self._before, *self._after], {self._before[0].name: record}
         return [step.name for step in steps if not step.done(found)]
 
-    def run(self, commit: Callable[[Notes], Data]) -> None:
+    def run(self, commit: Callable[[Notes], Json]) -> None:
         """Everything that is left to do. ``commit`` returns the data of the commit's record.
 
         Raises RolledBack when a step before the commit fails, Unfinished when one after it does.
@@ -174,10 +119,10 @@ class Transaction:
         Only when all of them succeeded the journal says so; otherwise the next run tries the others again.
         """
         events = attempts(read_journal(self._journal))[-1]
-        if _has(events, "commit"):
+        if has_event(events, "commit"):
             raise ValueError("a committed transaction is not undone")
-        found = {**notes(events), **{FAILED_UNDO + name: {} for name in _steps(events, "undo_failed")}}
-        left = begun(events) - _steps(events, "undone")
+        found = {**notes(events), **{FAILED_UNDO + name: {} for name in steps_with(events, "undo_failed")}}
+        left = begun(events) - steps_with(events, "undone")
         failures: list[str] = []
         with deaf():
             for step in reversed(self._before):
@@ -187,7 +132,7 @@ class Transaction:
                 self._try("rollback", failures, lambda: self._write("rollback", "rollback", {"reason": reason}))
         return failures
 
-    def _reach(self, commit: Callable[[Notes], Data]) -> Notes:
+    def _reach(self, commit: Callable[[Notes], Json]) -> Notes:
         found: Notes = {}
         self._write("begin", "begin", {"goal": self._aim})
         try:
@@ -231,7 +176,7 @@ class Transaction:
             return False
         return True
 
-    def _write(self, step: str, event: str, data: Data | None = None) -> None:
-        now = time.strftime(_TIME, time.gmtime())
+    def _write(self, step: str, event: str, data: Json | None = None) -> None:
+        now = time.strftime(TIME, time.gmtime())
         record = {"plan": self._plan_hash, "time": now, "step": step, "event": event, "data": data or {}}
         append_journal(self._journal, record)

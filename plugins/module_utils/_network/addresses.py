@@ -11,13 +11,13 @@ from typing import Iterable
 
 from .._common.command import run
 from .._common.errors import UserError
+from .._common.json import Json
 from .._host import bridges
-from .._move.transaction import Data
 from . import iptables
 from .forward import passage, passage_back
 
 
-def on(bridge: str) -> list[Data]:
+def on(bridge: str) -> list[Json]:
     """The addresses that others can reach on a bridge, in the form of ip-address(8); none when it is not there."""
     if not bridge:
         return []
@@ -33,7 +33,7 @@ def on(bridge: str) -> list[Data]:
     ]
 
 
-def require_dockers(networks: Iterable[Data]) -> None:
+def require_dockers(networks: Iterable[Json]) -> None:
     """UserError when the bridge of a network is the host's too: the host would lose its address. Reads only."""
     bridged = [network for network in networks if network["bridge"]]
     links = bridges.ports() if bridged else {}
@@ -50,18 +50,18 @@ def require_dockers(networks: Iterable[Data]) -> None:
             )
 
 
-def are_free(record: Data) -> bool:
+def are_free(record: Json) -> bool:
     return not any(on(network["bridge"]) for network in record["networks"])
 
 
-def free(record: Data) -> None:
+def free(record: Json) -> None:
     """Take the addresses off Docker's bridges."""
     for network in record["networks"]:
         for address in on(network["bridge"]):
             run(["ip", "address", "delete", address["local"], "dev", network["bridge"]])
 
 
-def put_back(record: Data) -> None:
+def put_back(record: Json) -> None:
     """Give Docker's bridges their addresses again."""
     for network in record["networks"]:
         for address in network["addresses"]:
@@ -69,32 +69,32 @@ def put_back(record: Data) -> None:
             run(["ip", "address", "replace", address["local"], *broadcast, "dev", network["bridge"]])
 
 
-def is_open(record: Data) -> bool:
+def is_open(record: Json) -> bool:
     return not any(_passages(record).values())
 
 
-def open_passage(record: Data) -> None:
+def open_passage(record: Json) -> None:
     """Let the traffic of this workload's bridges, and no other, through Docker's FORWARD chain."""
     for family, script in _passages(record).items():
         iptables.apply(family, script)
 
 
-def coexists(record: Data) -> bool:
+def coexists(record: Json) -> bool:
     return are_free(record) and is_open(record)
 
 
-def coexist(record: Data) -> None:
+def coexist(record: Json) -> None:
     """Keep a Docker that runs beside Podman out of the way of the workload."""
     free(record)
     open_passage(record)
 
 
-def close_passage(record: Data) -> None:
+def close_passage(record: Json) -> None:
     for family in iptables.FAMILIES:
         iptables.apply(family, passage_back(iptables.read(family), record["workload"]))
 
 
-def _passages(record: Data) -> dict[str, str]:
+def _passages(record: Json) -> dict[str, str]:
     moved = {
         item["bridge"]: item["podman_bridge"] for item in record["networks"] if item["bridge"] and item["podman_bridge"]
     }

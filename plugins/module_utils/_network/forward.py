@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Mapping, Sequence
 
-from .._state.engine_state import short_name
+from .._state.records import short_name
 from .iptables import COMMENT, DEFAULT_BRIDGE, OUR_CHAINS, USER_CHAIN, Tables, dockers_links
 
 _NAT_CHAIN = "POSTROUTING"

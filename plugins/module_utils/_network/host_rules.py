@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Collection, Iterable, Mapping, Pattern
 
 from .._common.command import run
-from .._state.engine_state import text_of
+from .._common.files import text_of
 from . import iptables
 
 # Where distributions load rules from at a boot.

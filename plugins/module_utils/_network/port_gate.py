@@ -14,8 +14,8 @@ import re
 from typing import Sequence
 
 from .._common.command import CommandError, run
-from .._move.transaction import Data
-from .._state.engine_state import short_name
+from .._common.json import Json
+from .._state.records import short_name
 from .probe import HOST_END, MARK
 
 # Before raw (-300), so that no packet that is refused becomes a connection.
@@ -32,7 +32,7 @@ def table(workload: str) -> str:
 
 
 def script(
-    workload: str, ports: Sequence[Data], subnets: Sequence[str], bridges: Sequence[str], closed: str = _REFUSED
+    workload: str, ports: Sequence[Json], subnets: Sequence[str], bridges: Sequence[str], closed: str = _REFUSED
 ) -> str:
     """The input of nft that closes the ports, and subnets to connections from elsewhere; it replaces what is there.
     ``closed``: what becomes of TCP.
@@ -63,7 +63,7 @@ def script(
     return "\n".join(lines) + "\n"
 
 
-def close(record: Data) -> None:
+def close(record: Json) -> None:
     """Close the published ports of a workload, and the addresses that it has under both engines."""
     subnets = [
         str(ipaddress.ip_interface(address["local"]).network)
@@ -80,13 +80,13 @@ def close(record: Data) -> None:
         run(["nft", "-f", "-"], input=script(*wanted, closed="drop"))
 
 
-def close_datagrams(record: Data) -> None:
+def close_datagrams(record: Json) -> None:
     """Close the published UDP ports alone, before nobody listens there: the kernel would remember where the datagrams went
     meanwhile (``_plan/datagrams.py``)."""
     close({**record, "ports": [port for port in record["ports"] if port["proto"] == "udp"], "networks": []})
 
 
-def open_ports(record: Data) -> None:
+def open_ports(record: Json) -> None:
     """Open them; also when they are open already."""
     if record["ports"] or record["networks"]:
         run(["nft", "-f", "-"], input="\n".join(_without(record["workload"])) + "\n")
@@ -104,7 +104,7 @@ def _connection(subnet: str, closed: str) -> str:
     return "{0} daddr {1} tcp flags & (fin | syn | rst | ack) == syn {2}".format(family, network, closed)
 
 
-def _match(port: Data, closed: str) -> str:
+def _match(port: Json, closed: str) -> str:
     """The rule for one port, on the addresses that it is published on. What passes by to other hosts is not meant."""
     host_ip = port.get("host_ip") or "0.0.0.0"
     address = ipaddress.ip_address(host_ip)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from .._state.engine_state import read_json, write_json
+from .._state.records import read_json, write_json
 from . import iptables
 from .iptables import KEPT_CHAIN, USER_CHAIN, Tables
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping, Sequence
 
+from .._common.json import Json, dig, mapping, text
 from . import fields, order, policy
 from ._documents import image_names
 from ._documents.containers import name_of, network_mode, project_of
@@ -16,7 +17,6 @@ from ._tables.container_fields import CONTAINER
 from ._tables.options import START_WITH_POD, Setting
 from ._topics import datagrams, limits, logs, mounts, networking, ports, process, restart, security, user_namespace
 from ._topics.restart import starts_at_boot
-from .model import Json, dig, mapping, text
 from .quadlet import unexpanded
 from .unit_file import Line, Unit
 

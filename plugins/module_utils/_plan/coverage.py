@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Collection, Iterable, Iterator, Mapping, NamedTuple
 
+from .._common.json import Json, dig, is_empty, text
 from . import fields
-from .model import BLOCKER, INFO, SEVERITIES, Finding, Json, dig, is_empty, text
+from .model import BLOCKER, INFO, SEVERITIES, Finding
 
 _ENTRY_NAMES = ("Destination", "Target", "Name", "Subnet", "PathInContainer")
 

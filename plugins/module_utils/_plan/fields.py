@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable
 
+from .._common.json import LARGEST, Json, dig, is_empty, mapping, text
 from ._tables.options import Setting
-from .model import BLOCKER, INFO, LARGEST, WARNING, Json, dig, is_empty, mapping, text
+from .model import BLOCKER, INFO, WARNING
 
 TRANSLATED = "translated"
 """It is written into a unit, or decides what is."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from .._common.json import Json, dig, mapping, strings, text
 from . import grouping, policy
 from ._documents import image_names
 from ._documents.containers import COMPOSE, hostname, label, name_of, networks_of, project_of
@@ -23,7 +24,7 @@ from ._topics import (
     writable_layer,
 )
 from ._topics.restart import starts_at_boot
-from .model import BLOCKER, INFO, WARNING, Finding, Json, dig, is_safe_name, mapping, strings, text
+from .model import BLOCKER, INFO, WARNING, Finding, is_safe_name
 
 _NONE = "None needed."
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
+from .._common.json import Json, dig, is_empty, mapping, strings, text
 from ._documents.containers import (
     COMPOSE,
     is_on_default_bridge,
@@ -22,7 +23,7 @@ from ._topics import ports
 from ._topics.mounts import mounts_of
 from ._topics.networking import endpoint_aliases, endpoint_of, mac_address, sysctls
 from ._topics.restart import starts_at_boot
-from .model import Json, Version, dig, is_empty, mapping, strings, text
+from .model import Version
 
 _SHM_SIZE = 64 << 20
 _ANY_ADDRESS = ("0.0.0.0", "::", "127.0.0.1", "::1")

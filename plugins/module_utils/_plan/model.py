@@ -1,14 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Foreign JSON, read without surprises, and the words of a plan (private to the collection)."""
+"""The words of a plan: findings, versions, names (private to the collection)."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Tuple
+from typing import Tuple
 
-Json = Dict[str, Any]
+from .._common.json import Json
 
 BLOCKER = "blocker"
 WARNING = "warning"
@@ -56,44 +56,6 @@ def parse_version(text: str) -> Version:
 def is_safe_name(name: str) -> bool:
     """True for what Docker allows as a name; only such a name becomes a file name or an option."""
     return bool(_NAME.match(name))
-
-
-def mapping(value: Any) -> Json:
-    """``value`` when it is an object, else an empty one: Docker writes null for empty."""
-    return value if isinstance(value, dict) else {}
-
-
-def items(value: Any) -> list[Any]:
-    """``value`` when it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def text(value: Any) -> str:
-    """``value`` when it is a string, else an empty one."""
-    return value if isinstance(value, str) else ""
-
-
-def strings(value: Any) -> list[str]:
-    """The strings of a list."""
-    return [item for item in items(value) if isinstance(item, str)]
-
-
-def dig(document: Any, path: str) -> Any:
-    """The value at a dotted path, None when any part of it is missing."""
-    for key in path.split("."):
-        if not isinstance(document, dict):
-            return None
-        document = document.get(key)
-    return document
-
-
-LARGEST = 1 << 63
-"""Beyond all numbers of Docker's documents, which have 64 bits."""
-
-
-def is_empty(value: Any) -> bool:
-    """True for the ways in which Docker writes "not set"."""
-    return value is None or value is False or value == "" or value == 0 or value == [] or value == {}
 
 
 def is_carried(value: str) -> bool:

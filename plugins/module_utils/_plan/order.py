@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Mapping, Sequence
 
+from .._common.json import Json
 from ._documents.containers import COMPOSE, label, links_of, name_of
 from ._topics.networking import parents
-from .model import Json
 
 HEALTHY = "service_healthy"
 

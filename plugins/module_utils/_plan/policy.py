@@ -9,7 +9,8 @@ import posixpath
 import re
 from typing import Any
 
-from .model import Finding, Json, PlanError, is_carried, mapping, strings
+from .._common.json import Json, mapping, strings
+from .model import Finding, PlanError, is_carried
 
 _CHOICES = {
     "grouping": ("auto", "pod", "network"),

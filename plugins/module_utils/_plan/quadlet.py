@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from typing import Iterable, Mapping, Sequence, Tuple
 
+from .._common.json import Json, mapping, strings
 from ._topics.secrets import mentions_secret
-from .model import Json, PlanError, is_carried, mapping, strings
+from .model import PlanError, is_carried
 
 MASK = "********"
 

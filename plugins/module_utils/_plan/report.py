@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .model import SEVERITIES, Json
+from .._common.json import Json
+from .model import SEVERITIES
 
 _SIGNS = {"blocker": "BLOCKER", "warning": "WARNING", "info": "info"}
 

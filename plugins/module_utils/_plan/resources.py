@@ -8,6 +8,7 @@ import hashlib
 import re
 from typing import Mapping, NamedTuple, Sequence
 
+from .._common.json import Json, dig, items, mapping, text
 from . import policy
 from ._documents.containers import name_of, project_of
 from ._documents.context import Context, Services
@@ -15,7 +16,6 @@ from ._tables.options import NAMED_RESOURCES, Setting
 from ._topics import adopted, network_options, volume_options
 from ._topics.mounts import mounts_of
 from ._topics.process import labels
-from .model import Json, dig, items, mapping, text
 from .unit_file import Unit
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}\Z")

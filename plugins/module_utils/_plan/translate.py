@@ -8,6 +8,7 @@ import hashlib
 import json
 from typing import Any
 
+from .._common.json import Json, dig, mapping, text
 from . import container_unit, coverage, fields, grouping, workload
 from . import policy as policies
 from ._documents.containers import name_of, networks_of
@@ -25,7 +26,7 @@ from ._topics import (
     volume_options,
 )
 from .findings import container_findings
-from .model import BLOCKER, Finding, Json, PlanError, Version, dig, mapping, parse_version, text
+from .model import BLOCKER, Finding, PlanError, Version, parse_version
 from .unit_file import Unit
 
 FORMAT = 1

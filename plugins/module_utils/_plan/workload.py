@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple, Sequence
 
+from .._common.json import Json, mapping, strings, text
 from . import container_unit as units
 from . import grouping as workloads
 from . import order, resources
@@ -17,7 +18,7 @@ from ._documents.context import Context, Services
 from ._tables import options
 from ._topics import commits, ports, process, restart, secrets
 from ._topics.networking import link_aliases
-from .model import INFO, WARNING, Finding, Json, mapping, strings, text
+from .model import INFO, WARNING, Finding
 from .unit_file import Unit
 
 

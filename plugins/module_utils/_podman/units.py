@@ -10,7 +10,7 @@ from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from .._common.command import run
 from .._common.errors import UserError
-from .._state.engine_state import sync_folder, write_file
+from .._common.files import sync_folder, write_file
 
 UNIT_DIR = "/etc/containers/systemd"
 GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"

@@ -1,128 +1,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a stopped dockerd leaves behind: rules, bridges, its data (private to the collection).
-
-Each part is a function of the recorded inventory that says what there is and, unless it is asked only, removes it.
-"""
+"""Docker's data root out of the host, and before it the volumes that Podman uses in place (private to the collection)."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence
+from typing import Any
 
 from .._common.command import run
-from .._docker import daemons
 from .._host import mount_table
-from .._move import guard
-from .._network import iptables, user_rules
-from .._network.probe import Outside, Port
 from .._plan._topics.adopted import folder
 from .._plan.model import is_below
 from .._podman import storage as podman
 from .._podman.units import UNIT_DIR
 from .._volumes import adopt
+from .leftovers import Found, ResidueError
 
 # What dockerd makes in its data root (moby, daemon/daemon.go); a folder with fewer than three of them is something else.
 _MARKS = frozenset(["buildkit", "containers", "engine-id", "image", "network", "plugins", "swarm", "tmp", "volumes"])
 _FAR = "Podman uses it in place, and it is on another file system than the folder that would take it"
-_BRIDGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
-
-
-class ResidueError(Exception):
-    """Something must not be removed. The message says what and why."""
-
-
-class Found(NamedTuple):
-    """What of Docker is there, and what is left on purpose, each in a few words."""
-
-    found: list[str]
-    left: list[str]
-
-
-def require_no_docker() -> None:
-    """ResidueError while a dockerd runs whose rules are among this host's: nothing says which of them are whose."""
-    found = [str(one) for one in daemons.running() if one.shares_network]
-    if found:
-        raise ResidueError(
-            "dockerd runs ({0}), and its firewall rules cannot be told from those of a stopped one; stop it, and run this "
-            "again.".format(", ".join(found))
-        )
-
-
-def remove_firewall(inventory: dict[str, Any], ports: Sequence[Port], state: Path, check: bool) -> Found:
-    """Docker's chains and rules in both families; rules that the user put into DOCKER-USER are kept in FORWARD, and recorded
-    in the folder of the engine, ``state``.
-
-    Without Docker's rules those of another firewall may come to bear. ResidueError, and all is as it was, when one of the
-    published ``ports`` would no longer answer from outside.
-    """
-    bridges = iptables.dockers_bridges(inventory.get("networks") or [])
-    removals = {family: iptables.removal(iptables.read(family), bridges) for family in iptables.FAMILIES}
-    found = ["{0} {1}".format(family, item) for family, removal in removals.items() for item in removal.found]
-    left = [
-        "{0} FORWARD: {1} (was in DOCKER-USER)".format(family, item)
-        for family, removal in removals.items()
-        for item in removal.kept
-    ]
-    scripts = {family: removal.script for family, removal in removals.items() if removal.script}
-    if scripts and not check:
-        user_rules.note(state, {family: removal.kept for family, removal in removals.items()})
-        _apply_unless_closed(scripts, [port for port in ports if port["proto"] == "tcp"])
-    return Found(found, left)
-
-
-def _apply_unless_closed(scripts: dict[str, str], ports: Sequence[Port]) -> None:
-    with Outside() as outside:
-        answered = outside.answering(ports)
-        before = {family: iptables.save(family) for family in scripts}
-        try:
-            for family, script in scripts.items():
-                iptables.apply(family, script)
-            still = outside.answering(answered)
-            closed = [str(port["host_port"]) for port in answered if port not in still]
-            if closed:
-                raise ResidueError(
-                    "Without Docker's rules port {0} would not answer from outside any more, so they stay until the next boot: "
-                    "another firewall of this host closes FORWARD. Let the traffic of Podman's bridges pass there (for ufw "
-                    "the role podman does), and run this again.".format(", ".join(closed))
-                )
-        except BaseException:
-            for family, text in before.items():
-                iptables.restore(family, text)
-            raise
-
-
-def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:
-    """The bridges of the inventory's networks, as far as nothing is attached to them."""
-    result = Found([], [])
-    for name in iptables.dockers_bridges(inventory.get("networks") or []):
-        if not _BRIDGE.match(name) or not os.path.isdir("/sys/class/net/{0}/bridge".format(name)):
-            continue
-        if name != "docker0" and not iptables.DEFAULT_BRIDGE.match(name):
-            result.left.append("{0}: it has a name of its own, so it may be the host's".format(name))
-            continue
-        attached = sorted(os.listdir("/sys/class/net/{0}/brif".format(name)))
-        if attached:
-            result.left.append("{0}: {1} is attached to it".format(name, ", ".join(attached)))
-            continue
-        result.found.append(name)
-        if not check:
-            run(["ip", "link", "delete", name, "type", "bridge"])
-    return result
-
-
-def remove_services(state_dir: str, check: bool) -> Found:
-    """The services of this collection that help while workloads move, and their program."""
-    # In check mode the task that retires the last engine has not been done.
-    if guard.is_needed(state_dir) and not check:
-        return Found([], guard.found(state_dir))
-    result = Found(guard.found(state_dir), [])
-    if not check:
-        guard.remove(state_dir)
-    return result
 
 
 def move_adopted(inventory: dict[str, Any], check: bool) -> Found:

@@ -14,107 +14,12 @@ Everything is 0600 in folders of 0700: these documents hold environment values.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from .._common.errors import UserError, named
-
-STATE_DIR = "/var/lib/docker_to_podman"
-SCRATCH_DIR = "/run/docker_to_podman"
-FORMAT = 1
-
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,200}\Z")
-
-
-class StateError(UserError):
-    """A record is missing, damaged or of another format. The message names the file and says what to do."""
-
-
-def safe_name(name: str) -> str:
-    """Return ``name`` when it may become the name of a file; StateError otherwise."""
-    if not _SAFE_NAME.match(name):
-        raise StateError("{0!r} cannot be the name of a file; nothing was written.".format(name))
-    return name
-
-
-def short_name(workload: str) -> str:
-    """12 characters that stand for a workload where the kernel or a program takes few, and plain ones only."""
-    return hashlib.sha256(workload.encode()).hexdigest()[:12]
-
-
-def read_json(path: str | Path) -> dict[str, Any]:
-    """Read a record. Raises StateError when it is missing, damaged or not of a format this version knows."""
-    document = load_json(path)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise StateError("{0} is not a record of format {1}. {2}".format(path, FORMAT, _REMEDY))
-    return document
-
-
-def load_json(path: str | Path) -> Any:
-    """Whatever a file of JSON holds. Raises StateError when it is missing or damaged."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StateError("{0} does not exist; run the role assess first.".format(path)) from None
-    except OSError as error:
-        raise StateError("{0} cannot be read: {1}.".format(path, error.strerror)) from None
-    except (ValueError, RecursionError) as error:
-        raise StateError("{0} is damaged ({1}). {2}".format(path, error, _REMEDY)) from None
-
-
-_REMEDY = "Restore it from a backup or move it away and run the role assess again; nothing was changed."
-
-
-def write_json(path: str | Path, document: dict[str, Any]) -> None:
-    """Write a record so that after a power cut either the old or the new one is there, whole."""
-    write_file(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
-
-
-def write_file(path: str | Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file atomically and durably; a folder that is missing is made root-only."""
-    target = Path(path)
-    make_folder(target.parent)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=str(target.parent))
-    try:
-        with named(target), os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            os.fchmod(stream.fileno(), mode)
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, str(target))
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    sync_folder(target.parent)
-
-
-def boot_id() -> str:
-    """What tells this boot of the host from all others."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents, root-only, and make their names durable; leave existing ones as they are."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder durable."""
-    handle = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with named(folder):
-            os.fsync(handle)
-    finally:
-        os.close(handle)
+from .journal import read_journal
+from .records import FORMAT, read_json, safe_name, write_json
 
 
 class EngineState:
@@ -163,51 +68,6 @@ class EngineState:
 def container_ids(workloads: dict[str, list[str]]) -> set[str]:
     """The Docker containers of workloads, as ``EngineState.committed`` has them."""
     return {container for containers in workloads.values() for container in containers}
-
-
-def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Read the lines of a journal. A torn last line is what a power cut leaves: it was never acknowledged.
-
-    Raises StateError when any other line is damaged.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        return []
-    events = []
-    for number, line in enumerate(lines[:-1], 1):
-        try:
-            event = json.loads(line)
-            if event["format"] != FORMAT or not isinstance(event["event"], str):
-                raise ValueError("unknown format")
-        except (ValueError, KeyError, TypeError) as error:
-            raise StateError("{0}, line {1}, is damaged ({2}). {3}".format(path, number, error, _REMEDY)) from None
-        events.append(event)
-    return events
-
-
-def append_journal(path: Path, event: dict[str, Any]) -> None:
-    """Append one event, durable when this returns; a torn line before it is cut off first."""
-    make_folder(path.parent)
-    new = not path.exists()
-    with named(path), open(str(path), "ab+") as stream:
-        os.fchmod(stream.fileno(), 0o600)
-        stream.seek(0)
-        whole = stream.read().rfind(b"\n") + 1
-        stream.truncate(whole)
-        stream.write(json.dumps({"format": FORMAT, **event}, sort_keys=True).encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    if new:
-        sync_folder(path.parent)
-
-
-def text_of(path: Path) -> str:
-    """The text of a file of the host; "" when it cannot be read."""
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def asleep(state_dir: str, socket: str) -> EngineState | None:

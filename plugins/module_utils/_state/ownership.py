@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Sequence
 
-from .engine_state import EngineState, StateError, container_ids, make_folder, read_json, safe_name
+from .._common.files import make_folder
+from .engine_state import EngineState, container_ids
+from .records import StateError, read_json, safe_name
 
 
 class Ownership(NamedTuple):

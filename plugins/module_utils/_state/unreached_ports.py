@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, Sequence
 
-from .engine_state import FORMAT, EngineState, read_json, sync_folder, write_json
+from .._common.files import sync_folder
+from .engine_state import EngineState
+from .records import FORMAT, read_json, write_json
 
 Port = Dict[str, Any]
 """A published port of the plan, and the name of its ``workload``."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .._common.errors import named
-from .._state.engine_state import boot_id
+from .._state.records import boot_id
 
 _FORMAT = b"1"
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Iterator, Sequence
 
 from .._common.command import run
-from .._state.engine_state import SCRATCH_DIR, make_folder
+from .._common.files import make_folder
+from .._state.records import SCRATCH_DIR
 from . import rsync
 from .rsync import TreeError
 

@@ -15,8 +15,8 @@ import re
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
+from .._common.files import sync_folder
 from .._plan._topics import adopted
-from .._state.engine_state import sync_folder
 from .._trees import rsync
 
 _MOVING = re.compile(r"\.(.+)\.from\Z")

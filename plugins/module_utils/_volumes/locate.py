@@ -10,8 +10,10 @@ from contextlib import nullcontext
 from typing import Any, ContextManager, Iterable
 
 from .._common.errors import UserError
+from .._common.files import make_folder
 from .._podman import storage
-from .._state.engine_state import EngineState, make_folder, safe_name
+from .._state.engine_state import EngineState
+from .._state.records import safe_name
 from .._trees import overlay_layers, rsync
 from . import adopt
 from .rounds import Trees

@@ -13,25 +13,20 @@ from typing import Any, Callable, Iterable, Sequence
 
 from .._common.command import CommandError, run
 from .._common.errors import UserError
+from .._common.json import Json
+from .._common.parallel import each
 from .._docker.api import Docker, DockerError, DockerNotFound, health_of, listed_name, process_of
 from .._host.cgroups import Watch, is_deserted, watch
-from .._move.transaction import Data
 from .._plan._topics import datagrams, restart
 from . import podman_services
 
 _HEALTH_SECONDS, _POLL_SECONDS, _TICK = 60.0, 0.3, 0.01
-NO_RESTART: Data = {"Name": "no", "MaximumRetryCount": 0}
+NO_RESTART: Json = {"Name": "no", "MaximumRetryCount": 0}
 
 
-def running(containers: Iterable[Data]) -> list[Data]:
+def running(containers: Iterable[Json]) -> list[Json]:
     """Those that ran under Docker when the record was made."""
     return [container for container in containers if container["running"]]
-
-
-def each(action: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """The same for several things at once; the first error is raised when all are through."""
-    with ThreadPoolExecutor(max(1, len(items))) as pool:
-        return [result.result() for result in [pool.submit(action, item) for item in items]]
 
 
 class DockerSide:
@@ -41,41 +36,41 @@ class DockerSide:
         self._docker = docker
         self._ended: set[str] = set()
         self._stops: dict[str, Future[None]] = {}
-        self._starts: Data = {}
+        self._starts: Json = {}
 
-    def hold(self, record: Data) -> None:
+    def hold(self, record: Json) -> None:
         for container in record["containers"]:
             self._docker.set_restart_policy(container["id"], NO_RESTART)
 
-    def are_restored(self, record: Data) -> bool:
+    def are_restored(self, record: Json) -> bool:
         return all(
             restart.policy_name(document["HostConfig"].get("RestartPolicy")) == restart.policy_name(container["policy"])
             for container, document in self._there(record["containers"])
         )
 
-    def restore(self, record: Data) -> None:
+    def restore(self, record: Json) -> None:
         """Give the containers the restart policies that they had."""
         _raise_all(self._restore_all(record))
 
-    def _restore_all(self, record: Data) -> list[str]:
+    def _restore_all(self, record: Json) -> list[str]:
         return [self._restore(container) for container in record["containers"]]
 
-    def _restore(self, container: Data) -> str:
+    def _restore(self, container: Json) -> str:
         policy = container["policy"]
         return _try(self._docker.set_restart_policy, container["id"], policy if policy.get("Name") else NO_RESTART)
 
-    def are_stopped(self, record: Data) -> bool:
+    def are_stopped(self, record: Json) -> bool:
         return not self.up(record["containers"])
 
-    def up(self, containers: Iterable[Data]) -> list[str]:
+    def up(self, containers: Iterable[Json]) -> list[str]:
         """The names of those that run; of one that is gone, whether what has its name now does."""
         return [item["name"] for item, document in self._there(containers) if is_up(document)]
 
-    def gone(self, containers: Iterable[Data]) -> list[str]:
+    def gone(self, containers: Iterable[Json]) -> list[str]:
         """The names of those that Docker has no more."""
         return [item["name"] for item in containers if self._inspect(item["id"]) is None]
 
-    def _there(self, containers: Iterable[Data]) -> list[tuple[Data, Any]]:
+    def _there(self, containers: Iterable[Json]) -> list[tuple[Json, Any]]:
         """Containers with what Docker says of each; whoever creates one anew gives it the name of the old one."""
         found = [(item, self._inspect(item["id"]) or self._inspect(item["name"])) for item in containers]
         return [(item, document) for item, document in found if document]
@@ -86,12 +81,12 @@ class DockerSide:
         except DockerNotFound:
             return None
 
-    def stop(self, record: Data) -> None:
+    def stop(self, record: Json) -> None:
         """Stop them, and wait until Docker is through with that."""
         self.end(record)
         self.await_stopped(record)
 
-    def end(self, record: Data, require: Callable[[Data], None] = lambda _left: None) -> Data:
+    def end(self, record: Json, require: Callable[[Json], None] = lambda _left: None) -> Json:
         """Stop them in the reverse order of their start, independent ones at once. Returns when none of their processes is
         left, while Docker still takes down what they had: the moment of the first request, in seconds of the epoch.
 
@@ -104,7 +99,7 @@ class DockerSide:
             self._end(running(left.pop()))
         return moment
 
-    def _end(self, containers: Sequence[Data]) -> None:
+    def _end(self, containers: Sequence[Json]) -> None:
         watched = each(self._watch, containers)
         pool = ThreadPoolExecutor(max(1, len(containers)))
         stops = [pool.submit(self._stop, item) for item in containers]
@@ -116,21 +111,21 @@ class DockerSide:
             if stop.done():
                 stop.result()
 
-    def _watch(self, container: Data) -> Watch | None:
+    def _watch(self, container: Json) -> Watch | None:
         document = self._inspect(container["id"])
         if not document:
             return None
         self._starts[container["id"]] = _started_at(document)
         return watch(process_of(document), container["id"])
 
-    def await_stopped(self, record: Data) -> None:
+    def await_stopped(self, record: Json) -> None:
         """Wait until Docker is through with all that it was told to stop. UserError when any of them runs then."""
         wait(self._stops.values())
         for stop in self._stops.values():
             stop.result()
         self.require_down(record)
 
-    def last_starts(self, record: Data) -> Data:
+    def last_starts(self, record: Json) -> Json:
         """When Docker has started each for the last time, by ID. UserError when one runs that is not about to stop."""
         # Asked about one of these, Docker would answer when it is through.
         under_way = {identity: self._starts.get(identity) for identity, stop in self._stops.items() if not stop.done()}
@@ -138,7 +133,7 @@ class DockerSide:
         _raise_up([item["name"] for item, document in found if is_up(document)])
         return {**under_way, **{item["id"]: _started_at(document) for item, document in found}}
 
-    def require_unstarted(self, record: Data, starts: Data) -> None:
+    def require_unstarted(self, record: Json, starts: Json) -> None:
         """UserError when one was started since ``starts``, also when it has ended again: what it wrote was not copied."""
         found = self._there(record["containers"])
         anew = [item["name"] for item, document in found if _started_at(document) != starts.get(item["id"])]
@@ -148,11 +143,11 @@ class DockerSide:
                 "workload moves, keep the timer, unit or person that does so from it.".format(", ".join(anew))
             )
 
-    def _stop(self, container: Data) -> None:
+    def _stop(self, container: Json) -> None:
         with suppress(DockerNotFound):
             self._docker.stop(container["id"], container["stop_timeout"])
 
-    def require_unended(self, record: Data) -> None:
+    def require_unended(self, record: Json) -> None:
         """UserError when one has ended for good since the record was made: Podman would run it once more."""
         found = self._there(running(record["containers"]))
         ended = [item["name"] for item, document in found if _has_ended(item, document)]
@@ -163,7 +158,7 @@ class DockerSide:
                 "{0} has ended meanwhile; run the role assess again, which sees that.".format(", ".join(ended))
             )
 
-    def without_ended(self, record: Data) -> Data:
+    def without_ended(self, record: Json) -> Json:
         """The record without those that do not run and that Docker would not start again."""
         found = self._there(record["containers"])
         down = {item["name"] for item, document in found if restart.is_for_once(item["policy"]) and not is_up(document)}
@@ -175,42 +170,42 @@ class DockerSide:
             "answered": [port for port in record["answered"] if port["container"] not in down],
         }
 
-    def are_up(self, record: Data) -> bool:
+    def are_up(self, record: Json) -> bool:
         """Whether all that ran do so, also what may end when it has done its work."""
         wanted = running(record["containers"])
         return len(self.up(wanted)) == len(wanted)
 
-    def are_resumed(self, record: Data) -> bool:
+    def are_resumed(self, record: Json) -> bool:
         return not self._down(record)
 
-    def _down(self, record: Data) -> list[Data]:
+    def _down(self, record: Json) -> list[Json]:
         """Those that ran and do not run, but for what has done its work."""
         found = self._there(running(record["containers"]))
         return [item for item, document in found if not (is_up(document) or has_done(item, document))]
 
-    def start(self, record: Data) -> None:
+    def start(self, record: Json) -> None:
         """Start what ran, unless Podman still runs any of it."""
         podman_services.require_down(record)
         wanted = [item for item in running(record["containers"]) if item["name"] not in self._ended]
         _raise_all(self._start_all(record, wanted))
 
-    def resume(self, record: Data) -> None:
+    def resume(self, record: Json) -> None:
         """Start what ran and does not run, but for what has done its work."""
         podman_services.require_down(record)
         _raise_all(self._start_all(record, self._down(record)))
 
-    def keep_up(self, record: Data) -> None:
+    def keep_up(self, record: Json) -> None:
         """What the restart policies would do if they were not held: start again what has ended, unless Podman runs any."""
         ended = self._unattended(record)
         if ended:
             podman_services.require_down(record)
             each(self._start, ended)
 
-    def _unattended(self, record: Data) -> list[Data]:
+    def _unattended(self, record: Json) -> list[Json]:
         found = self._there(running(record["containers"]))
         return [item for item, document in found if _restarts(item, document)]
 
-    def _start_all(self, record: Data, wanted: Sequence[Data]) -> list[str]:
+    def _start_all(self, record: Json, wanted: Sequence[Json]) -> list[str]:
         layers = [[item for item in layer if item in wanted] for layer in _layers(record)]
         failures = []
         for number, layer in enumerate(layers):
@@ -223,24 +218,24 @@ class DockerSide:
                 run(argv, check=False)
         return failures
 
-    def _let_be_healthy(self, containers: Sequence[Data]) -> None:
+    def _let_be_healthy(self, containers: Sequence[Json]) -> None:
         """Wait for those that were: who ends because they are not, and has no restart policy, has nobody to start it again."""
         deadline = time.monotonic() + _HEALTH_SECONDS
         wanted = [item for item in containers if item.get("healthy")]
         while time.monotonic() < deadline and any(health_of(seen) == "starting" for _item, seen in self._there(wanted)):
             time.sleep(_POLL_SECONDS)
 
-    def _start(self, container: Data) -> str:
+    def _start(self, container: Json) -> str:
         return _try(self._docker.start, container["id"])
 
-    def end_stopping(self, record: Data) -> None:
+    def end_stopping(self, record: Json) -> None:
         """Have what is still about to stop come to its end: until then it runs to Docker, which would not start it."""
         for layer in reversed(_layers(record)):
             # Whatever Docker says: another one is still about to stop, perhaps.
             each(lambda item: _try(self._docker.stop, item["id"], item["stop_timeout"]), running(layer))
         wait(self._stops.values())
 
-    def give_back(self, record: Data) -> None:
+    def give_back(self, record: Json) -> None:
         """Give the restart policies back, and start what they would have started meanwhile: after a power cut nothing runs,
         and what has ended since it was started again had nobody to start it.
 
@@ -249,13 +244,13 @@ class DockerSide:
         podman_services.require_down(record)
         _raise_all([*self._restore_all(record), *self._start_all(record, self._unattended(record))])
 
-    def others(self, record: Data) -> list[str]:
+    def others(self, record: Json) -> list[str]:
         """The names of other containers that Docker runs on the volumes of the record."""
         ids = {item["id"] for item in record["containers"]}
         found = users(self._docker, record.get("docker_volumes", []))
         return [name for identity, name in found.items() if identity not in ids]
 
-    def require_down(self, record: Data) -> None:
+    def require_down(self, record: Json) -> None:
         """UserError while Docker runs any of the containers: never both engines."""
         _raise_up(self.up(record["containers"]))
 
@@ -268,7 +263,7 @@ def users(docker: Docker, volumes: Sequence[str], **query: Any) -> dict[str, str
     return {str(item["Id"]): listed_name(item) for item in found}
 
 
-def _layers(record: Data) -> list[list[Data]]:
+def _layers(record: Json) -> list[list[Json]]:
     by_name = {container["name"]: container for container in record["containers"]}
     return [[by_name[name] for name in layer] for layer in record["layers"]]
 
@@ -281,14 +276,14 @@ def _started_at(document: Any) -> Any:
     return document["State"].get("StartedAt")
 
 
-def has_done(container: Data, document: Any) -> bool:
+def has_done(container: Json, document: Any) -> bool:
     """Whether it has done what it was for, since somebody started it after the record was made: how a program ends that the
     move itself has stopped says nothing."""
     is_anew = _started_at(document) != container.get("started_at")
     return is_anew and restart.is_for_once(container["policy"]) and _ended_well(document)
 
 
-def _has_ended(container: Data, document: Any) -> bool:
+def _has_ended(container: Json, document: Any) -> bool:
     """Whether it ended by itself, before it was stopped, and Docker would leave it so."""
     if is_up(document) or container.get("restarting"):
         return False
@@ -297,7 +292,7 @@ def _has_ended(container: Data, document: Any) -> bool:
     )
 
 
-def _restarts(container: Data, document: Any) -> bool:
+def _restarts(container: Json, document: Any) -> bool:
     """Whether Docker would start a container again that does not run."""
     is_over = is_up(document) or (restart.is_for_once(container["policy"]) and _ended_well(document))
     return restart.policy_name(container["policy"]) != "no" and not is_over

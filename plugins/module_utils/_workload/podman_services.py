@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .._common.command import run
 from .._common.errors import UserError
+from .._common.json import Json
 from .._docker.api import Docker
-from .._move.transaction import Data
 from .._plan._topics import restart
 from .._plan.quadlet import barred, is_text_of, without_install
 from .._podman import units
@@ -20,7 +20,7 @@ _OWNER_LABEL = "podshift.docker_to_podman.container"
 # Secrets
 
 
-def require_own_secrets(record: Data) -> None:
+def require_own_secrets(record: Json) -> None:
     """UserError when Podman has a secret of this name that was not made from these containers."""
     for secret in record["secrets"]:
         if _owner_of_secret(secret["name"]) not in (None, secret["owner"]):
@@ -29,7 +29,7 @@ def require_own_secrets(record: Data) -> None:
             )
 
 
-def create_secrets(record: Data, docker: Docker) -> None:
+def create_secrets(record: Json, docker: Docker) -> None:
     """The values come from Docker and go through a pipe: no record and no process list shows them."""
     for secret in record["secrets"]:
         entries = [entry.partition("=") for entry in docker.inspect(secret["owner"])["Config"]["Env"]]
@@ -42,7 +42,7 @@ def create_secrets(record: Data, docker: Docker) -> None:
     _sync(record["graph_root"])
 
 
-def make_durable(record: Data) -> None:
+def make_durable(record: Json) -> None:
     """Have what Podman has of an installed workload on the disk."""
     _sync(record["graph_root"], units.UNIT_DIR)
 
@@ -60,7 +60,7 @@ def mend_secrets(graph_root: str) -> None:
             path.unlink()
 
 
-def remove_secrets(record: Data) -> None:
+def remove_secrets(record: Json) -> None:
     """Remove those that were made from these containers."""
     owners = [container["id"] for container in record["containers"]]
     for secret in record["secrets"]:
@@ -99,25 +99,25 @@ def require_own_units(texts: dict[str, str]) -> None:
             )
 
 
-def are_asleep(record: Data) -> bool:
+def are_asleep(record: Json) -> bool:
     return units.read(record["units"]) == asleep(record["units"])
 
 
-def install(record: Data) -> None:
+def install(record: Json) -> None:
     """Install the units asleep. UserError or UnitError when systemd does not take them."""
     units.install(asleep(record["units"]))
     units.require_known(sorted(record["units"]))
 
 
-def remove(record: Data) -> None:
+def remove(record: Json) -> None:
     units.remove(record["units"])
 
 
-def are_removed(record: Data) -> bool:
+def are_removed(record: Json) -> bool:
     return not units.read(record["units"])
 
 
-def to_enable(record: Data, settled: bool) -> dict[str, str]:
+def to_enable(record: Json, settled: bool) -> dict[str, str]:
     """The units to write. In a settled workload what the administrator has changed since is theirs."""
     installed = units.read(record["units"])
     return {
@@ -127,7 +127,7 @@ def to_enable(record: Data, settled: bool) -> dict[str, str]:
     }
 
 
-def enable(record: Data, settled: bool) -> Data:
+def enable(record: Json, settled: bool) -> Json:
     """Have the units start at a boot."""
     wanted = to_enable(record, settled)
     units.install(wanted)
@@ -137,38 +137,38 @@ def enable(record: Data, settled: bool) -> Data:
 # Services
 
 
-def has_volumes(record: Data) -> bool:
+def has_volumes(record: Json) -> bool:
     return all(service.is_active for service in units.services(_volume_services(record)).values())
 
 
-def create_volumes(record: Data) -> None:
+def create_volumes(record: Json) -> None:
     """Have the services of volumes done while Docker still serves."""
     units.start(_volume_services(record))
 
 
-def forget_volumes(record: Data) -> None:
+def forget_volumes(record: Json) -> None:
     """Stop those services, which leaves the volumes as they are."""
     units.stop(_volume_services(record))
 
 
-def _volume_services(record: Data) -> list[str]:
+def _volume_services(record: Json) -> list[str]:
     return units.services_of(name for name in record["units"] if name.endswith(".volume"))
 
 
-def start(record: Data) -> None:
+def start(record: Json) -> None:
     units.queue(record["services"])
 
 
-def are_resumed(record: Data) -> bool:
+def are_resumed(record: Json) -> bool:
     return not _unfinished(record)
 
 
-def resume(record: Data) -> None:
+def resume(record: Json) -> None:
     """Start what does not run, but for jobs that have done their work, or that no boot would start."""
     units.queue(_unfinished(record))
 
 
-def _unfinished(record: Data) -> list[str]:
+def _unfinished(record: Json) -> list[str]:
     policies = {
         item["service"]: restart.policy_name(item["policy"]) for item in record["containers"] if "policy" in item
     }
@@ -183,7 +183,7 @@ def _has_done(service: units.Service, policy: str) -> bool:
     return service.has_ended_well and (policy == "no" or (policy == "on-failure" and service.has_run))
 
 
-def require_unended(record: Data) -> None:
+def require_unended(record: Json) -> None:
     """UserError when a job has ended since the record was made: Docker would do it once more."""
     states = units.services(record["running"])
     for item in record["containers"]:
@@ -192,7 +192,7 @@ def require_unended(record: Data) -> None:
             raise UserError("{0} has ended meanwhile; run this again.".format(item["name"]))
 
 
-def stop(record: Data) -> Data:
+def stop(record: Json) -> Json:
     """Stop the services, and remove the networks that came with them: Docker needs their addresses. Returns the moment
     of the first request, in seconds of the epoch."""
     moment = {"at": time.time()}
@@ -211,20 +211,20 @@ def stop(record: Data) -> Data:
     return moment
 
 
-def _remove_network(name: str, record: Data) -> None:
+def _remove_network(name: str, record: Json) -> None:
     if run(["podman", "network", "rm", name], check=False).rc != 0:
         # Podman before 5.0 keeps containers over a power cut, and nobody removes the network of one.
         run(["podman", "rm", "--force", "--ignore", *(container["name"] for container in record["containers"])])
         run(["podman", "network", "rm", name])
 
 
-def up(record: Data) -> list[str]:
+def up(record: Json) -> list[str]:
     """The names of the containers whose services are not down."""
     states = _not_down(record)
     return [container["name"] for container in record["containers"] if container["service"] in states]
 
 
-def require_down(record: Data) -> None:
+def require_down(record: Json) -> None:
     """UserError while any of the containers runs under Podman, or has not come to its end there.
 
     Never both engines: two databases on one volume are worse than none.
@@ -234,7 +234,7 @@ def require_down(record: Data) -> None:
         raise UserError("Podman still runs the workload: {0}.".format("; ".join(map(str, running.values()))))
 
 
-def _not_down(record: Data) -> dict[str, units.Service]:
+def _not_down(record: Json) -> dict[str, units.Service]:
     states = units.services([container["service"] for container in record["containers"]])
     return {name: service for name, service in states.items() if not service.is_down}
 

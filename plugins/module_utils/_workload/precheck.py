@@ -12,9 +12,9 @@ from typing import Sequence
 
 from .._common.command import run
 from .._common.errors import UserError
+from .._common.json import Json
 from .._docker.api import Docker, DockerNotFound, health_of, part, process_of
 from .._images import commit
-from .._move.transaction import Data
 from .._network import addresses, port_check
 from .._network.probe import Outside
 from .._plan._documents.containers import BUILT_IN_NETWORKS
@@ -26,7 +26,7 @@ from . import podman_services
 from .docker_containers import NO_RESTART, running, users
 
 
-def planned(workload: Data) -> Data:
+def planned(workload: Json) -> Json:
     """What the plan says of a workload, in the form of a record."""
     ids = {container["name"]: container["id"] for container in workload["containers"]}
     services = [container["service"] for container in running(workload["containers"])]
@@ -48,7 +48,7 @@ def planned(workload: Data) -> Data:
     }
 
 
-def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outside, rules: Sequence[str] = ()) -> Data:
+def look(workload: Json, trees: Sequence[Trees], docker: Docker, outside: Outside, rules: Sequence[str] = ()) -> Json:
     """The record: the plan, and what is so under Docker now. ``rules``: those of the policy for names of secrets."""
     record = planned(workload)
     documents = {item["name"]: docker.inspect(item["id"]) for item in record["containers"]}
@@ -66,14 +66,14 @@ def look(workload: Data, trees: Sequence[Trees], docker: Docker, outside: Outsid
     }
 
 
-def bridges(workload: Data) -> list[str]:
+def bridges(workload: Json) -> list[str]:
     """The bridges of Podman that a workload's traffic crosses; podman0 is that of its default network."""
     own = [network["podman_bridge"] for network in workload["networks"] if network["podman_bridge"]]
     texts = [text for name, text in workload["units"].items() if name.endswith(".container")]
     return own + (["podman0"] if any(_is_on_default_network(text) for text in texts) else [])
 
 
-def require_as_planned(workload: Data, docker: Docker) -> None:
+def require_as_planned(workload: Json, docker: Docker) -> None:
     """UserError unless Docker still runs exactly what the plan was made from. Reads only."""
     known = {*BUILT_IN_NETWORKS, *(network["docker_name"] for network in workload["networks"])}
     for container in workload["containers"]:
@@ -97,7 +97,7 @@ def require_as_planned(workload: Data, docker: Docker) -> None:
     addresses.require_dockers(workload["networks"])
 
 
-def _require_no_newcomers(workload: Data, docker: Docker) -> None:
+def _require_no_newcomers(workload: Json, docker: Docker) -> None:
     ids = {container["id"] for container in workload["containers"]}
     found = users(docker, _docker_volumes(workload), all=1)
     late = sorted(name for identity, name in found.items() if identity not in ids)
@@ -114,7 +114,7 @@ def _outdated(what: str) -> UserError:
     return UserError("The plan is outdated: {0}; run the role assess again. Nothing was changed.".format(what))
 
 
-def require_staged(plan: Data, workload: Data) -> None:
+def require_staged(plan: Json, workload: Json) -> None:
     """UserError unless Podman has all that the units need, and the place of the units is free. Reads only.
 
     Raises VolumeError, TreeError, too.
@@ -130,7 +130,7 @@ def require_staged(plan: Data, workload: Data) -> None:
     commit.require(plan, workload)
 
 
-def _docker_view(document: Data) -> Data:
+def _docker_view(document: Json) -> Json:
     return {
         "policy": document["HostConfig"].get("RestartPolicy") or NO_RESTART,
         "healthy": health_of(document) == "healthy",
@@ -139,11 +139,11 @@ def _docker_view(document: Data) -> Data:
     }
 
 
-def _docker_volumes(workload: Data) -> list[str]:
+def _docker_volumes(workload: Json) -> list[str]:
     return [volume["docker_name"] for volume in workload["volumes"] if volume["docker_name"]]
 
 
-def _network_view(network: Data) -> Data:
+def _network_view(network: Json) -> Json:
     exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
     return {"addresses": addresses.on(network["bridge"]), "existed": exists}
 

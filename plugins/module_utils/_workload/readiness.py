@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import Any, Dict, List, NamedTuple, Sequence
 
 from .._common.command import CommandError, run
+from .._common.parallel import each
 from .._docker.api import health_of, process_of
 from .._host.processes import ProcessError, container_view, read_processes
 from .._network import name_server, port_check
 from .._network.probe import Outside, Port
 from .._podman.units import Service, services
-from .docker_containers import each
 
 # A check that hangs keeps nobody from the deadline (Podman before 5.5 waits for it to end); as long as Docker lets one run.
 _CHECK_SECONDS = 30

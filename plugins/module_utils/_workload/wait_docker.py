@@ -8,9 +8,9 @@ import time
 from typing import Callable, Iterable
 
 from .._common.errors import UserError
+from .._common.json import Json
 from .._common.signals import require_undisturbed
 from .._docker.api import Docker, health_of, process_of
-from .._move.transaction import Data
 from .._network import port_check
 from .._network.probe import Outside
 from .docker_containers import has_done, is_up, running
@@ -19,11 +19,11 @@ _POLL_SECONDS = 0.3
 
 
 def wait(
-    record: Data,
+    record: Json,
     outside: Outside,
     docker: Docker,
     timeout: float,
-    help_up: Callable[[Data], None] = lambda _record: None,
+    help_up: Callable[[Json], None] = lambda _record: None,
 ) -> None:
     """Return when nothing is missing; UserError after ``timeout`` seconds. ``help_up`` is called until then."""
     deadline = time.monotonic() + timeout
@@ -37,7 +37,7 @@ def wait(
         missing = lacks(record, outside, docker)
 
 
-def let_start(containers: Iterable[Data], docker: Docker, timeout: float) -> None:
+def let_start(containers: Iterable[Json], docker: Docker, timeout: float) -> None:
     """Return when no health check is in its first tries, after ``timeout`` seconds at the latest: what was not healthy under
     Docker need not be healthy afterwards."""
     deadline = time.monotonic() + timeout
@@ -46,7 +46,7 @@ def let_start(containers: Iterable[Data], docker: Docker, timeout: float) -> Non
         time.sleep(_POLL_SECONDS)
 
 
-def lacks(record: Data, outside: Outside, docker: Docker) -> list[str]:
+def lacks(record: Json, outside: Outside, docker: Docker) -> list[str]:
     """What is worse than it was when the workload left Docker, in sentences."""
     missing = []
     members = [member for member in running(record["containers"]) if not member.get("may_fail")]

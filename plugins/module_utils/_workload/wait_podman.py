@@ -9,9 +9,9 @@ import time
 from typing import Sequence
 
 from .._common.errors import UserError
+from .._common.json import Json
 from .._common.signals import require_undisturbed
 from .._docker.api import Docker, DockerError
-from .._move.transaction import Data
 from .._network.probe import Outside
 from .._plan._topics import secrets
 from .._podman import units
@@ -25,7 +25,7 @@ _LOG_CHARACTERS = 4000
 _VALUE_LENGTH = 6
 
 
-def wait(record: Data, outside: Outside, docker: Docker, timeout: float) -> None:
+def wait(record: Json, outside: Outside, docker: Docker, timeout: float) -> None:
     """Return when nothing is missing; UserError after ``timeout`` seconds, or when waiting does not help."""
     wanted, since, began = expected(record), time.time(), time.monotonic()
     while True:
@@ -48,7 +48,7 @@ def pause(waited: float, looked: float) -> float:
     return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 2 * looked, waited / 10))
 
 
-def expected(record: Data) -> readiness.Expected:
+def expected(record: Json) -> readiness.Expected:
     """What must be so, from what was so under Docker."""
     # What Docker had to start again and again need not run better now.
     members = [member for member in running(record["containers"]) if not member["restarting"]]
@@ -72,13 +72,13 @@ def expected(record: Data) -> readiness.Expected:
     )
 
 
-def _has_names(record: Data, network: Data) -> bool:
+def _has_names(record: Json, network: Json) -> bool:
     """Whether Podman has a name server for a network: not for other drivers than bridge, nor without IPAM."""
     texts = [text for unit, text in record["units"].items() if units.services_of([unit]) == [network["service"]]]
     return bool(network["podman_bridge"]) and "\nIPAMDriver=none\n" not in "".join(texts)
 
 
-def _not_ready(record: Data, docker: Docker, missing: Sequence[readiness.Lack], what: str, since: float) -> UserError:
+def _not_ready(record: Json, docker: Docker, missing: Sequence[readiness.Lack], what: str, since: float) -> UserError:
     sentences = "; ".join(lack.sentence for lack in missing)
     logs = []
     for service in sorted({lack.service for lack in missing if lack.service}):
@@ -87,7 +87,7 @@ def _not_ready(record: Data, docker: Docker, missing: Sequence[readiness.Lack], 
     return UserError("It {0} on Podman: {1}.{2}".format(what, sentences, "".join(logs)))
 
 
-def _masked(record: Data, docker: Docker, text: str) -> str:
+def _masked(record: Json, docker: Docker, text: str) -> str:
     """A log without the environment values of the containers, and the secrets among their arguments and labels, should a
     program print its own."""
     try:

@@ -12,9 +12,10 @@ import threading
 from pathlib import Path
 
 from .._common.command import CommandError, run
-from .._move.transaction import Data
+from .._common.files import make_folder
+from .._common.json import Json
 from .._network.probe import ReachError, free_subnet, routes
-from .._state.engine_state import SCRATCH_DIR, make_folder
+from .._state.records import SCRATCH_DIR
 
 _NAME, _LINK = "docker_to_podman-rehearsal", "pm-rehearsal"
 _POD = _NAME + "-pod"
@@ -22,17 +23,17 @@ _SECONDS = 60
 _one_at_a_time = threading.Lock()
 
 
-def is_over(record: Data) -> bool:
+def is_over(record: Json) -> bool:
     """Whether there was one since the host booted."""
     return _mark(record).exists()
 
 
-def _mark(record: Data) -> Path:
+def _mark(record: Json) -> Path:
     """Gone with the next boot."""
     return Path(SCRATCH_DIR, "rehearsed-pod" if record.get("pod") else "rehearsed")
 
 
-def perform(record: Data) -> None:
+def perform(record: Json) -> None:
     """Go all the way of a start but for the application itself. Nothing depends on it: what fails is passed over."""
     with _one_at_a_time:
         if is_over(record):
@@ -51,7 +52,7 @@ def perform(record: Data) -> None:
         _mark(record).touch()
 
 
-def _network(record: Data) -> str:
+def _network(record: Json) -> str:
     """A network of its own, where the workload has a bridge: Netavark makes the host forward packets. Without names, because
     port 53 may be taken, and on a subnet that the host has no route to, which Podman would not look at."""
     if not record["bridges"]:
@@ -64,7 +65,7 @@ def _network(record: Data) -> str:
     return _NAME
 
 
-def forget(record: Data) -> None:
+def forget(record: Json) -> None:
     """Remove what there is of it."""
     if record.get("pod"):
         _try("podman", "pod", "rm", "--force", "--ignore", _POD)

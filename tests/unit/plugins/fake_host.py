@@ -17,10 +17,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses, iptables, port_gate
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage, units
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    EngineState,
-    write_json,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import EngineState
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError, TreeStats
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import locate, rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import (

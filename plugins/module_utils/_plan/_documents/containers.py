@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..model import Json, dig, mapping, strings, text
+from ..._common.json import Json, dig, mapping, strings, text
 
 COMPOSE = "com.docker.compose."
 

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from ..model import Json, PlanError, Version, dig, items, mapping, strings, text
+from ..._common.json import Json, dig, items, mapping, strings, text
+from ..model import PlanError, Version
 from . import daemon, image_names
 from .containers import is_running, name_of
 

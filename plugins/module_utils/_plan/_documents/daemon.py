@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Callable, NamedTuple
 
-from ..model import INFO, WARNING, Finding, Json, dig, items, mapping, strings, text
+from ..._common.json import Json, dig, items, mapping, strings, text
+from ..model import INFO, WARNING, Finding
 from .containers import network_mode
 
 MERGED = "merged"

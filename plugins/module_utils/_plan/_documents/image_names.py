@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from ..model import Json, strings, text
+from ..._common.json import Json, strings, text
 
 _DOCKER_HUB = "docker.io"
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}\Z")

@@ -13,10 +13,11 @@ import posixpath
 import re
 from typing import Iterator, Sequence
 
+from ..._common.json import Json, mapping, text
 from .. import policy
 from .._documents.containers import name_of, project_of
 from .._documents.context import Context
-from ..model import BLOCKER, INFO, Finding, Json, mapping, text
+from ..model import BLOCKER, INFO, Finding
 from .mounts import mounts_of
 
 ADOPT = "adopt"

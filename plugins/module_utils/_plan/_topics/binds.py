@@ -12,10 +12,11 @@ import posixpath
 import re
 from typing import Iterator, NamedTuple
 
+from ..._common.json import Json, dig, mapping, strings, text
 from .._documents import daemon
 from .._documents.containers import is_running, name_of
 from .._documents.context import Context
-from ..model import BLOCKER, INFO, WARNING, Finding, Json, dig, mapping, strings, text
+from ..model import BLOCKER, INFO, WARNING, Finding
 from .mounts import BIND_MODES, DOCKER_SOCKETS, PODMAN_SOCKET, mounts_of
 
 _NONE = "None needed."

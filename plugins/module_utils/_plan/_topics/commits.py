@@ -7,10 +7,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Iterator
 
+from ..._common.json import Json, dig, strings, text
 from .. import policy
 from .._documents.containers import name_of
 from .._documents.context import Context
-from ..model import BLOCKER, INFO, Finding, Json, dig, strings, text
+from ..model import BLOCKER, INFO, Finding
 from .persist import UNKNOWN, layers_of
 
 _REPOSITORY = "localhost/docker_to_podman/committed"

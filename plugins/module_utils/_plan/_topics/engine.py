@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+from ..._common.json import dig, mapping, strings, text
 from .. import grouping
 from .._documents import daemon
 from .._documents.context import Context
 from .._tables import options
-from ..model import BLOCKER, INFO, Finding, dig, mapping, strings, text
+from ..model import BLOCKER, INFO, Finding
 from . import host
 from .user_namespace import shift
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from typing import Any, Collection
 
+from ..._common.json import Json, dig, items, mapping, strings, text
 from .._documents.containers import is_on_default_bridge, name_of
 from .._documents.context import Context
-from ..model import INFO, WARNING, Finding, Json, dig, items, mapping, strings, text
+from ..model import INFO, WARNING, Finding
 from .ports import published
 
 # What Docker has on the host for a published port, which is the container's.

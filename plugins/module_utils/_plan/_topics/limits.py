@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
+from ..._common.json import Json, dig, items, mapping, text
 from .._documents.containers import name_of
 from .._tables.options import Setting
-from ..model import WARNING, Finding, Json, dig, items, mapping, text
+from ..model import WARNING, Finding
 
 Limits = Mapping[str, Sequence[int]]
 """Resource limits of a process by name: soft and hard, -1 for none."""

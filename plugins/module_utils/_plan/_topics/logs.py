@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from ..._common.json import Json, dig, mapping, text
 from .._documents.containers import name_of
 from .._tables.options import Setting
-from ..model import INFO, WARNING, Finding, Json, dig, mapping, text
+from ..model import INFO, WARNING, Finding
 
 DRIVERS = ("journald", "k8s-file")
 """What policy.logs can choose: the journal, or a file for each container as Docker had it."""

@@ -12,10 +12,11 @@ import posixpath
 import re
 from typing import Iterator, Mapping
 
+from ..._common.json import Json, dig, items, mapping, strings, text
 from .._documents.containers import name_of
 from .._documents.image_names import fully_qualified
 from .._tables.options import Setting
-from ..model import BLOCKER, WARNING, Finding, Json, PlanError, dig, items, mapping, strings, text
+from ..model import BLOCKER, WARNING, Finding, PlanError
 from ..quadlet import path_word
 
 DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import re
 
+from ..._common.json import Json, dig, items, mapping, strings, text
 from .._tables.options import NETWORK_ARGUMENTS, Setting
-from ..model import BLOCKER, INFO, WARNING, Finding, Json, Version, dig, items, mapping, strings, text
+from ..model import BLOCKER, INFO, WARNING, Finding, Version
 
 DRIVERS = ("bridge", "macvlan", "ipvlan")
 

@@ -8,11 +8,12 @@ import ipaddress
 import re
 from typing import Any, Iterator, Mapping, Sequence
 
+from ..._common.json import Json, dig, items, mapping, strings, text
 from .._documents.containers import hostname, is_on_default_bridge, links_of, name_of, network_mode, networks_of
 from .._documents.context import Context
 from .._tables import options
 from .._tables.options import Setting
-from ..model import BLOCKER, INFO, WARNING, Finding, Json, dig, is_safe_name, items, mapping, strings, text
+from ..model import BLOCKER, INFO, WARNING, Finding, is_safe_name
 
 PARITY_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 """Docker sets these in every network namespace of its own; Podman narrows the second and not the first."""

@@ -13,10 +13,11 @@ import posixpath
 import re
 from typing import Iterator
 
+from ..._common.json import Json, dig, items, mapping, strings, text
 from .. import policy
 from .._documents.containers import name_of
 from .._documents.context import Context
-from ..model import BLOCKER, INFO, Finding, Json, dig, is_below, items, mapping, strings, text
+from ..model import BLOCKER, INFO, Finding, is_below
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.]+")
 _SLUG = 40

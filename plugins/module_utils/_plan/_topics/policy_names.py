@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Collection, Iterator
 
+from ..._common.json import Json, mapping, strings
 from .._documents.containers import project_of
 from .._documents.context import Context
-from ..model import WARNING, Finding, Json, mapping, strings
+from ..model import WARNING, Finding
 
 
 def findings(known: Context, workloads: Collection[str], rules: Json) -> Iterator[Finding]:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..._common.json import Json, dig, items, mapping, text
 from .._documents.containers import has_own_network
 from .._tables.options import Setting
-from ..model import Json, dig, items, mapping, text
 
 
 class Published(NamedTuple):

@@ -8,9 +8,10 @@ import json
 import shlex
 from typing import Any, Sequence
 
+from ..._common.json import LARGEST, Json, dig, mapping, strings, text
 from .._documents.containers import COMPOSE, has_own_hostname, hostname, name_of
 from .._tables.options import Setting, require_argument
-from ..model import LARGEST, Json, dig, is_carried, mapping, strings, text
+from ..model import is_carried
 from ..quadlet import is_splittable, words
 
 LABEL_PREFIX = "podshift."

@@ -7,9 +7,10 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from ..._common.json import Json, strings
 from .._documents import daemon
 from .._documents.context import Context
-from ..model import WARNING, Finding, Json, strings
+from ..model import WARNING, Finding
 
 _MIRROR = re.compile(r"(?P<scheme>https?)://(?:[^/@]*@)?(?P<location>[A-Za-z0-9.:/_\[\]-]+?)/*\Z")
 _REGISTRY = re.compile(r"[A-Za-z0-9.:_\[\]-]+\Z")

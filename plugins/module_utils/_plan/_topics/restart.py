@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+from ..._common.json import Json, dig, mapping, text
 from .._documents.containers import is_running
-from ..model import Json, dig, mapping, text
 
 _STEPS_SINCE = 254
 """The first systemd with RestartSteps= and RestartMaxDelaySec= (systemd.service(5))."""

@@ -12,8 +12,9 @@ import re
 import shlex
 from typing import Iterator, Sequence
 
+from ..._common.json import Json, dig, mapping, strings, text
 from .._documents.containers import name_of
-from ..model import INFO, WARNING, Finding, Json, dig, is_carried, mapping, strings, text
+from ..model import INFO, WARNING, Finding, is_carried
 
 RULES = (
     r"PASS(WORD|WD|PHRASE)?S?\d*(_|$)",

@@ -8,10 +8,11 @@ import json
 import re
 from typing import Iterator
 
+from ..._common.json import Json, dig, is_empty, items, mapping, strings, text
 from .._documents.containers import name_of
 from .._tables.container_fields import MASKED_PATHS, READONLY_PATHS
 from .._tables.options import Setting
-from ..model import BLOCKER, INFO, WARNING, Finding, Json, dig, is_empty, items, mapping, strings, text
+from ..model import BLOCKER, INFO, WARNING, Finding
 
 PARITY_CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW")
 """In Docker's default set and not in Podman's (facts, section 4)."""

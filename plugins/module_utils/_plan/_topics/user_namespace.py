@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import re
 
+from ..._common.json import Json, dig, strings, text
 from .._documents.context import Context
 from .._tables.options import Setting
-from ..model import Json, dig, strings, text
 
 _REMAPPED_ROOT = re.compile(r".*/(?P<uid>\d+)\.(?P<gid>\d+)/*\Z")
 SIZE = 65536

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from ..._common.json import Json, mapping, text
 from .._tables.options import Setting
-from ..model import BLOCKER, INFO, Finding, Json, mapping, text
+from ..model import BLOCKER, INFO, Finding
 
 _KNOWN = ("type", "device", "o")
 _NETWORK_TYPES = ("nfs", "nfs4", "cifs", "smb3")

@@ -7,10 +7,11 @@ from __future__ import annotations
 import fnmatch
 from typing import Sequence
 
+from ..._common.json import Json, items, mapping, text
 from .. import policy
 from .._documents.containers import name_of
 from .._documents.context import Context
-from ..model import WARNING, Finding, Json, items, mapping, text
+from ..model import WARNING, Finding
 
 LIMIT = 1 << 20
 """Bytes above which they are taken for data."""

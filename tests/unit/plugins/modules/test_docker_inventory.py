@@ -15,10 +15,8 @@ import pytest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.daemons import Dockerd
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import collect
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._documents.containers import COMPOSE
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    append_journal,
-    write_json,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import append_journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import write_json
 from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_inventory
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins import fake_module
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_docker import (

@@ -10,11 +10,11 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import iptables
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import data_root
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    StateError,
-    write_json,
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import (
+    data_root,
+    leftovers,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_residue
 
 SAVED = "*filter\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n-A FORWARD -o docker0 -j DOCKER\nCOMMIT\n"
@@ -24,12 +24,12 @@ SAVED = "*filter\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n-A FORWARD -o docker0 -j
 def scripts(monkeypatch):
     """The scripts given to iptables-restore."""
     given = []
-    monkeypatch.setattr(data_root, "require_no_docker", lambda: None)
+    monkeypatch.setattr(leftovers, "require_no_docker", lambda: None)
     monkeypatch.setattr(iptables, "read", lambda family: iptables.parse(SAVED if family == "iptables" else ""))
     monkeypatch.setattr(iptables, "apply", lambda family, script: given.append((family, script)))
     monkeypatch.setattr(iptables, "save", lambda family: SAVED)
     monkeypatch.setattr(iptables, "restore", lambda family, saved: given.append((family, saved)))
-    monkeypatch.setattr(data_root, "Outside", AlwaysOpen)
+    monkeypatch.setattr(firewall, "Outside", AlwaysOpen)
     return given
 
 
@@ -78,18 +78,18 @@ def test_a_port_that_another_firewall_would_close_keeps_dockers_rules(scripts, p
         def answering(self, ports):
             return [port for port in ports if port["host_port"] == 80 or not scripts]
 
-    monkeypatch.setattr(data_root, "Outside", Closes)
-    with pytest.raises(data_root.ResidueError, match="port 443 would not answer from outside any more, so they stay"):
+    monkeypatch.setattr(firewall, "Outside", Closes)
+    with pytest.raises(leftovers.ResidueError, match="port 443 would not answer from outside any more, so they stay"):
         docker_residue.clean(params, False)
     assert scripts[-1] == ("iptables", SAVED)
 
 
 def test_a_running_dockerd_keeps_everything(params, monkeypatch):
     def runs():
-        raise data_root.ResidueError("dockerd runs (process 1).")
+        raise leftovers.ResidueError("dockerd runs (process 1).")
 
-    monkeypatch.setattr(data_root, "require_no_docker", runs)
-    with pytest.raises(data_root.ResidueError):
+    monkeypatch.setattr(leftovers, "require_no_docker", runs)
+    with pytest.raises(leftovers.ResidueError):
         docker_residue.clean(params, False)
     assert not docker_residue.clean({**params, "parts": ["data_root"]}, True)["changed"]
 

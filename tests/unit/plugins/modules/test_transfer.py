@@ -10,11 +10,9 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.progress import Progress
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import client, tasks
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    append_journal,
-    open_engine,
-    write_json,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import open_engine
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import append_journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import write_json
 from ansible_collections.podshift.docker_to_podman.plugins.modules import image_transfer, volume_transfer
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins import fake_module
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakeDocker, FakePodman

@@ -16,10 +16,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import source
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import client, entry_point, tasks
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job.client import JobError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    append_journal,
-    write_json,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import append_journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import compare, compare_cache
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds

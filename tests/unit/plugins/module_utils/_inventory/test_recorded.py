@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import recorded
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import StateError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_docker import (
     IMAGE,
     NETWORK,

@@ -13,16 +13,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import commit
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, recovery, result
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.cutover import ENABLE
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import (
-    PODMAN,
-    RolledBack,
-    Transaction,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import RolledBack, Transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    EngineState,
-    read_journal,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import EngineState
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import PODMAN, read_journal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeStats
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.locate import VolumeError

@@ -7,13 +7,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import entry_point
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, guard, revive
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, guard, revive, transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    StateError,
-    append_journal,
-    write_json,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import append_journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import precheck
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
@@ -112,7 +109,7 @@ def test_a_full_disk_that_cannot_count_the_tries_keeps_nothing_down(engine, host
     interrupt(engine, host)
 
     monkeypatch.setattr(guard, "append_journal", full_disk)
-    monkeypatch.setattr(guard.transaction, "append_journal", full_disk)
+    monkeypatch.setattr(transaction, "append_journal", full_disk)
     assert guard.main("recover", str(engine.root.parent)) == 1
     assert host.docker_runs()
 

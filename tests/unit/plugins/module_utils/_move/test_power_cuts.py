@@ -19,7 +19,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move im
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import port_check
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import engine_state as host_state
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import journal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import precheck
 from ansible_collections.podshift.docker_to_podman.tests.crash.cases import cases
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, engine_state, plan
@@ -69,7 +69,7 @@ def recover(engine, host, monkeypatch, writes):
     left = iter(range(writes))
 
     def append(path, event):
-        host_state.append_journal(path, event)
+        journal.append_journal(path, event)
         if next(left, None) == writes - 1:
             raise PowerCut
 
@@ -97,7 +97,7 @@ def test_after_power_cuts_one_engine_has_it_all(case, cuts, tmp_path, monkeypatc
         fail(run)
 
     def append(path, event):
-        host_state.append_journal(path, event)
+        journal.append_journal(path, event)
         if "written {0} {1}".format(event["event"], event["step"]) == case.point:
             raise PowerCut
 
@@ -112,7 +112,7 @@ def test_after_power_cuts_one_engine_has_it_all(case, cuts, tmp_path, monkeypatc
     assert recover(engine, host, monkeypatch, writes=0) == 0
     events = engine.journal("blog")
     up = sorted(document["Name"] for document in host.docker.values() if document["State"]["Running"])
-    found = (transaction.owner(events), transaction.interrupted(events), up, host.services, host.addresses[BRIDGE])
+    found = (journal.owner(events), journal.interrupted(events), up, host.services, host.addresses[BRIDGE])
     assert found == (
         ("podman", "", [], ["db.service", "web.service"], [])
         if case.owner == "podman"

@@ -14,15 +14,13 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move im
     directions,
     recovery,
     rollback,
-    transaction,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import result as outcome
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import run as moves
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import RolledBack, Transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    EngineState,
-    StateError,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import EngineState
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.locate import trees as volumes_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
@@ -100,7 +98,7 @@ def test_everything_is_as_it_was_and_podmans_data_is_dockers(host, begin, copies
         ("warm", "/podman/data", "/docker/data"),
         ("final", "/podman/data", "/docker/data"),
     ]
-    assert transaction.owner(engine.journal("blog")) == "docker"
+    assert journal.owner(engine.journal("blog")) == "docker"
     assert engine.committed() == {}
     host.log.clear()
     begin().run(rollback.commit)

@@ -18,13 +18,13 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move im
     transaction,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import run as moves
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import attempts, notes
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    StateError,
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import (
     append_journal,
+    attempts,
+    notes,
     read_journal,
-    write_json,
 )
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import (
     docker_containers,

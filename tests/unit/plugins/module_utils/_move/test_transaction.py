@@ -15,10 +15,9 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.tr
     Transaction,
     Unfinished,
 )
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    StateError,
-    read_journal,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import read_journal
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError
 
 NAMES = ["one", "two", "three"]
 
@@ -71,7 +70,7 @@ def world():
 def begin(world, tmp_path):
     def make():
         before, after = [world.step(name) for name in NAMES], [world.step("enable")]
-        return Transaction(tmp_path / "journal" / "blog.jsonl", "hash", transaction.PODMAN, before, after)
+        return Transaction(tmp_path / "journal" / "blog.jsonl", "hash", journal.PODMAN, before, after)
 
     return make
 
@@ -82,7 +81,7 @@ def standing(tmp_path):
 
     def look():
         events = read_journal(tmp_path / "journal" / "blog.jsonl")
-        return transaction.owner(events), transaction.interrupted(events)
+        return journal.owner(events), journal.interrupted(events)
 
     return look
 

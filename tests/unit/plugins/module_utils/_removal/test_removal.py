@@ -12,8 +12,12 @@ import pytest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.daemons import Dockerd
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import mount_table
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.storage import Storage
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import data_root
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal.data_root import ResidueError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import (
+    bridges,
+    data_root,
+    leftovers,
+)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal.leftovers import ResidueError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 
 MOUNTS = r"""
@@ -59,21 +63,21 @@ def adopted(root, tmp_path):
 
 def test_a_dockerd_whose_rules_are_among_those_of_the_host_is_named(monkeypatch):
     mine = Dockerd(7, "/user.slice/user-1000.slice/user@1000.service/app.slice/docker.service", False)
-    monkeypatch.setattr(data_root.daemons, "running", lambda: [mine])
-    data_root.require_no_docker()
-    monkeypatch.setattr(data_root.daemons, "running", lambda: [mine, Dockerd(42, "/system.slice/build.service", True)])
+    monkeypatch.setattr(leftovers.daemons, "running", lambda: [mine])
+    leftovers.require_no_docker()
+    monkeypatch.setattr(leftovers.daemons, "running", lambda: [mine, Dockerd(42, "/system.slice/build.service", True)])
     with pytest.raises(ResidueError, match=r"dockerd runs \(process 42 in /system\.slice/build\.service\)"):
-        data_root.require_no_docker()
+        leftovers.require_no_docker()
 
 
 def test_a_bridge_that_was_given_its_name_may_be_the_hosts_and_stays(monkeypatch):
     deleted = []
-    monkeypatch.setattr(data_root.os.path, "isdir", lambda _path: True)
-    monkeypatch.setattr(data_root.os, "listdir", lambda _path: [])
-    monkeypatch.setattr(data_root, "run", lambda argv: deleted.append(argv[3]))
+    monkeypatch.setattr(bridges.os.path, "isdir", lambda _path: True)
+    monkeypatch.setattr(bridges.os, "listdir", lambda _path: [])
+    monkeypatch.setattr(bridges, "run", lambda argv: deleted.append(argv[3]))
     options = {"com.docker.network.bridge.name": "br0"}
     networks = [{"Id": "f" * 64, "Driver": "bridge"}, {"Id": "e" * 64, "Driver": "bridge", "Options": options}]
-    result = data_root.remove_bridges({"networks": networks}, check=False)
+    result = bridges.remove_bridges({"networks": networks}, check=False)
     assert (result.found, deleted) == (["br-" + "f" * 12, "docker0"], ["br-" + "f" * 12, "docker0"])
     assert result.left == ["br0: it has a name of its own, so it may be the host's"]
 

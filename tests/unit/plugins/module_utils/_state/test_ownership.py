@@ -6,13 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
-    StateError,
-    append_journal,
-    open_engine,
-    write_json,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import open_engine
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import append_journal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.ownership import load, owners
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, write_json
 
 PLAN = {
     "format": 1,

@@ -16,11 +16,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job imp
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import ownership
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
     EngineState,
-    StateError,
     open_engine,
-    write_json,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.ownership import Ownership
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import clone, overlay_layers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import locate, space
