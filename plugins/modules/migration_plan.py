@@ -111,8 +111,8 @@ obstacles:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import sentence
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.masking import masked_plan
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import PlanError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked_plan
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.report import obstacles, report
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import (

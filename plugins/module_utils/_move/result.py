@@ -10,7 +10,8 @@ from typing import Any
 from .._common.errors import UserError
 from .._common.json import Json
 from .._docker.api import Docker, DockerError, listed_name
-from .._plan.quadlet import is_text_of, masked
+from .._plan.masking import masked
+from .._plan.quadlet import is_text_of
 from .._podman import units
 from .._state.engine_state import EngineState, container_ids
 from .._state.records import StateError, read_json

@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The .container and .pod units of a workload (private to the collection)."""
+"""The .container units of a workload (private to the collection)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping, Sequence
+from typing import Mapping
 
 from .._common.json import Json, dig, mapping, text
 from . import fields, order, policy
@@ -17,13 +17,13 @@ from ._tables.container_fields import CONTAINER
 from ._tables.options import START_WITH_POD, Setting
 from ._topics import datagrams, limits, logs, mounts, networking, ports, process, restart, security, user_namespace
 from ._topics.restart import starts_at_boot
-from .quadlet import unexpanded
-from .unit_file import Line, Unit
+from .quadlet import Line, unexpanded
+from .unit_file import Unit
 
 UNIT_DIR = "/etc/containers/systemd"
 POD_OPTIONS = ("publish", "add_host")
 """Options of members that belong to the pod, which owns the network namespace."""
-_START: Line = ("TimeoutStartSec", "900")
+START: Line = ("TimeoutStartSec", "900")
 """When many start at a boot, systemd's 90 s are too short for each on a slow host, and killed they all begin again. Docker
 waits for ever; here one that hangs is tried again."""
 
@@ -116,11 +116,11 @@ def _alone(container: Json, layout: Layout, known: Context) -> list[Setting]:
 def _member(container: Json, layout: Layout, known: Context) -> list[Setting]:
     """In the pod, which owns the network namespace."""
     late = known.version >= START_WITH_POD and not starts_at_boot(container)
-    own = [item for item in own_settings(container, layout, known) if not _is_of_pod(item) and item[0] != "expose"]
+    own = [item for item in own_settings(container, layout, known) if not is_of_pod(item) and item[0] != "expose"]
     return [("pod", layout.pod_file), *([("start_with_pod", "false")] if late else []), *own]
 
 
-def _is_of_pod(setting: Setting) -> bool:
+def is_of_pod(setting: Setting) -> bool:
     return setting[0] in POD_OPTIONS or (setting[0] == "sysctl" and setting[1].startswith("net."))
 
 
@@ -131,7 +131,7 @@ def _is_awaited_healthy(name: str, layout: Layout) -> bool:
 def _timeouts(config: Json, notifies: bool) -> list[Line]:
     """Docker never killed a service for recovering slowly, and waited as long as the stop timeout says."""
     stop = config.get("StopTimeout")
-    lines = [("TimeoutStartSec", "infinity")] if notifies else [_START]
+    lines = [("TimeoutStartSec", "infinity")] if notifies else [START]
     if not isinstance(stop, int):
         return lines
     return [*lines, ("TimeoutStopSec", "infinity" if stop < 0 else str(stop + 30))]
@@ -156,29 +156,3 @@ def _order(container: Json, layout: Layout, known: Context) -> list[Line]:
         *mounts.mount_points(container, layout.volume_files, known.data_root),
         *restart.unit_lines(container),
     ]
-
-
-def pod_unit(members: Sequence[Json], layout: Layout, known: Context) -> Unit:
-    """The ports, networks and names of all members; it shares the network and nothing else."""
-    names = {name_of(member) for member in members}
-    for member in members:
-        for network in layout.network_files:
-            names.update(networking.endpoint_aliases(member, network), layout.aliases.get(name_of(member), []))
-    own = dict.fromkeys(item for member in members for item in own_settings(member, layout, known) if _is_of_pod(item))
-    settings: list[Setting] = [("name", layout.pod), ("share", "net"), ("exit_policy", "continue")]
-    settings += [("network", layout.network_files[network]) for network in sorted(layout.network_files)]
-    settings += user_namespace.settings(known)
-    settings += [("alias", name) for name in sorted(names)]
-    settings += [("add_host", name + ":127.0.0.1") for name in sorted(names)]
-    settings += own
-    return Unit(
-        layout.pod_file,
-        "Pod",
-        settings,
-        unit=[("Description", unexpanded(f"{layout.name}, moved from Docker"))],
-        service=[
-            _START,
-            *(line for member in members for line in datagrams.service_lines(ports.published(member).ports)),
-        ],
-        is_wanted=any(starts_at_boot(member) for member in members),
-    )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of Quadlet units: quoting, rendering, masking (private to the collection).
+"""The text of Quadlet units: quoting and rendering (private to the collection).
 
 Quadlet splits some values like systemd does, takes others whole, and hands all of them to an ExecStart= in
 which systemd expands ``%`` and ``$`` once more (facts: tried on the generators of 4.4 to 6.0).
@@ -8,23 +8,15 @@ which systemd expands ``%`` and ``$`` once more (facts: tried on the generators 
 
 from __future__ import annotations
 
-import re
 from typing import Iterable, Mapping, Sequence, Tuple
 
-from .._common.json import Json, mapping, strings
-from ._topics.secrets import mentions_secret
 from .model import PlanError, is_carried
-
-MASK = "********"
 
 Line = Tuple[str, str]
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_FREE_TEXT = ("Exec", "Entrypoint", "HealthCmd", "Label", "Annotation", "Options")
-_FREE_FLAGS = ('"--entrypoint=', '"--health-cmd=', '"--label=', '"--annotation=', '"--opt=')
 # Unlike a condition, it tells who starts the unit that it does not start.
 _BAR = "\n[Unit]\nAssertPathExists=!/\n"
-_NAMED_VALUE = re.compile(r'(?P<head>"?(?:--env=)?[^\s="]+=).*')
 
 
 def unexpanded(value: str) -> str:
@@ -104,43 +96,3 @@ def without_install(unit: str) -> str:
 def barred(unit: str) -> str:
     """The same unit, such that nothing starts it at all; what runs goes on."""
     return without_install(unit) + _BAR
-
-
-def masked(unit: str, rules: Sequence[str] = ()) -> str:
-    """The same unit without environment values, and without lines that look like secrets: what may leave the target.
-
-    ``rules``: the policy's own rules for the names of secrets.
-    """
-    return "\n".join(_masked_line(line, rules) for line in unit.split("\n"))
-
-
-def _masked_line(line: str, rules: Sequence[str]) -> str:
-    key, separator, value = line.partition("=")
-    if not separator:
-        return line
-    if key == "Environment" or (key == "PodmanArgs" and value.startswith('"--env=')):
-        found = _NAMED_VALUE.match(value)
-        return "{}={}{}".format(key, found.group("head") if found else "", MASK)
-    is_free = key in _FREE_TEXT or (key == "PodmanArgs" and value.startswith(_FREE_FLAGS))
-    return f"{key}={MASK}" if is_free and mentions_secret(value, rules) else line
-
-
-def masked_plan(plan: Json) -> Json:
-    """A copy of the plan in which no unit holds an environment value."""
-    rules = strings(mapping(plan.get("policy")).get("secrets"))
-    workloads = [
-        {
-            **workload,
-            "units": {name: masked(unit, rules) for name, unit in workload["units"].items()},
-            "volumes": [_masked_volume(volume, rules) for volume in workload["volumes"]],
-        }
-        for workload in plan["workloads"]
-    ]
-    return {**plan, "workloads": workloads}
-
-
-def _masked_volume(volume: Json, rules: Sequence[str]) -> Json:
-    def shown(found: Json) -> Json:
-        return {key: MASK if mentions_secret(f"{key}={value}", rules) else value for key, value in found.items()}
-
-    return {**volume, "labels": shown(volume["labels"]), "driver_opts": shown(volume["driver_opts"])}

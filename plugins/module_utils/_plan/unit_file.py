@@ -1,16 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Quadlet unit before it is written for one version of Podman (private to the collection)."""
+"""A Quadlet unit, and its text for one version of Podman (private to the collection)."""
 
 from __future__ import annotations
 
-from typing import Mapping, NamedTuple, Sequence, Tuple
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 from . import quadlet
-from ._tables import options
-from .model import Version
+from ._tables.options import LIST, SECTIONS, Option, Setting
+from .model import PlanError, Version, is_carried
+from .quadlet import Line, word
 
-Line = Tuple[str, str]
+_ARGUMENT_LIMIT = 130000
+"""Bytes; Linux takes no longer argument of a program than 128 KiB (MAX_ARG_STRLEN)."""
 
 
 class Unit(NamedTuple):
@@ -18,7 +20,7 @@ class Unit(NamedTuple):
 
     file_name: str
     section: str
-    settings: Sequence[options.Setting]
+    settings: Sequence[Setting]
     unit: Sequence[Line] = ()
     service: Sequence[Line] = ()
     is_wanted: bool = False
@@ -33,8 +35,35 @@ class Unit(NamedTuple):
         """The file. PlanError when a value cannot be carried."""
         sections = {
             "Unit": self.unit,
-            self.section: options.lines(self.section, self.settings, version),
+            self.section: lines(self.section, self.settings, version),
             "Service": self.service,
             "Install": [("WantedBy", "multi-user.target")] if self.is_wanted else [],
         }
         return quadlet.render(sections)
+
+
+def lines(section: str, settings: Iterable[Setting], version: Version) -> list[Line]:
+    """The lines of a section for one version of Podman. PlanError when a value cannot be carried at all."""
+    return [_line(SECTIONS[section][name], value, version) for name, value in settings]
+
+
+def _line(option: Option, value: str, version: Version) -> Line:
+    if option.style is not LIST:
+        require_argument(value)
+    if version >= option.since and option.style.fits(value):
+        return option.key, option.style.encode(value)
+    if not option.flag:
+        raise PlanError(f"{option.key}= cannot carry {value[:80]!r}")
+    return "PodmanArgs", word(option.argument(value))
+
+
+def require_argument(value: str) -> None:
+    """PlanError for what cannot be an argument of a program in a unit."""
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise PlanError("a value is not Unicode") from None
+    if size > _ARGUMENT_LIMIT:
+        raise PlanError(f"a value of {size} bytes is longer than an argument of a program can be")
+    if "\0" in value or not is_carried(value):
+        raise PlanError(f"a value has a character that no unit can carry: {value[:80]!r}")

@@ -8,7 +8,6 @@ import itertools
 from typing import NamedTuple, Sequence
 
 from .._common.json import Json, mapping, strings, text
-from . import container_unit as units
 from . import grouping as workloads
 from . import order, resources
 from . import policy as policies
@@ -18,7 +17,9 @@ from ._documents.context import Context, Services
 from ._tables import options
 from ._topics import commits, ports, process, restart, secrets
 from ._topics.networking import link_aliases
+from .container_unit import Layout, container_unit, image_reference
 from .model import INFO, WARNING, Finding
+from .pod_unit import pod_unit
 from .unit_file import Unit
 
 
@@ -54,8 +55,8 @@ def make(name: str, group: Sequence[Json], known: Context, services: Services, p
     networks, volumes = _networks(name, members, known, services), resources.volumes(members, known, services, policy)
     layout = _layout(name, grouping, members, networks, volumes, graph, known, services, policy)
     drafts = [resource.unit for resource in networks + volumes if resource.unit]
-    drafts += [units.container_unit(member, layout, known) for member in members]
-    drafts += [units.pod_unit(members, layout, known)] if layout.pod_file else []
+    drafts += [container_unit(member, layout, known) for member in members]
+    drafts += [pod_unit(members, layout, known)] if layout.pod_file else []
     published = [(name_of(member), ports.published(member).ports) for member in members]
     entry = {
         "name": name,
@@ -69,7 +70,7 @@ def make(name: str, group: Sequence[Json], known: Context, services: Services, p
         "units": {name: text for draft in drafts for name, text in draft.files(known.version).items()},
         "images": _images(members, known),
         "commits": [
-            commits.entry(member, units.image_reference(member, known), known)
+            commits.entry(member, image_reference(member, known), known)
             for member in members
             if name_of(member) in known.committed
         ],
@@ -98,10 +99,10 @@ def _layout(
     known: Context,
     services: Services,
     policy: Json,
-) -> units.Layout:
+) -> Layout:
     pod = services.choose(name, "-pod") if grouping == "pod" else ""
     rules = policies.secret_rules(policy)
-    return units.Layout(
+    return Layout(
         name=name,
         pod=_pod_name(name, known) if pod else "",
         pod_file=pod and pod + ".pod",
@@ -123,7 +124,7 @@ def _pod_name(name: str, known: Context) -> str:
     return name
 
 
-def _member(container: Json, layout: units.Layout, known: Context) -> Json:
+def _member(container: Json, layout: Layout, known: Context) -> Json:
     timeout = mapping(container.get("Config")).get("StopTimeout")
     return {
         "name": name_of(container),
@@ -137,7 +138,7 @@ def _member(container: Json, layout: units.Layout, known: Context) -> Json:
     }
 
 
-def _services(members: Sequence[Json], layout: units.Layout) -> list[str]:
+def _services(members: Sequence[Json], layout: Layout) -> list[str]:
     running = [layout.services[name_of(member)] for member in members if is_running(member)]
     return ([layout.pod_service] if layout.pod_service and running else []) + running
 
@@ -151,7 +152,7 @@ def _images(members: Sequence[Json], known: Context) -> list[Json]:
             "source_id": source_id,
             "names": image_names.names(document),
             "digests": image_names.digests(document),
-            "unit_ref": units.image_reference(member, known),
+            "unit_ref": image_reference(member, known),
             "config_digest": known.config_digest(source_id) or None,
             "diff_ids": strings(mapping(document.get("RootFS")).get("Layers")),
             "size": document.get("Size"),
@@ -159,7 +160,7 @@ def _images(members: Sequence[Json], known: Context) -> list[Json]:
     return [found[source_id] for source_id in sorted(found)]
 
 
-def _notes(entry: Json, layout: units.Layout, known: Context) -> list[Finding]:
+def _notes(entry: Json, layout: Layout, known: Context) -> list[Finding]:
     name, found = entry["name"], []
     if entry["grouping"] == "pod":
         message = "Its containers now share localhost: a service that trusts 127.0.0.1 trusts its neighbours."

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Callable, Iterable, Tuple
+from typing import Callable, Tuple
 
-from ..model import PlanError, Version, is_carried
-from ..quadlet import Line, is_plain, is_spaced, spaced, unexpanded, word
+from ..model import Version
+from ..quadlet import is_plain, is_spaced, spaced, unexpanded, word
 
 OLDEST: Version = (4, 4, 0)
 """The oldest Podman that is planned for: the first with Quadlet."""
@@ -31,8 +31,6 @@ NOTIFY_HEALTHY: Version = (4, 7, 0)
 NEVER: Version = (999, 0, 0)
 
 _PORT = re.compile(r"\d+(-\d+)?(/(tcp|udp))?\Z")
-_ARGUMENT_LIMIT = 130000
-"""Bytes; Linux takes no longer argument of a program than 128 KiB (MAX_ARG_STRLEN)."""
 
 
 @dataclass(frozen=True)
@@ -209,30 +207,3 @@ SECTIONS = {"Container": CONTAINER, "Pod": POD, "Network": NETWORK, "Volume": VO
 
 Setting = Tuple[str, str]
 """An option by its name in the table, and its value."""
-
-
-def lines(section: str, settings: Iterable[Setting], version: Version) -> list[Line]:
-    """The lines of a section for one version of Podman. PlanError when a value cannot be carried at all."""
-    return [_line(SECTIONS[section][name], value, version) for name, value in settings]
-
-
-def _line(option: Option, value: str, version: Version) -> Line:
-    if option.style is not LIST:
-        require_argument(value)
-    if version >= option.since and option.style.fits(value):
-        return option.key, option.style.encode(value)
-    if not option.flag:
-        raise PlanError(f"{option.key}= cannot carry {value[:80]!r}")
-    return "PodmanArgs", word(option.argument(value))
-
-
-def require_argument(value: str) -> None:
-    """PlanError for what cannot be an argument of a program in a unit."""
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError:
-        raise PlanError("a value is not Unicode") from None
-    if size > _ARGUMENT_LIMIT:
-        raise PlanError(f"a value of {size} bytes is longer than an argument of a program can be")
-    if "\0" in value or not is_carried(value):
-        raise PlanError(f"a value has a character that no unit can carry: {value[:80]!r}")

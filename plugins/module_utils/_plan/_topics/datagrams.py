@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from ..unit_file import Line
+from ..quadlet import Line
 
 _CONNTRACK = "/usr/sbin/conntrack"
 MOST = 32

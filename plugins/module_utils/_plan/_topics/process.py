@@ -10,9 +10,10 @@ from typing import Any, Sequence
 
 from ..._common.json import LARGEST, Json, dig, mapping, strings, text
 from .._documents.containers import COMPOSE, has_own_hostname, hostname, name_of
-from .._tables.options import Setting, require_argument
+from .._tables.options import Setting
 from ..model import is_carried
 from ..quadlet import is_splittable, words
+from ..unit_file import require_argument
 
 LABEL_PREFIX = "podshift."
 """Put before Compose's labels: under their own names, Compose would take Podman's containers for its own."""

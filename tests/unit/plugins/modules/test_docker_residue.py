@@ -10,10 +10,7 @@ import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import iptables
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import (
-    firewall,
-    leftovers,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import firewall, leftovers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.modules import docker_residue
 

@@ -9,8 +9,8 @@ import json
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan import report
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.masking import masked_plan
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import PlanError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.quadlet import masked_plan
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.documents import (
     changed,

@@ -12,11 +12,7 @@ import pytest
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.daemons import Dockerd
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import mount_table
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.storage import Storage
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import (
-    bridges,
-    data_root,
-    leftovers,
-)
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal import bridges, data_root, leftovers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._removal.leftovers import ResidueError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 
