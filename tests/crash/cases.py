@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, cast
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, rollback
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, rollback, steps
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Step
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import DOCKER, PODMAN
 
@@ -61,7 +61,7 @@ def _of(goal: str) -> list[Case]:
     acting = [step.name for step in after if step.name not in IDLE]
     points = [(f"{when} do {step.name}", origin) for step in before for when in ("before", "after")]
     points += [(f"{when} do {name}", goal) for name in acting for when in ("before", "after")]
-    undone = [step.name for step in before if step.undo is not cutover.nothing]
+    undone = [step.name for step in before if step.undo is not steps.nothing]
     points += [(f"{when} undo {name}", origin) for name in undone for when in ("before", "after")]
     written = [("begin begin", origin)]
     written += [(f"{event} {step.name}", origin) for step in before for event in ("do", "done")]

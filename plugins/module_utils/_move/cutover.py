@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import Callable
 
 from .._common.errors import UserError
@@ -17,54 +15,13 @@ from .._network import addresses, port_gate
 from .._network.probe import Outside
 from .._state.journal import Notes
 from .._volumes import rounds
-from .._volumes.rounds import Trees
 from .._workload import podman_services, wait_podman, warm_up
 from .._workload.docker_containers import DockerSide
+from .._workload.move_record import RECORD, trees
+from .steps import guarded, if_, never, nothing, on, opening
 from .transaction import FAILED_UNDO, Step
 
-RECORD = "record"
 ENABLE = "enable_units"
-
-
-def never(_notes: Notes) -> bool:
-    """``done`` of a step that has to be done each time."""
-    return False
-
-
-def nothing(_notes: Notes) -> None:
-    """``undo`` of a step that leaves nothing behind."""
-
-
-def on(function: Callable[[Json], object]) -> Callable[[Notes], None]:
-    """A function of the record, as ``undo``."""
-
-    def call(notes: Notes) -> None:
-        function(notes[RECORD])
-
-    return call
-
-
-def guarded(require: Callable[[Json], None], action: Callable[[Json], object]) -> Callable[[Notes], None]:
-    """The same of an action to which something may stand against: ``require`` then raises, and nothing is done."""
-
-    def call(record: Json) -> None:
-        require(record)
-        action(record)
-
-    return on(call)
-
-
-def if_(function: Callable[[Json], bool]) -> Callable[[Notes], bool]:
-    """A question about the record, as ``done``."""
-    return lambda notes: function(notes[RECORD])
-
-
-def trees(record: Json) -> list[Trees]:
-    """The volumes of a record."""
-    return [
-        item._replace(memory=Path(item.memory) if item.memory else None, layers=tuple(item.layers))
-        for item in (Trees(**volume) for volume in record["volumes"])
-    ]
 
 
 def steps(look: Callable[[], Json], docker: Docker, outside: Outside, ready_timeout: float) -> list[Step]:
@@ -171,17 +128,6 @@ def commit(notes: Notes) -> Json:
     """The data of the commit's record; what Podman has of the workload is on the disk before it."""
     podman_services.make_durable(notes[RECORD])
     return {"containers": [container["id"] for container in notes[RECORD]["containers"]]}
-
-
-def opening(stop: str) -> Callable[[Notes], Json]:
-    """The step that opens the published ports. It returns the downtime: seconds since the step ``stop`` asked the first
-    container to stop; until then all answered."""
-
-    def open_ports(notes: Notes) -> Json:
-        port_gate.open_ports(notes[RECORD])
-        return {"downtime": round(max(0.0, time.time() - notes[stop]["at"]), 2) if stop in notes else 0.0}
-
-    return open_ports
 
 
 def _warm(record: Json) -> None:

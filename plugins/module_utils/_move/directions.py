@@ -18,6 +18,7 @@ from .._state.records import StateError
 from .._volumes import locate
 from .._volumes.rounds import Trees
 from .._workload import precheck, wait_docker
+from .._workload.move_record import RECORD
 from . import cutover, recovery, result, rollback
 from .transaction import Step
 
@@ -102,7 +103,7 @@ def return_of(host: Host, name: str, data: str) -> Move:
     """The move back of a workload, by its journal; ``data`` is CURRENT or ORIGINAL."""
     events = host.engine.journal(name)
     is_back = journal.owner(events) == DOCKER and recovery.is_finished(events)
-    moved = journal.notes(journal.settled(events))[cutover.RECORD]
+    moved = journal.notes(journal.settled(events))[RECORD]
     kept = host.engine.root / "kept" / "{0}-{1}".format(name, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
 
     def require(_check: bool) -> None:

@@ -25,8 +25,8 @@ from .._state import journal, ownership
 from .._state.engine_state import EngineState
 from .._state.journal import append_journal
 from .._state.records import StateError
+from .._workload.move_record import RECORD
 from . import recovery
-from .cutover import RECORD
 
 RECOVER, COEXIST = "docker_to_podman-recover.service", "docker_to_podman-coexist.service"
 UNIT_DIR = "/etc/systemd/system"

@@ -14,10 +14,11 @@ from .._common.errors import UserError
 from .._common.json import Json
 from .._docker.api import Docker
 from .._network.probe import Outside
+from .._podman import secrets
 from .._state import journal
 from .._state.engine_state import EngineState
 from .._state.journal import PODMAN
-from .._workload import podman_services
+from .._workload.move_record import RECORD
 from . import cutover, result, rollback, transaction
 from .transaction import Step, Transaction
 
@@ -54,7 +55,7 @@ def moved(engine: EngineState) -> list[Json]:
     """The records of workloads that belong to Podman."""
     journals = [engine.journal(name) for name in engine.journals()]
     theirs = [journal.settled(events) for events in journals if journal.owner(events) == PODMAN]
-    return [record for record in (journal.notes(events).get(cutover.RECORD) for events in theirs) if record]
+    return [record for record in (journal.notes(events).get(RECORD) for events in theirs) if record]
 
 
 def is_under_way(events: list[Json]) -> bool:
@@ -85,7 +86,7 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Json]) 
     if record:
         # It stands in the way of what needs secrets only.
         with suppress(OSError):
-            podman_services.mend_secrets(record["graph_root"])
+            secrets.mend_secrets(record["graph_root"])
     if goal:
         failures = Transaction(path, "", goal, _before(goal, docker)).undo("the run before was interrupted")
         if failures:
@@ -104,7 +105,7 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Json]) 
 
 def _record(events: list[Json]) -> Json:
     """What the last attempt began with; nothing when it did not come that far."""
-    return journal.notes(journal.attempts(events)[-1]).get(cutover.RECORD, {})
+    return journal.notes(journal.attempts(events)[-1]).get(RECORD, {})
 
 
 def _before(goal: str, docker: Docker) -> list[Step]:

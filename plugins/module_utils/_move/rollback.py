@@ -29,8 +29,9 @@ from .._volumes import rounds
 from .._volumes.rounds import Trees
 from .._volumes.space import Extent, measure
 from .._workload import podman_services, wait_docker
-from .._workload.docker_containers import DockerSide, running
-from .cutover import RECORD, guarded, if_, never, nothing, on, opening, trees
+from .._workload.docker_containers import DockerSide
+from .._workload.move_record import RECORD, running, trees
+from .steps import guarded, if_, never, nothing, on, opening
 from .transaction import Step
 
 # What becomes of the data: what Podman wrote is carried back, or Docker's own is taken again.

@@ -20,7 +20,8 @@ from .._state.journal import DOCKER, PODMAN
 from .._state.records import StateError
 from .._workload import wait_docker
 from .._workload.docker_containers import DockerSide
-from . import cutover, directions, guard, recovery, transaction
+from .._workload.move_record import RECORD
+from . import directions, guard, recovery, transaction
 from . import result as outcome
 from .directions import Host, Move
 from .revive import require_installed, revive
@@ -119,7 +120,7 @@ def _unsettled(host: Host, names: Sequence[str]) -> dict[str, Json]:
         last = journal.attempts(events)[-1]
         if "stop_docker" not in journal.begun(last):
             continue
-        record = journal.notes(last)[cutover.RECORD]
+        record = journal.notes(last)[RECORD]
         side = DockerSide(host.docker)
         if side.gone(record["containers"]):
             # It was created anew, so the plan is outdated, which is said below.

@@ -19,14 +19,10 @@ from .._docker.api import Docker, DockerError, DockerNotFound, health_of, listed
 from .._host.cgroups import Watch, is_deserted, watch
 from .._plan._topics import datagrams, restart
 from . import podman_services
+from .move_record import running
 
 _HEALTH_SECONDS, _POLL_SECONDS, _TICK = 60.0, 0.3, 0.01
 NO_RESTART: Json = {"Name": "no", "MaximumRetryCount": 0}
-
-
-def running(containers: Iterable[Json]) -> list[Json]:
-    """Those that ran under Docker when the record was made."""
-    return [container for container in containers if container["running"]]
 
 
 class DockerSide:

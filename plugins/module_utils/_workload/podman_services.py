@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from .._common.command import run
 from .._common.errors import UserError
@@ -14,8 +13,7 @@ from .._docker.api import Docker
 from .._plan._topics import restart
 from .._plan.quadlet import barred, is_text_of, without_install
 from .._podman import units
-
-_OWNER_LABEL = "podshift.docker_to_podman.container"
+from .._podman.secrets import OWNER_LABEL, owner_of_secret
 
 # Secrets
 
@@ -23,7 +21,7 @@ _OWNER_LABEL = "podshift.docker_to_podman.container"
 def require_own_secrets(record: Json) -> None:
     """UserError when Podman has a secret of this name that was not made from these containers."""
     for secret in record["secrets"]:
-        if _owner_of_secret(secret["name"]) not in (None, secret["owner"]):
+        if owner_of_secret(secret["name"]) not in (None, secret["owner"]):
             raise UserError(
                 "Podman has a secret {0} that is not Docker's; rename it. Nothing was changed.".format(secret["name"])
             )
@@ -34,9 +32,9 @@ def create_secrets(record: Json, docker: Docker) -> None:
     for secret in record["secrets"]:
         entries = [entry.partition("=") for entry in docker.inspect(secret["owner"])["Config"]["Env"]]
         values = [value for variable, _equals, value in entries if variable == secret["env"]]
-        label = "--label={0}={1}".format(_OWNER_LABEL, secret["owner"])
+        label = "--label={0}={1}".format(OWNER_LABEL, secret["owner"])
         # Podman replaces a secret from 4.7 on only.
-        if _owner_of_secret(secret["name"]) == secret["owner"]:
+        if owner_of_secret(secret["name"]) == secret["owner"]:
             run(["podman", "secret", "rm", secret["name"]])
         run(["podman", "secret", "create", label, secret["name"], "-"], input=values[-1])
     _sync(record["graph_root"])
@@ -52,28 +50,12 @@ def _sync(*folders: str) -> None:
     run(["sync", "--file-system", *folders])
 
 
-def mend_secrets(graph_root: str) -> None:
-    """Remove the empty lists that a power cut leaves of the very first secret, which no Podman reads any more."""
-    for name in ("secrets.json", "filedriver/secretsdata.json"):
-        path = Path(graph_root, "secrets", name)
-        if path.exists() and not path.stat().st_size:
-            path.unlink()
-
-
 def remove_secrets(record: Json) -> None:
     """Remove those that were made from these containers."""
     owners = [container["id"] for container in record["containers"]]
     for secret in record["secrets"]:
-        if _owner_of_secret(secret["name"]) in owners:
+        if owner_of_secret(secret["name"]) in owners:
             run(["podman", "secret", "rm", secret["name"]])
-
-
-def _owner_of_secret(name: str) -> str | None:
-    """The container that a secret was made from, "" when this collection did not make it; None without such a secret."""
-    # "podman secret exists" begins with 4.5.
-    template = '{{index .Spec.Labels "' + _OWNER_LABEL + '"}}'
-    found = run(["podman", "secret", "inspect", "--format", template, name], check=False)
-    return found.stdout.strip() if found.rc == 0 else None
 
 
 # Units

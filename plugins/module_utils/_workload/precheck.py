@@ -23,7 +23,8 @@ from .._podman.storage import storage
 from .._volumes import locate
 from .._volumes.rounds import Trees
 from . import podman_services
-from .docker_containers import NO_RESTART, running, users
+from .docker_containers import NO_RESTART, users
+from .move_record import running
 
 
 def planned(workload: Json) -> Json:

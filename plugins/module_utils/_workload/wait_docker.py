@@ -13,7 +13,8 @@ from .._common.signals import require_undisturbed
 from .._docker.api import Docker, health_of, process_of
 from .._network import port_check
 from .._network.probe import Outside
-from .docker_containers import has_done, is_up, running
+from .docker_containers import has_done, is_up
+from .move_record import running
 
 _POLL_SECONDS = 0.3
 

@@ -16,7 +16,7 @@ from .._network.probe import Outside
 from .._plan._topics import secrets
 from .._podman import units
 from . import readiness
-from .docker_containers import running
+from .move_record import running
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.03, 2.0
 _LOG_LINES = 50

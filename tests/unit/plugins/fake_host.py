@@ -16,7 +16,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError, DockerNotFound
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses, iptables, port_gate
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import storage, units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import secrets, storage, units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import EngineState
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError, TreeStats
@@ -176,7 +176,7 @@ class Host:
 
     def install(self, monkeypatch: Any, unit_dir: Path) -> None:
         """Take the place of the edges to the real host."""
-        for module in (addresses, docker_containers, port_gate, precheck, podman_services, units):
+        for module in (addresses, docker_containers, port_gate, precheck, podman_services, secrets, units):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(iptables, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
         monkeypatch.setattr(iptables, "apply", self.apply)

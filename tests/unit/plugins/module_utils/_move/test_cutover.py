@@ -13,6 +13,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._images import commit
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, recovery, result
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.cutover import ENABLE
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.steps import never
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import RolledBack, Transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import EngineState
@@ -334,7 +335,7 @@ def test_an_interrupted_run_is_undone_without_the_plan(host, begin, tmp_path, st
 @pytest.mark.parametrize("step", range(3))
 def test_a_run_that_ended_after_the_commit_is_finished_without_the_plan(host, begin, tmp_path, step):
     run = begin()
-    run._after[step] = run._after[step]._replace(do=cut, done=cutover.never)
+    run._after[step] = run._after[step]._replace(do=cut, done=never)
     with pytest.raises(PowerCut):
         run.run(cutover.commit)
     # What is not on the disk is gone after a boot.

@@ -17,6 +17,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move im
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import result as outcome
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import run as moves
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.steps import never
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import RolledBack, Transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import journal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import EngineState
@@ -172,7 +173,7 @@ def test_after_a_power_cut_on_the_way_back_it_is_podmans_again(host, begin, engi
         raise PowerCut
 
     run = begin()
-    run._before[step] = run._before[step]._replace(do=cut, done=cutover.never)
+    run._before[step] = run._before[step]._replace(do=cut, done=never)
     with pytest.raises(PowerCut):
         run.run(rollback.commit)
     assert recovery.recover(engine, host) == (["blog"], {})
@@ -186,7 +187,7 @@ def test_after_a_power_cut_behind_the_commit_it_is_dockers(host, begin, engine, 
         raise PowerCut
 
     run = begin()
-    run._after[step] = run._after[step]._replace(do=cut, done=cutover.never)
+    run._after[step] = run._after[step]._replace(do=cut, done=never)
     with pytest.raises(PowerCut):
         run.run(rollback.commit)
     host.gate = ""
