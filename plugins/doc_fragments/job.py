@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all modules have whose work goes on by itself (module_utils/_job)."""
+"""What all modules have whose work goes on by itself (module_utils/_job/)."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options in ARGUMENTS of _job, and what they mean for a task."""
+    """The options in ARGUMENTS of _job/client.py, and what they mean for a task."""
 
     DOCUMENTATION = r"""
 options:

@@ -16,7 +16,7 @@ _SECONDS = 10
 
 
 class FollowingAction(ActionBase):  # type: ignore[misc]
-    """Calls the module of the same name until its work is done; see _job for what goes on in between."""
+    """Calls the module of the same name until its work is done; see module_utils/_job for what goes on in between."""
 
     _supports_check_mode = True
     _supports_async = False

@@ -78,7 +78,7 @@ def read(path: str | Path) -> Json:
 
 
 def owned(moved: Sequence[Json], begun: Sequence[Json], installed: Mapping[str, str]) -> Json:
-    """What on this host comes from workloads, by their records (_look): names by kind, and ports. On another run these are
+    """What on this host comes from workloads, by their records (precheck.look): names by kind, and ports. On another run these are
     no strangers.
 
     ``moved``: those that belong to Podman; all of them is theirs. ``begun``: those on their way, which may have left units:
