@@ -11,6 +11,8 @@ from .cache import LabError, say
 
 # Docker and Podman write its files for every container.
 NEEDED = "pids"
+# Only version 1 has it, and hardly anybody uses it.
+STAND_IN = "net_cls"
 
 
 def top() -> Path:
@@ -40,8 +42,13 @@ def _release() -> None:
             and NEEDED in options.split(",")
             and not any(path.is_dir() for path in Path(where).iterdir())
         ):
-            say(f"unmounting {where}, which has no groups, so that control groups of version 2 get the controller")
-            subprocess.run(["umount", where], check=False)
+            say(f"taking {NEEDED} from {where}, which has no groups, so that control groups of version 2 get it")
+            if subprocess.run(["umount", where], capture_output=True, check=False).returncode:
+                # Somebody has it open: the hierarchy stays for them, with another controller.
+                subprocess.run(
+                    ["mount", "--options-mode=ignore", "--types=cgroup", f"--options=remount,{STAND_IN}", "cgroup", where],
+                    check=False,
+                )
     until = time.monotonic() + 5
     while NEEDED not in _words(top() / "cgroup.controllers"):
         if time.monotonic() > until:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import boots, cache, container, qemu, running, ssh, vm
+from . import boots, cache, cgroups, container, qemu, running, ssh, vm
 from .cache import LabError
 
 # What kinds of machine there are; each module has layers, start, kill, save and load.
@@ -35,6 +35,7 @@ def kind_for(machine_name: str) -> str:
         return "vm"
     try:
         container.require()
+        cgroups.prepare()
     except LabError as error:
         cache.say(f"a virtual machine is the fastest here: {error}")
         return "vm"

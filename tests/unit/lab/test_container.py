@@ -30,6 +30,7 @@ def lab_cache(tmp_path, monkeypatch):
         ("fastest", True, "kvm", "vm"),
         ("fastest", True, "tcg", "container"),
         ("fastest", False, "tcg", "vm"),
+        ("fastest", "without groups", "tcg", "vm"),
     ],
 )
 def test_a_machine_is_virtual_unless_something_else_is_asked_for(monkeypatch, asked, usable, accelerator, kind):
@@ -40,7 +41,12 @@ def test_a_machine_is_virtual_unless_something_else_is_asked_for(monkeypatch, as
     monkeypatch.delenv("PODSHIFT_LAB", raising=False)
     if asked:
         monkeypatch.setenv("PODSHIFT_LAB", asked)
+    def prepare():
+        if usable is not True:
+            raise cache.LabError("no pids")
+
     monkeypatch.setattr(container, "require", require)
+    monkeypatch.setattr(cgroups, "prepare", prepare)
     monkeypatch.setattr(boots, "layer", Path)
     monkeypatch.setattr(instance.shutil, "which", lambda name: name)
     monkeypatch.setattr(qemu, "accelerator", lambda _boot: accelerator)
@@ -61,25 +67,31 @@ def test_without_root_there_are_no_such_machines(monkeypatch):
 
 @pytest.fixture
 def groups(tmp_path, monkeypatch):
-    """Version 1 with pids, and version 2 without; umount gives version 2 what was unmounted."""
+    """Version 1 with pids, and version 2 without; what version 1 loses is version 2's."""
     old, new = tmp_path / "pids", tmp_path / "unified"
     old.mkdir()
     new.mkdir()
     (new / "cgroup.controllers").write_text("hugetlb")
     (new / "cgroup.subtree_control").write_text("")
 
-    def unmount(argv, **_options):
-        assert argv == ["umount", str(old)]
-        (new / "cgroup.controllers").write_text("hugetlb pids")
+    def take(argv, **_options):
+        assert argv[-1] == str(old)
+        is_busy = (tmp_path / "busy").exists()
+        if argv[0] == "mount" or not is_busy:
+            (new / "cgroup.controllers").write_text("hugetlb pids")
+        return subprocess.CompletedProcess(argv, 32 if argv[0] == "umount" and is_busy else 0)
 
-    monkeypatch.setattr(subprocess, "run", unmount)
+    monkeypatch.setattr(subprocess, "run", take)
     monkeypatch.setattr(cgroups.time, "monotonic", iter(range(0, 1000, 10)).__next__)
     mounts = [["cgroup", str(old), "cgroup", "rw,pids"], ["cgroup2", str(new), "cgroup2", "rw"]]
     monkeypatch.setattr(cgroups, "_mounts", lambda: mounts)
     return tmp_path
 
 
-def test_what_version_1_does_not_use_goes_to_version_2(groups):
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_what_version_1_does_not_use_goes_to_version_2(groups, is_busy):
+    if is_busy:
+        (groups / "busy").touch()
     cgroups.prepare()
     assert (groups / "unified" / "cgroup.subtree_control").read_text() == "+pids"
 
