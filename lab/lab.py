@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 
 from lablib import instance, ssh
@@ -68,5 +69,5 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, stop)
     try:
         main()
-    except LabError as error:
+    except (LabError, OSError, subprocess.SubprocessError) as error:
         sys.exit(f"lab: {error}")

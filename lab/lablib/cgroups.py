@@ -46,7 +46,14 @@ def _release() -> None:
             if subprocess.run(["umount", where], capture_output=True, check=False).returncode:
                 # Somebody has it open: the hierarchy stays for them, with another controller.
                 subprocess.run(
-                    ["mount", "--options-mode=ignore", "--types=cgroup", f"--options=remount,{STAND_IN}", "cgroup", where],
+                    [
+                        "mount",
+                        "--options-mode=ignore",
+                        "--types=cgroup",
+                        f"--options=remount,{STAND_IN}",
+                        "cgroup",
+                        where,
+                    ],
                     check=False,
                 )
     until = time.monotonic() + 5

@@ -51,7 +51,10 @@ def wait(port: int, folder: Path) -> None:
     deadline = time.monotonic() + TIMEOUT
     while subprocess.run([*argv(port), "true"], capture_output=True, check=False).returncode:
         if process(folder) is None:
-            raise LabError(f"The machine ended before ssh answered; see {folder / 'console.log'}.")
+            raise LabError(f"The machine ended before it answered by ssh; {folder / 'console.log'} shows why.")
         if time.monotonic() > deadline:
-            raise LabError(f"No ssh within {TIMEOUT} s; see {folder / 'console.log'}.")
+            raise LabError(
+                f"The machine did not answer by ssh within {TIMEOUT} s: this one is too busy for it, or its system did not "
+                f"start, which {folder / 'console.log'} shows."
+            )
         time.sleep(0.2)

@@ -41,6 +41,7 @@ def test_a_machine_is_virtual_unless_something_else_is_asked_for(monkeypatch, as
     monkeypatch.delenv("PODSHIFT_LAB", raising=False)
     if asked:
         monkeypatch.setenv("PODSHIFT_LAB", asked)
+
     def prepare():
         if usable is not True:
             raise cache.LabError("no pids")
