@@ -7,7 +7,7 @@ export LC_ALL := C.UTF-8
 export PYTHONUNBUFFERED := 1
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export MOLECULE_GLOB := molecule/*/molecule.yml
-# Read by tests/tools and the lab: make scenarios SCENARIO=default PODSHIFT_LAB=container, make test SEED=1 SAMPLE=2.
+# Read by tests/tools and the lab: make scenarios SCENARIO=default PODSHIFT_LAB=container, make test SEED=1 SAMPLE=30.
 export SCENARIO FRESH KEEP SEED SAMPLE PYTHON PODSHIFT_LAB
 
 .PHONY: help setup demo test check sanity units generators scenarios bench crash build docs format clean
@@ -18,10 +18,10 @@ help: ## Show this list
 setup: ## Install system packages, .venv and the collection path (all targets do this first)
 	@tests/tools/setup.sh
 
-demo: setup ## Migrate a real application from Docker to Podman on a disposable virtual machine
+demo: setup ## Migrate a real application from Docker to Podman on a disposable machine
 	@python lab/demo.py
 
-test: setup ## What CI runs: check, sanity, generators, scenario `default`; chosen by SEED: three Pythons for units, SAMPLE other scenarios, four cases of `crash`
+test: setup ## What CI runs: check, sanity, generators, scenario `default`; chosen by SEED: three Pythons for units, SAMPLE minutes of other scenarios, four cases of `crash`
 	@python tests/tools/run.py check sanity generators default sample
 
 check: setup ## The fast part: lint, types, documentation, build, unit tests

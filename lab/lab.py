@@ -32,6 +32,9 @@ def arguments() -> argparse.Namespace:
     add("down", "stop an instance and remove it")
     login = add("ssh", "log in, or run a command")
     login.add_argument("remote", nargs=argparse.REMAINDER, metavar="command")
+    add("kind", "print the kind of machine that `up` would start", name=False).add_argument(
+        "machine", nargs="?", default="debian13"
+    )
     add("list", "print the instances that run", name=False)
     add("info", "print how to reach an instance")
     add("save", "take a snapshot inside an instance").add_argument("tag")
@@ -50,6 +53,8 @@ def main() -> None:
     elif given.command == "ssh":
         argv = [*ssh.argv(instance.info(given.name)["port"]), *given.remote]
         os.execvp(argv[0], argv)
+    elif given.command == "kind":
+        print(instance.kind_for(given.machine))
     elif given.command == "list":
         print(json.dumps([instance.info(name) for name in instance.names()], indent=2))
     elif given.command == "info":

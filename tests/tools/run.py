@@ -73,7 +73,7 @@ def main(groups: list[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return run_steps([step for group in groups for step in GROUPS[group]()])
+        return run_steps(step for group in groups for step in GROUPS[group]())
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130

@@ -66,8 +66,16 @@ def skip() -> None:
     ],
 )
 def test_the_last_line_counts_what_happened(actions, code, closing, capsys) -> None:
-    assert steps.run_steps([steps.Step("step", action) for action in actions]) == code
+    assert steps.run_steps(steps.Step("step", action) for action in actions) == code
     assert capsys.readouterr().out.splitlines()[-1] == closing
+
+
+def test_how_long_a_step_took_is_known_to_those_after_it(monkeypatch) -> None:
+    monkeypatch.setattr(steps, "SECONDS", {})
+    known = []
+    actions = {"first": print, "second": lambda: known.extend(steps.SECONDS), "third": fail}
+    steps.run_steps(steps.Step(name, action) for name, action in actions.items())
+    assert (known, list(steps.SECONDS)) == (["first"], ["first", "second"])
 
 
 def test_a_program_that_succeeds_and_did_something_passes() -> None:
@@ -116,11 +124,49 @@ def test_pip_settings_of_all_places_reach_the_clean_environment() -> None:
     assert settings.get("install", "find-links") == "/a\n/b"
 
 
-def test_a_seed_always_chooses_the_same_scenarios() -> None:
-    others = ["a", "b", "c", "d"]
-    assert sample.sample(others, "7", 2) == sample.sample(others[::-1], "7", 2)
-    assert {sample.sample(others, str(seed), 1)[0] for seed in range(50)} == set(others)
-    assert sample.sample(["a"], "7", 3) == ["a"]
+MINUTES = {
+    "short": {"container": 2, "emulated": 4},
+    "middle": {"container": 4, "emulated": 12},
+    "long": {"container": 8, "emulated": 50},
+    "unmeasured": {"container": 3},
+}
+
+
+def test_a_seed_always_chooses_the_same_scenarios_and_each_gets_its_turn() -> None:
+    backwards = dict(reversed(MINUTES.items()))
+    assert sample.choose(MINUTES, "7", 20, "container") == sample.choose(backwards, "7", 20, "container")
+    first = {sample.choose(MINUTES, str(seed), 20, "vm")[0].name for seed in range(50)}
+    assert first == set(MINUTES)
+
+
+@pytest.mark.parametrize("budget", [0, 3, 5, 10, 16, 20, 60])
+@pytest.mark.parametrize("kind", ["container", "vm"])
+def test_the_sample_stays_within_its_minutes_and_leaves_out_nothing_that_fits(budget, kind) -> None:
+    for seed in range(30):
+        chosen = sample.choose(MINUTES, str(seed), budget, kind)
+        left = budget - sum(one.minutes for one in chosen)
+        assert left >= 0
+        missing = set(MINUTES) - {one.name for one in chosen}
+        assert all(MINUTES[name]["container"] > left for name in missing)
+        assert len({one.name for one in chosen}) == len(chosen)
+
+
+@pytest.mark.parametrize(
+    ("budget", "virtual"), [(4, set()), (10, {"short"}), (20, {"short", "middle"}), (100, {"short", "middle", "long"})]
+)
+def test_one_of_them_has_a_kernel_of_its_own_when_it_fits(budget, virtual) -> None:
+    runs = [sample.choose(MINUTES, str(seed), budget, "container") for seed in range(50)]
+    assert {one.name for chosen in runs for one in chosen if one.kind == "vm"} == virtual
+    assert all(len([one for one in chosen if one.kind == "vm"]) == bool(virtual) for chosen in runs)
+
+
+def test_a_slow_machine_runs_fewer() -> None:
+    assert sample.speed({}) == 1
+    assert sample.speed({"scenario default": 120 * sample.MINUTES["default"]["container"]}) == pytest.approx(2)
+
+
+def test_the_minutes_of_every_scenario_are_known() -> None:
+    assert sorted(sample.MINUTES) == scenarios.names()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,16 @@ def test_every_room_is_on_a_floor_and_has_a_caption():
         caption = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
         assert 2 <= len(caption.splitlines()) <= 5, folder
         assert "Begin with" in caption, folder
+
+
+def test_the_map_of_contributing_names_what_is_there():
+    page = Path(__file__).parents[4] / "CONTRIBUTING.md"
+    text = page.read_text(encoding="utf-8").split("## Work on it")[0]
+    rooms = re.findall(r"^\| `(_\w+)` \|", text, re.M)
+    assert rooms == [room for floor in FLOORS for room in floor]
+    files = re.findall(r"`(_\w+/[\w/]+\.py)`", text)
+    assert files
+    assert all(ROOT.joinpath(file).is_file() for file in files), files
 
 
 @pytest.mark.parametrize(
