@@ -45,7 +45,7 @@ build: setup ## The collection's archive, into .cache/build
 bench: setup ## Benchmarks, side by side in one run, or BENCH="plan volumes large images downtime"; ratios go to .cache/bench.json
 	@PYTHONPATH=.cache/collections:lab:tests/crash python tests/benchmark/bench.py $(BENCH)
 
-crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="power podman", CRASH="--write 3600", KEEP=1
+crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="--from COMMIT", CRASH="power podman", CRASH="--write 3600", KEEP=1
 	@PYTHONPATH=.cache/collections python tests/crash/matrix.py $(CRASH)
 
 docs: setup ## docs/field-coverage.md from the tables

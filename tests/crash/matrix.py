@@ -3,9 +3,10 @@
 """Cut a move off at every point, by killing its process and by cutting the machine's power, and see what the host makes
 of it by itself; then move again.
 
-usage: matrix.py [--sample COUNT] [--seed SEED] [--faults] [--write SECONDS] [WORD...]; cases that contain all words. What
-passed with the same files on a machine of the same kind is not repeated, unless it is a sample. --write cuts nothing off: it
-moves to Podman, lets the client write for so long, and moves back twice; then all of it again with a tenth of the time.
+usage: matrix.py [--sample COUNT] [--seed SEED] [--faults] [--from COMMIT] [--write SECONDS] [WORD...]; cases that contain all
+words. What passed with the same files on a machine of the same kind is not repeated, unless it is a sample. --from kills the
+program of an earlier commit, and recovers with this one. --write cuts nothing off: it moves to Podman, lets the client write
+for so long, and moves back twice; then all of it again with a tenth of the time.
 """
 
 from __future__ import annotations
@@ -40,10 +41,14 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", default="")
     parser.add_argument("--faults", action="store_true")
+    parser.add_argument("--from", dest="origin", default="", metavar="COMMIT")
     parser.add_argument("--write", type=float, default=0)
     parser.add_argument("words", nargs="*")
     given = parser.parse_args()
     chosen = [case for case in cases() if all(word in str(case) for word in given.words)]
+    if given.origin:
+        # A power cut leaves no moment in which the program could be exchanged.
+        chosen = [case for case in chosen if case.end == "kill"]
     if given.sample:
         seed = given.seed or str(secrets.randbelow(10000))
         print(f"SEED={seed}", flush=True)
@@ -53,6 +58,8 @@ def main() -> int:
             return keep_writing(machine, given.write)
     if given.faults:
         return find_faults([fault for fault in FAULTS if all(word in fault.what for word in given.words)])
+    if given.origin:
+        return take_over(chosen, station.program_of(ROOT, given.origin))
     return run(Results(KNOWN, chosen, again=bool(given.sample)))
 
 
@@ -126,6 +133,19 @@ def find_faults(faults: list[Fault]) -> int:
     return 1 if missed else 0
 
 
+def take_over(chosen: list[Case], origin: bytes) -> int:
+    """Run the cases with the program ``origin``, and recover with this one; the exit code."""
+    failed = 0
+    with Station(ROOT) as machine:
+        machine.save_starts(chosen)
+        for number, case in enumerate(chosen, 1):
+            wrong = attempt(machine, case, origin)
+            failed += bool(wrong)
+            print(f"{number}/{len(chosen)} {case}: {wrong or 'ok'}", flush=True)
+    print(f"{len(chosen) - failed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
 def keep_writing(machine: Station, seconds: float) -> int:
     """Move to Podman and back, and back once more, with so much time of writing on Podman; then again; the exit code."""
     machine.begin(station.FIRST)
@@ -145,13 +165,14 @@ def keep_writing(machine: Station, seconds: float) -> int:
     return 0
 
 
-def attempt(machine: Station, case: Case) -> str:
-    """What is wrong after the case; "" when nothing is."""
+def attempt(machine: Station, case: Case, origin: bytes = b"") -> str:
+    """What is wrong after the case, which strikes the program ``origin`` when there is one; "" when nothing is."""
     try:
         machine.begin(start_of(case))
         # Other numbers than those that an earlier case may have left there.
         with Writer(machine.port, first=round(time.monotonic() * 1000)) as writer:
-            require(machine.cut_off(case), case.owner, writer)
+            seen = machine.cut_off_elsewhere(case, origin) if origin else machine.cut_off(case)
+            require(seen, case.owner, writer)
             move_again(machine, case.goal, writer)
         machine.state = other(case.goal)
     except (Wrong, station.Broken) as error:

@@ -60,6 +60,20 @@ cat /run/crash-answer 2>/dev/null || true
 echo
 python3 {folder} look
 """
+# A boot or a failure starts nothing then.
+HOLD = """
+mkdir -p /run/systemd/system/{recover}.service.d
+printf '[Unit]\\nConditionPathExists=/nowhere\\n' > /run/systemd/system/{recover}.service.d/hold.conf
+systemctl daemon-reload
+"""
+# This program takes the place of the one that was cut off, and recovers.
+TAKE_OVER = """
+set -e
+rm -r /run/systemd/system/{recover}.service.d
+python3 -c 'import sys; sys.path.insert(0, "{folder}"); from {package}._move.guard import install; install("{state}")'
+systemctl daemon-reload
+systemctl start --no-block {recover}
+"""
 SHOP = """
 docker compose --project-directory /srv/blog down --volumes
 docker rm --force --volumes cache
@@ -201,6 +215,23 @@ class Station:
             raise Broken(f"{case.point} was never reached")
         return seen
 
+    def cut_off_elsewhere(self, case: Case, origin: bytes) -> dict[str, Any]:
+        """The same of a case that strikes another program, ``origin``: it recovers nothing, this one does."""
+        own, self._program = self._program, origin
+        try:
+            self._send()
+            self.ssh(HOLD.format(recover=RECOVER))
+            held = self.cut_off(case)
+        finally:
+            self._program = own
+        self._send()
+        package = PACKAGE.replace("/", ".")
+        take_over = TAKE_OVER.format(recover=RECOVER, folder=FOLDER, package=package, state="/var/lib/docker_to_podman")
+        _result, _answer, seen = self._settle(take_over)
+        if held["finished"] and not held["interrupted"]:
+            raise Broken(f"{case.point} left nothing to recover")
+        return seen
+
     def move_again(self, goal: str) -> dict[str, Any]:
         """What is so after the next run, which nothing cuts off."""
         _result, answer, seen = self._settle(self._start({"goal": goal, "end": "", "point": "", "fails": False}))
@@ -273,6 +304,15 @@ def digest(root: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in [*utils, *own])).hexdigest()
 
 
+def program_of(root: Path, commit: str) -> bytes:
+    """The program as it was at a commit."""
+    archive = ["git", "archive", commit, "plugins/module_utils", "tests/crash/on_machine.py"]
+    packed = subprocess.run(archive, cwd=root, stdout=subprocess.PIPE, check=True).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["tar", "--extract", "--directory", folder], input=packed, check=True)
+        return program(Path(folder), None)
+
+
 def program(root: Path, fault: Fault | None) -> bytes:
     """The collection's module_utils as a program with the main of on_machine.py, and perhaps with a fault."""
     archive = io.BytesIO()
@@ -289,5 +329,5 @@ def program(root: Path, fault: Fault | None) -> bytes:
                 source = source.replace(fault.old, fault.new)
             if name != "__init__.py":
                 found.writestr(f"{PACKAGE}/{name}", source)
-        found.writestr("__main__.py", (Path(__file__).parent / "on_machine.py").read_text())
+        found.writestr("__main__.py", (root / "tests" / "crash" / "on_machine.py").read_text())
     return archive.getvalue()
