@@ -51,7 +51,8 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
     awaited = _is_awaited_healthy(name, layout) and process.has_health_check(config)
     notifies = awaited and known.version >= options.NOTIFY_HEALTHY
     image = known.committed.get(name) or image_reference(container, known)
-    settings: list[Setting] = [("image", image), ("name", name), ("pull", "never")]
+    # Podman would take a command like /sbin/init for systemd, and give it mounts and a stop signal that Docker does not.
+    settings: list[Setting] = [("image", image), ("name", name), ("pull", "never"), ("systemd", "false")]
     settings += _member(container, layout, known) if layout.pod_file else _alone(container, layout, known)
     settings += [("notify", "healthy")] if notifies else []
     base = layout.services[name][: -len(".service")]

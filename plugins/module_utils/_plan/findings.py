@@ -7,7 +7,7 @@ from __future__ import annotations
 from .._common.json import Json, dig, mapping, strings, text
 from . import grouping, policy
 from ._documents import image_names
-from ._documents.containers import COMPOSE, hostname, label, name_of, networks_of, project_of
+from ._documents.containers import COMPOSE, has_short_id_as_hostname, hostname, label, name_of, networks_of, project_of
 from ._documents.context import Context
 from ._topics import (
     binds,
@@ -191,6 +191,13 @@ def _notes(container: Json, known: Context) -> list[Finding]:
             )
             remedy = "Give its network IPv6, or accept it when no client uses IPv6."
             found.append(Finding(WARNING, "ipv6-published", name, "HostConfig.PortBindings", message, remedy))
+    if has_short_id_as_hostname(container) and mounts.uses_docker_socket(container):
+        message = (
+            "Its host name is the short ID that it had in Docker. If it looks itself up by that at the socket, Podman does not "
+            "know it, as its ID there is another."
+        )
+        remedy = f"Give it its name as host name (docker run --hostname {name}, in Compose hostname: {name}), and assess again."
+        found.append(Finding(INFO, "self-lookup", name, "Config.Hostname", message, remedy))
     if dig(container, "Config.Domainname"):
         message = "Podman has one name for a container: hostname(1) prints it with its domain."
         found.append(Finding(INFO, "domainname", name, "Config.Domainname", message, _NONE))

@@ -66,9 +66,16 @@ def is_on_default_bridge(container: Json) -> bool:
 
 
 def hostname(container: Json) -> str:
-    """The host name that somebody chose; empty for the short ID, and where the namespace is another's."""
-    name = text(dig(container, "Config.Hostname"))
-    return name if has_own_hostname(container) and name != text(container.get("Id"))[:12] else ""
+    """The host name that Docker shows, chosen by somebody or the short ID; empty where the namespace is another's.
+
+    Docker keeps the short ID as long as the container, and applications keep data under it (RabbitMQ's node name).
+    """
+    return text(dig(container, "Config.Hostname")) if has_own_hostname(container) else ""
+
+
+def has_short_id_as_hostname(container: Json) -> bool:
+    """Whether the host name is the one that Docker makes of the ID."""
+    return bool(hostname(container)) and hostname(container) == text(container.get("Id"))[:12]
 
 
 def has_own_hostname(container: Json) -> bool:

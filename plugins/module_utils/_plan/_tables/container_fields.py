@@ -64,7 +64,7 @@ CONTAINER: tuple[Field, ...] = (
     *rows(TRANSLATED, "", "State", "[Install]", remark="What does not run is not started, and gets no [Install]."),
     *rows(TRANSLATED, "", "SizeRw", "finding writable-layer"),
     # Config
-    *rows(TRANSLATED, "Config.", "Hostname", "hostname", remark="The short ID that Docker chose is left out."),
+    *rows(TRANSLATED, "Config.", "Hostname", "hostname", remark="Also the short ID that Docker chose: applications keep data under it."),
     *rows(TRANSLATED, "Config.", "Domainname", "hostname", remark="Podman has one name: host.domain."),
     *rows(IMAGE, "Config.", "User", "user"),
     *rows(NOT_APPLICABLE, "Config.", "AttachStdin AttachStdout AttachStderr",

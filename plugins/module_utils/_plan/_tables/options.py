@@ -98,6 +98,7 @@ CONTAINER: dict[str, Option] = {
     "hostname": _key("HostName", "4.6", "--hostname={}"),
     "tty": _flag("--tty"),
     "interactive": _flag("--interactive"),
+    "systemd": _flag("--systemd={}"),
     "init": _key("RunInit", "4.4", "--init"),
     "stop_signal": _key("StopSignal", "5.2", "--stop-signal={}"),
     "stop_timeout": _key("StopTimeout", "5.0", "--stop-timeout={}"),

@@ -72,10 +72,9 @@ def endpoint_of(container: Json, network: str) -> Json:
 
 
 def endpoint_aliases(container: Json, network: str) -> list[str]:
-    """The names a container has on a network beside its own, without the short ID that older engines list."""
-    short_id = text(container.get("Id"))[:12]
+    """The names a container has on a network beside its own; its host name is one of them."""
     names = {*strings(endpoint_of(container, network).get("Aliases")), hostname(container)}
-    return sorted(names - {short_id, name_of(container), ""})
+    return sorted(names - {name_of(container), ""})
 
 
 def all_links(container: Json, names: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -82,7 +82,7 @@ def test_every_row_says_what_becomes_of_its_path():
 def test_every_option_of_the_table_can_come_from_a_row():
     named = {name for row in container_fields.CONTAINER for name in row.becomes}
     # What the plan adds by itself: the pod, the order of the start, the map of user IDs, paths that keys would break.
-    own = {"pod", "start_with_pod", "pull", "notify", "uid_map", "gid_map", "volume_flag", "mount_flag"}
+    own = {"pod", "start_with_pod", "pull", "systemd", "notify", "uid_map", "gid_map", "volume_flag", "mount_flag"}
     assert set(options.CONTAINER) - named == own
 
 

@@ -244,8 +244,9 @@ def test_links_become_names_on_a_network_of_their_own():
     made = plan([container("db"), web])
     (workload,) = made["workloads"]
     assert ("link-environment", "HostConfig.Links") in codes(made, "warning")
-    assert "Network=db-links.network:alias=database" in workload["units"]["db.container"].split("\n")
-    assert "Network=db-links.network" in workload["units"]["web.container"].split("\n")
+    names = ",".join("alias=" + name for name in sorted([identifier("db")[:12], "database"]))
+    assert "Network=db-links.network:" + names in workload["units"]["db.container"].split("\n")
+    assert "Network=db-links.network:alias=" + identifier("web")[:12] in workload["units"]["web.container"].split("\n")
     assert "isolate=true" in workload["units"]["db-links.network"]
 
 
@@ -272,7 +273,8 @@ def test_static_addresses_and_networks_in_the_order_of_docker():
     }
     unit = plan(members)["workloads"][0]["units"]["blog-web-1.container"].split("\n")
     found = [line for line in unit if line.startswith("Network=")]
-    assert found == ["Network=blog_default.network:ip=172.18.0.9", "Network=back.network:alias=web"]
+    own = "alias=" + identifier("blog-web-1")[:12]
+    assert found == [f"Network=blog_default.network:{own},ip=172.18.0.9", f"Network=back.network:{own},alias=web"]
 
 
 @pytest.mark.parametrize(
@@ -812,6 +814,51 @@ def test_what_cannot_share_localhost_stays_on_a_network(members, parts, reason):
     assert any("Network=blog_default.network:alias=" in text for text in workload["units"].values())
 
 
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({}, identifier("web")[:12]),
+        ({"Config__Hostname": "broker"}, "broker"),
+        ({"HostConfig__NetworkMode": "none"}, identifier("web")[:12]),
+    ],
+    ids=["short ID", "chosen", "without a network"],
+)
+def test_the_host_name_is_the_one_that_docker_shows(change, name):
+    """RabbitMQ and others keep their data under it."""
+    assert "HostName=" + name in unit_of([container(**change)]).split("\n")
+
+
+def test_members_of_a_pod_keep_their_host_names_and_can_resolve_them():
+    members = [service("blog", "web"), service("blog", "broker", Config__Hostname="rabbit")]
+    (workload,) = plan(members)["workloads"]
+    assert workload["grouping"] == "pod"
+    short_id = identifier("blog-web-1")[:12]
+    for member, name in (("blog-web-1", short_id), ("blog-broker-1", "rabbit")):
+        assert "HostName=" + name in workload["units"][member + ".container"].split("\n")
+        assert f"AddHost={name}:127.0.0.1" in workload["units"]["blog.pod"].split("\n")
+        assert f"NetworkAlias={name}" in workload["units"]["blog.pod"].split("\n")
+
+
+@pytest.mark.parametrize(("hostname", "said"), [(identifier("web")[:12], True), ("web", False)])
+@pytest.mark.parametrize("source", ["/var/run/docker.sock", "/srv"])
+def test_a_reader_of_the_socket_that_may_look_itself_up_is_told(hostname, said, source):
+    mount = {"Type": "bind", "Source": source, "Destination": "/x", "Mode": "", "RW": True, "Propagation": "rprivate"}
+    web = container(Mounts=[mount], Config__Hostname=hostname)
+    found = {item["code"]: item for item in plan([web])["findings"]}
+    assert ("self-lookup" in found) is (said and source.endswith(".sock"))
+    if "self-lookup" in found:
+        assert "hostname: web" in found["self-lookup"]["remedy"]
+
+
+@pytest.mark.parametrize("version", ["4.4.0", "5.4.2", "5.8.6"])
+@pytest.mark.parametrize("arguments", [["/sbin/init"], ["/bin/sleep", "100"]])
+def test_nothing_is_taken_for_systemd(version, arguments):
+    """Docker has no such mode; Podman changes mounts and the stop signal in it."""
+    members = [service("blog", "web"), service("blog", "db"), container("one", Config__Cmd=arguments)]
+    for name in ("blog-web-1.container", "one.container"):
+        assert 'PodmanArgs="--systemd=false"' in unit_of(members, version, name).split("\n")
+
+
 def test_a_stopped_container_is_not_started():
     stopped = container(State={"Status": "exited", "Running": False})
     stopped["HostConfig"]["RestartPolicy"]["Name"] = "unless-stopped"
@@ -1031,7 +1078,8 @@ def linked(name, *links):
 
 def test_a_link_becomes_a_name_of_its_target():
     made = plan([linked("web", identifier("p-pg-1") + ":db"), service("p", "pg")], {"grouping": "network"})
-    assert "Network=p_default.network:alias=db,alias=pg" in made["workloads"][0]["units"]["p-pg-1.container"]
+    names = ",".join("alias=" + name for name in sorted([identifier("p-pg-1")[:12], "db", "pg"]))
+    assert "Network=p_default.network:" + names in made["workloads"][0]["units"]["p-pg-1.container"]
 
 
 @pytest.mark.parametrize(
