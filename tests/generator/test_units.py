@@ -18,6 +18,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.tr
 from ansible_collections.podshift.docker_to_podman.tests.generator import commands, oracle, rootfs
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.documents import (
     container,
+    identifier,
     inventory,
     service,
     volume_mount,
@@ -173,12 +174,13 @@ EXPECTED = {
 
 
 def composed() -> list[Any]:
-    """A project that waits for health, has a stopped member, and publishes a port."""
+    """A project that waits for health, has stopped members, of which Docker starts one at a boot, and publishes a port."""
     port = {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}
     web = service("blog", "web", HostConfig__PortBindings=port, Mounts=[volume_mount("blog_data")])
     web["Config"]["Labels"]["com.docker.compose.depends_on"] = "db:service_healthy:false,job:service_started:true"
     job = service("blog", "job", State={"Status": "exited", "Running": False})
-    return [web, service("blog", "db", Config__Healthcheck={"Test": ["CMD", "true"]}), job]
+    late = service("blog", "late", State=job["State"], HostConfig__RestartPolicy={"Name": "always"})
+    return [web, service("blog", "db", Config__Healthcheck={"Test": ["CMD", "true"]}), job, late]
 
 
 def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -301,7 +303,7 @@ def test_a_project_becomes_a_pod_that_starts_at_boot(suite):
     assert web.options["volume"] == ["blog_data:/data:suid,dev"]
     assert "network" not in web.options
     assert commands.creation(result.services, "blog-db-1.service").options["sdnotify"] == ["healthy"]
-    assert result.links == ["multi-user.target.wants/blog-pod.service"]
+    assert result.links == [f"multi-user.target.wants/blog-{name}.service" for name in ("late-1", "pod")]
     wanted = [
         name
         for key, value in commands.lines(result.services["blog-pod.service"])
@@ -309,16 +311,18 @@ def test_a_project_becomes_a_pod_that_starts_at_boot(suite):
         for name in value.split()
     ]
     assert "blog-web-1.service" in wanted
-    assert "blog-job-1.service" not in wanted
+    assert not {"blog-job-1.service", "blog-late-1.service"} & set(wanted)
 
 
 @pytest.mark.parametrize("suite", rootfs.SUITES)
 def test_a_project_on_a_network_has_its_aliases(suite):
     result = generated(suite)["a project on a network"]
     web = commands.creation(result.services, "blog-web-1.service")
-    assert web.options["network"] == ["blog_default:alias=web"]
+    assert web.options["network"] == [f"blog_default:alias={identifier('blog-web-1')[:12]},alias=web"]
+    assert web.options["hostname"] == [identifier("blog-web-1")[:12]]
+    assert web.options["systemd"] == ["false"]
     assert web.options["publish"] == ["8080:80"]
-    starting = ["multi-user.target.wants/blog-db-1.service", "multi-user.target.wants/blog-web-1.service"]
+    starting = [f"multi-user.target.wants/blog-{name}-1.service" for name in ("db", "late", "web")]
     assert result.links == starting
 
 

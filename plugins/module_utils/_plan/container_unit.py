@@ -16,7 +16,7 @@ from ._tables import options
 from ._tables.container_fields import CONTAINER
 from ._tables.options import START_WITH_POD, Setting
 from ._topics import datagrams, limits, logs, mounts, networking, ports, process, restart, security, user_namespace
-from ._topics.restart import starts_at_boot
+from ._topics.restart import runs_from_boot, starts_at_boot
 from .quadlet import Line, unexpanded
 from .unit_file import Unit
 
@@ -70,7 +70,8 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
             *_timeouts(config, notifies),
             *([] if layout.pod_file else datagrams.service_lines(ports.published(container).ports)),
         ],
-        is_wanted=not layout.pod_file and starts_at_boot(container),
+        # A pod starts its members, now as well as at a boot.
+        is_wanted=starts_at_boot(container) and not (layout.pod_file and runs_from_boot(container)),
         companions=companions,
     )
 
@@ -116,7 +117,7 @@ def _alone(container: Json, layout: Layout, known: Context) -> list[Setting]:
 
 def _member(container: Json, layout: Layout, known: Context) -> list[Setting]:
     """In the pod, which owns the network namespace."""
-    late = known.version >= START_WITH_POD and not starts_at_boot(container)
+    late = known.version >= START_WITH_POD and not runs_from_boot(container)
     own = [item for item in own_settings(container, layout, known) if not is_of_pod(item) and item[0] != "expose"]
     return [("pod", layout.pod_file), *([("start_with_pod", "false")] if late else []), *own]
 
@@ -148,7 +149,7 @@ def _order(container: Json, layout: Layout, known: Context) -> list[Line]:
     needs = [other for other in sorted(layout.graph.get(name, {})) if other in layout.services and other not in parents]
     lines = [("Description", unexpanded(f"{name}, moved from Docker"))]
     lines += [("After", layout.services[other]) for other in [*needs, *parents]]
-    lines += [("Wants", layout.services[other]) for other in needs if starts_at_boot(known.by_name[other])]
+    lines += [("Wants", layout.services[other]) for other in needs if runs_from_boot(known.by_name[other])]
     lines += [(key, layout.services[other]) for other in parents for key in ("BindsTo", "PartOf")]
     if mounts.uses_docker_socket(container):
         lines += [("After", "podman.socket"), ("Wants", "podman.socket")]

@@ -23,7 +23,7 @@ from ._topics import (
     security,
     writable_layer,
 )
-from ._topics.restart import starts_at_boot
+from ._topics.restart import policy_name, runs_from_boot
 from .model import BLOCKER, INFO, WARNING, Finding, is_safe_name
 
 _NONE = "None needed."
@@ -201,7 +201,8 @@ def _notes(container: Json, known: Context) -> list[Finding]:
     if dig(container, "Config.Domainname"):
         message = "Podman has one name for a container: hostname(1) prints it with its domain."
         found.append(Finding(INFO, "domainname", name, "Config.Domainname", message, _NONE))
-    if starts_at_boot(container):
+    # With "always" Docker does not remember it either.
+    if runs_from_boot(container) and policy_name(dig(container, "HostConfig.RestartPolicy")) == "unless-stopped":
         message = "systemd starts it at every boot and does not remember a manual stop."
         remedy = "To keep it stopped, mask its service."
         found.append(Finding(INFO, "manual-stop", name, "HostConfig.RestartPolicy", message, remedy))

@@ -22,7 +22,7 @@ from ._tables.options import PODS, START_WITH_POD
 from ._topics import ports
 from ._topics.mounts import mounts_of
 from ._topics.networking import endpoint_aliases, endpoint_of, mac_address, sysctls
-from ._topics.restart import starts_at_boot
+from ._topics.restart import runs_from_boot
 from .model import Version
 
 _SHM_SIZE = 64 << 20
@@ -205,8 +205,8 @@ def _no_own_address(candidate: Candidate) -> str:
 def _all_start(candidate: Candidate) -> str:
     if candidate.version >= START_WITH_POD:
         return ""
-    late = [name_of(container) for container in candidate.containers if not starts_at_boot(container)]
-    return f"{late[0]} does not start at boot, and this Podman cannot leave it out." if late else ""
+    late = [name_of(container) for container in candidate.containers if not runs_from_boot(container)]
+    return f"{late[0]} does not run or does not start at boot, and this Podman cannot leave it out." if late else ""
 
 
 def _nobody_discovers(candidate: Candidate) -> str:

@@ -11,7 +11,7 @@ from ._documents.containers import name_of
 from ._documents.context import Context
 from ._tables.options import Setting
 from ._topics import datagrams, networking, ports, user_namespace
-from ._topics.restart import starts_at_boot
+from ._topics.restart import runs_from_boot
 from .container_unit import START, Layout, is_of_pod, own_settings
 from .quadlet import unexpanded
 from .unit_file import Unit
@@ -39,5 +39,5 @@ def pod_unit(members: Sequence[Json], layout: Layout, known: Context) -> Unit:
             START,
             *(line for member in members for line in datagrams.service_lines(ports.published(member).ports)),
         ],
-        is_wanted=any(starts_at_boot(member) for member in members),
+        is_wanted=any(runs_from_boot(member) for member in members),
     )

@@ -61,7 +61,7 @@ CONTAINER: tuple[Field, ...] = (
           remark=_RESULT),
     *rows(TRANSLATED, "", "Name", "name"),
     *rows(TRANSLATED, "", "Image", "image", remark="The image arrives with the same ID."),
-    *rows(TRANSLATED, "", "State", "[Install]", remark="What does not run is not started, and gets no [Install]."),
+    *rows(TRANSLATED, "", "State", "[Install]", remark="What does not run is not started; it gets [Install] only with restart: always."),
     *rows(TRANSLATED, "", "SizeRw", "finding writable-layer"),
     # Config
     *rows(TRANSLATED, "Config.", "Hostname", "hostname", remark="Also the short ID that Docker chose: applications keep data under it."),

@@ -53,6 +53,11 @@ def written(container: Json) -> str:
 
 
 def starts_at_boot(container: Json) -> bool:
-    """Whether Docker would start it at boot: a policy that says so, and not stopped by the user."""
-    policy = text(dig(container, "HostConfig.RestartPolicy.Name"))
-    return policy in ("always", "unless-stopped") and is_running(container)
+    """Whether Docker would start it at boot: with ``always`` also when the user has stopped it."""
+    policy = policy_name(dig(container, "HostConfig.RestartPolicy"))
+    return policy == "always" or (policy == "unless-stopped" and is_running(container))
+
+
+def runs_from_boot(container: Json) -> bool:
+    """Whether it runs now, and again after every boot."""
+    return is_running(container) and starts_at_boot(container)

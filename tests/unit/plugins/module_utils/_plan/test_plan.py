@@ -859,12 +859,49 @@ def test_nothing_is_taken_for_systemd(version, arguments):
         assert 'PodmanArgs="--systemd=false"' in unit_of(members, version, name).split("\n")
 
 
-def test_a_stopped_container_is_not_started():
-    stopped = container(State={"Status": "exited", "Running": False})
-    stopped["HostConfig"]["RestartPolicy"]["Name"] = "unless-stopped"
+STOPPED = {"Status": "exited", "Running": False}
+ALWAYS = {"Name": "always", "MaximumRetryCount": 0}
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted"),
+    [("always", True), ("unless-stopped", False), ("on-failure", False), ("no", False), ("", False)],
+)
+def test_a_stopped_container_is_not_started_and_starts_at_a_boot_as_under_docker(policy, wanted):
+    stopped = container(State=STOPPED)
+    stopped["HostConfig"]["RestartPolicy"]["Name"] = policy
     (workload,) = plan([stopped])["workloads"]
     assert workload["services"] == []
-    assert "[Install]" not in workload["units"]["web.container"]
+    assert ("[Install]" in workload["units"]["web.container"]) is wanted
+
+
+def test_a_stopped_member_of_a_pod_starts_at_a_boot_and_not_with_the_pod():
+    late = service("blog", "late", State=STOPPED, HostConfig__RestartPolicy=ALWAYS)
+    web = service("blog", "web", HostConfig__RestartPolicy=ALWAYS)
+    web["Config"]["Labels"]["com.docker.compose.depends_on"] = "late:service_started:false"
+    (workload,) = plan([web, late])["workloads"]
+    units = {name: text.split("\n") for name, text in workload["units"].items()}
+    assert workload["grouping"] == "pod"
+    assert workload["services"] == ["blog-pod.service", "blog-web-1.service"]
+    assert "StartWithPod=false" in units["blog-late-1.container"]
+    assert "WantedBy=multi-user.target" in units["blog-late-1.container"]
+    assert "WantedBy=multi-user.target" in units["blog.pod"]
+    assert "[Install]" not in units["blog-web-1.container"]
+    assert "After=blog-late-1.service" in units["blog-web-1.container"]
+    assert "Wants=blog-late-1.service" not in units["blog-web-1.container"]
+
+
+def test_a_podman_that_starts_every_member_gets_no_pod_with_a_stopped_one():
+    late = service("blog", "late", State=STOPPED, HostConfig__RestartPolicy=ALWAYS)
+    (workload,) = plan([service("blog", "web"), late], version="5.2.0")["workloads"]
+    assert workload["grouping"] == "network"
+    assert "blog-late-1 does not run" in workload["reason"]
+
+
+@pytest.mark.parametrize(("policy", "told"), [("always", False), ("unless-stopped", True), ("no", False)])
+def test_a_manual_stop_is_only_worth_a_word_where_docker_remembers_it(policy, told):
+    made = plan([container(HostConfig__RestartPolicy={"Name": policy, "MaximumRetryCount": 0})])
+    assert (("manual-stop", "HostConfig.RestartPolicy") in codes(made, "info")) is told
 
 
 def test_an_anonymous_volume_gets_a_name_that_outlives_a_stop():
