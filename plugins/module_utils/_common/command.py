@@ -11,6 +11,7 @@ import tempfile
 from typing import Callable, NamedTuple, Sequence
 
 from .errors import UserError
+from .terminal import plain
 
 _TAIL_LINES = 8
 
@@ -58,7 +59,9 @@ def run(
         raise CommandError("{0} did not finish within {1:.0f} s.".format(name, timeout or 0)) from None
     except OSError as error:
         raise CommandError("{0} could not be run: {1}.".format(name, error.strerror)) from None
-    result = Completed(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    result = Completed(
+        done.returncode, done.stdout.decode(errors="replace"), plain(done.stderr.decode(errors="replace"))
+    )
     if check and result.rc != 0:
         raise CommandError(_failure(argv, result))
     return result
@@ -86,7 +89,7 @@ def watch(argv: Sequence[str], see: Callable[[str], None]) -> Completed:
             for line in process.stdout or ():
                 see(line.rstrip("\n"))
         errors.seek(0)
-        return Completed(process.returncode, "", errors.read().decode(errors="replace"))
+        return Completed(process.returncode, "", plain(errors.read().decode(errors="replace")))
 
 
 def _failure(argv: Sequence[str], result: Completed) -> str:

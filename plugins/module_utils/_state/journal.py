@@ -33,13 +33,13 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
     Raises StateError when any other line is damaged.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
     events = []
     for number, line in enumerate(lines[:-1], 1):
         try:
-            event = json.loads(line)
+            event = json.loads(line.decode("utf-8"))
             if event["format"] != FORMAT or not isinstance(event["event"], str):
                 raise ValueError("unknown format")
         except (ValueError, KeyError, TypeError) as error:

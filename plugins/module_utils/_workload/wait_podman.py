@@ -11,6 +11,7 @@ from typing import Sequence
 from .._common.errors import UserError
 from .._common.json import Json
 from .._common.signals import require_undisturbed
+from .._common.terminal import plain
 from .._docker.api import Docker, DockerError
 from .._network.probe import Outside
 from .._plan._topics import secrets
@@ -101,6 +102,11 @@ def _masked(record: Json, docker: Docker, text: str) -> str:
     values = hidden.union(value for _name, _equals, value in entries if len(value) >= _VALUE_LENGTH)
     # Of a value of many lines a log may have the last ones only.
     values |= {line for value in values for line in value.splitlines() if len(line) >= _VALUE_LENGTH}
+    # What is no text may stand in the middle of a value, or be a part of it.
+    return _without(values, plain(_without(values, text)))
+
+
+def _without(values: set[str], text: str) -> str:
     for value in sorted(values - {""}, key=len, reverse=True):
         text = text.replace(value, "********")
     return text

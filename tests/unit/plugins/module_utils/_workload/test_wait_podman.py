@@ -51,6 +51,21 @@ def test_no_part_of_a_value_is_shown(monkeypatch, log):
     assert "DDDDEEEEFFFF" not in str(error)
 
 
+@pytest.mark.parametrize("log", ["\x1b[2Jsaid \x1b]0;x\x07it", "\x1b[31msaid it\x1b[0m"])
+def test_a_log_is_shown_as_text(monkeypatch, log):
+    monkeypatch.setattr(units, "journal_tail", lambda *_service: [log])
+    lack = readiness.Lack("web.service is failed", "web.service")
+    error = wait_podman._not_ready(RECORD, Docker(), [lack], "will not come up", 0)
+    assert str(error).endswith("web.service:\nsaid it")
+
+
+def test_a_secret_is_hidden_also_where_a_colour_stands_in_it(monkeypatch):
+    coloured = SECRET[:5] + "\x1b[31m" + SECRET[5:]
+    monkeypatch.setattr(units, "journal_tail", lambda *_service: [coloured])
+    lack = readiness.Lack("web.service is failed", "web.service")
+    assert "staple" not in str(wait_podman._not_ready(RECORD, Docker(), [lack], "will not come up", 0))
+
+
 def test_short_secrets_are_hidden_and_short_values_are_not(monkeypatch):
     """The PIN is one by a rule of the policy."""
     monkeypatch.setattr(units, "journal_tail", lambda *_service: ["info: pass1, 4711, k-17, t18 and s-19 refused"])
