@@ -31,6 +31,7 @@ from . import recovery
 RECOVER, COEXIST = "docker_to_podman-recover.service", "docker_to_podman-coexist.service"
 UNIT_DIR = "/etc/systemd/system"
 _PROGRAM = "program.pyz"
+_PYTHON = "/usr/bin/python3"
 # A start that takes the host down with it shall not do so at every boot.
 _TRIES = 5
 _GIVEN_UP = 2
@@ -83,7 +84,7 @@ def install(state_dir: str) -> None:
         os.fsync(stream.fileno())
     os.replace(str(part), str(target))
     sync_folder(target.parent)
-    command = "{0} {1}".format(sys.executable, target)
+    command = "{0} {1}".format(interpreter(), target)
     wanted = {
         name: text.format(command=command, given_up=_GIVEN_UP, state_dir=state_dir) for name, text in _UNITS.items()
     }
@@ -94,6 +95,17 @@ def install(state_dir: str) -> None:
     run(["systemctl", "enable", "--quiet", *_UNITS])
     # The links that make them start at a boot.
     run(["sync", "--file-system", UNIT_DIR])
+
+
+def interpreter() -> str:
+    """The Python of the services. An upgrade of the distribution takes one away that has its version in its name, such as
+    the one that Ansible found; it leaves ``python3``."""
+    is_new_enough = "import sys; sys.exit(sys.version_info < (3, 8))"
+    try:
+        run([_PYTHON, "-c", is_new_enough])
+    except UserError:
+        return sys.executable
+    return _PYTHON
 
 
 def found(state_dir: str) -> list[str]:

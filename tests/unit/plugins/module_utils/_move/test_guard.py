@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import entry_point
@@ -63,10 +65,27 @@ def interrupt(engine, host):
         run.run(cutover.commit)
 
 
+@pytest.mark.parametrize(
+    ("version", "chosen"),
+    [("3.13", "/usr/bin/python3"), ("3.8", "/usr/bin/python3"), ("3.6", sys.executable), (None, sys.executable)],
+    ids=["new", "oldest", "too old", "absent"],
+)
+def test_the_services_outlive_an_upgrade_of_python(monkeypatch, tmp_path, version, chosen):
+    python = tmp_path / "python3"
+    if version:
+        script = """#!/bin/sh
+exec {0} -c "import sys; sys.version_info = ({1}, 0); ${{2#import sys; }}"
+"""
+        python.write_text(script.format(sys.executable, version.replace(".", ", ")))
+        python.chmod(0o755)
+    monkeypatch.setattr(guard, "_PYTHON", str(python))
+    assert guard.interpreter().replace(str(python), "/usr/bin/python3") == chosen
+
+
 def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(systemd, tmp_path):
     state = tmp_path / "state"
     guard.install(str(state))
-    assert systemd == ["daemon-reload", "enable", "--file-system"]
+    assert systemd == ["-c", "daemon-reload", "enable", "--file-system"]
     program = state / "program.pyz"
     assert program.stat().st_mode & 0o777 == 0o600
     text = (tmp_path / "units" / guard.RECOVER).read_text()
@@ -74,7 +93,7 @@ def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(syst
     assert "WantedBy=docker.service" in (tmp_path / "units" / guard.COEXIST).read_text()
     systemd.clear()
     guard.install(str(state))
-    assert systemd == ["enable", "--file-system"]
+    assert systemd == ["-c", "enable", "--file-system"]
     assert len(guard.found(str(state))) == 3
     systemd.clear()
     guard.remove(str(state))
