@@ -102,7 +102,7 @@ def _masked(record: Json, docker: Docker, text: str) -> str:
     values = hidden.union(value for _name, _equals, value in entries if len(value) >= _VALUE_LENGTH)
     # Of a value of many lines a log may have the last ones only.
     values |= {line for value in values for line in value.splitlines() if len(line) >= _VALUE_LENGTH}
-    # What is no text may stand in the middle of a value, or be a part of it.
+    # Twice: a colour may stand in the middle of a value, or be a part of it.
     return _without(values, plain(_without(values, text)))
 
 

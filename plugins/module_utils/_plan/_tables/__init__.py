@@ -2,5 +2,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rows only: every path of Docker's documents, and every option of Podman with its first version.
 
-What a row's columns mean stands in ../fields.py and ../unit_file.py. Begin with container_fields.py.
+../fields.py and ../unit_file.py say how rows are read. Begin with container_fields.py.
 """
