@@ -88,6 +88,8 @@ def require_as_planned(workload: Json, docker: Docker) -> None:
         if is_running != container["running"]:
             now = "runs" if is_running else "does not run"
             raise _outdated("{0} {1} now".format(container["name"], now))
+        if document["State"].get("Paused"):
+            raise _outdated("{0} is paused now".format(container["name"]))
         policy = restart.written(document)
         if policy != container["restart"]:
             raise _outdated("{0} has the restart policy {1} now".format(container["name"], policy))

@@ -417,6 +417,7 @@ def test_an_adopted_volume_is_none_of_podmans_and_has_to_be_staged(host, tmp_pat
         (lambda host: host.docker.pop("web-id"), "web is not the container it was"),
         (lambda host: host.docker["web-id"]["State"].update(Running=False), "web does not run now"),
         (lambda host: host.docker["job-id"]["State"].update(Running=True), "job runs now"),
+        (lambda host: host.docker["web-id"]["State"].update(Paused=True), "web is paused now"),
         (lambda host: host.docker["web-id"].update(Name="/www"), "web has another name now"),
         (
             lambda host: host.docker["web-id"]["HostConfig"].update(
