@@ -18,7 +18,7 @@ import yaml
 from steps import ROOT, SECONDS, Step, run
 
 # Minutes for scenarios, and cases of the matrix in tests/crash/.
-BUDGET, CRASH_CASES = 20.0, 4
+BUDGET, CRASH_CASES = 15.0, 4
 # The part of the budget that a scenario on an emulated virtual machine may take.
 EMULATED_PART = 0.75
 
