@@ -36,8 +36,10 @@ def title(text: str) -> None:
 def on_machine(machine: dict[str, Any], command: str) -> None:
     """Run a command on the machine and show what it prints."""
     print(f"$ {command}", flush=True)
-    subprocess.run([*ssh.argv(machine["port"]), command], stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run([*ssh.argv(machine["port"]), command], stdin=subprocess.DEVNULL, check=False)
     print(flush=True)
+    if done.returncode:
+        raise Failed(f"On the machine, `{command}` failed with {done.returncode}. {REMAINS}")
 
 
 def inventory(machine: dict[str, Any]) -> str:

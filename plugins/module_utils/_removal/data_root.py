@@ -18,7 +18,7 @@ from .._podman.units import UNIT_DIR
 from .._volumes import adopt
 from .leftovers import Found, ResidueError
 
-# What dockerd makes in its data root (moby, daemon/daemon.go); a folder with fewer than three of them is something else.
+# dockerd makes these in its data root (moby, daemon/daemon.go). A folder with fewer than three of them is something else.
 _MARKS = frozenset(["buildkit", "containers", "engine-id", "image", "network", "plugins", "swarm", "tmp", "volumes"])
 _FAR = "Podman uses it in place, and it is on another file system than the folder that would take it"
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of a move: what is known of a workload before it moves, which every step and its undo go by (private to the collection)."""
+"""The record of a move, made before it begins. Every step and its undo go by it (private to the collection)."""
 
 from __future__ import annotations
 

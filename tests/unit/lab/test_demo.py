@@ -69,3 +69,9 @@ def test_a_playbook_that_fails_is_named_with_the_way_into_the_machine(kinds, mon
     monkeypatch.setattr(demo.subprocess, "run", lambda argv, **_options: subprocess.CompletedProcess(argv, 2))
     with pytest.raises(SystemExit, match=r"^demo: The playbook .*prepare.yml failed with 2; (.|\n)*lab.py ssh demo"):
         demo.main()
+
+
+def test_a_command_on_the_machine_that_fails_ends_the_demo(monkeypatch):
+    monkeypatch.setattr(ssh, "argv", lambda _port: ["sh", "-c"])
+    with pytest.raises(demo.Failed, match="`exit 3` failed with 3"):
+        demo.on_machine(MACHINE, "exit 3")
