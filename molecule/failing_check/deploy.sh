@@ -25,7 +25,7 @@ drop_in refused <<'F'
 Type=oneshot
 F
 # It looks for the engine that it knows, and ends.
-run picky --entrypoint sh lab/redis:1 -c 'test -e /.dockerenv || exit 3; exec redis-server'
+run picky --entrypoint sh lab/redis:1 -c 'test ! -e /run/.containerenv || exit 3; exec redis-server'
 # Somebody runs its job in Docker, between the copy of the data and the end of the move.
 run keeper lab/redis:1
 docker create --volume keeper:/data --name job --entrypoint sh lab/redis:1 -c 'echo done >>/data/log'

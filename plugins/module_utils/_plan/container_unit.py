@@ -21,6 +21,8 @@ from .quadlet import Line, unexpanded
 from .unit_file import Unit
 
 UNIT_DIR = "/etc/containers/systemd"
+SECCOMP, CONFIGURATION, MARK = ".seccomp.json", ".containers.conf", ".dockerenv"
+"""Endings of the files that a unit refers to."""
 POD_OPTIONS = ("publish", "add_host")
 """Options of members that belong to the pod, which owns the network namespace."""
 START: Line = ("TimeoutStartSec", "900")
@@ -56,15 +58,20 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
     settings += _member(container, layout, known) if layout.pod_file else _alone(container, layout, known)
     settings += [("notify", "healthy")] if notifies else []
     base = layout.services[name][: -len(".service")]
-    profile = security.own_profile(container)
-    companions = {f"{base}.seccomp.json": profile + "\n"} if profile else {}
-    settings += [("seccomp", f"{UNIT_DIR}/{companion}") for companion in companions]
+    companions = {base + ending: content for ending, content in _companions(container, layout, known).items()}
+    settings += [("seccomp", f"{UNIT_DIR}/{name}") for name in companions if name.endswith(SECCOMP)]
+    settings += [("volume", f"{UNIT_DIR}/{name}:{mounts.MARK}:ro") for name in companions if name.endswith(MARK)]
     return Unit(
         base + ".container",
         "Container",
         settings,
         unit=_order(container, layout, known),
         service=[
+            *[
+                ("Environment", f"CONTAINERS_CONF_OVERRIDE={UNIT_DIR}/{name}")
+                for name in companions
+                if name.endswith(CONFIGURATION)
+            ],
             *restart.service_lines(container, known.systemd),
             *limits.slice_lines(container),
             *_timeouts(config, notifies),
@@ -74,6 +81,20 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
         is_wanted=starts_at_boot(container) and not (layout.pod_file and runs_from_boot(container)),
         companions=companions,
     )
+
+
+def _companions(container: Json, layout: Layout, known: Context) -> dict[str, str]:
+    """The files that the unit refers to, by the ending of their names."""
+    hardened = policy.is_hardened(layout.rules, project_of(container), name_of(container))
+    profile, configuration = (
+        security.own_profile(container),
+        security.configuration(container, hardened, known.version),
+    )
+    return {
+        **({SECCOMP: profile + "\n"} if profile else {}),
+        **({CONFIGURATION: configuration} if configuration else {}),
+        **({} if mounts.has_mark(container) else {MARK: ""}),
+    }
 
 
 def image_reference(container: Json, known: Context) -> str:
@@ -86,8 +107,7 @@ def image_reference(container: Json, known: Context) -> str:
 def own_settings(container: Json, layout: Layout, known: Context) -> list[Setting]:
     """All that the container has, wherever it will be written."""
     name, config, image = name_of(container), mapping(container.get("Config")), known.image_config(container)
-    choice = {key: policy.choice(layout.rules, key, project_of(container), name) for key in ("hardening", "logs")}
-    hardened = choice["hardening"] == "podman"
+    hardened = policy.is_hardened(layout.rules, project_of(container), name)
     return [
         *process.command(config, image),
         *process.identity(container, image),
@@ -101,9 +121,9 @@ def own_settings(container: Json, layout: Layout, known: Context) -> list[Settin
         *fields.settings(container, CONTAINER),
         *networking.shared(container, known.names),
         *networking.sysctls(container, hardened),
-        *security.settings(container, hardened),
+        *security.settings(container, hardened, known.version),
         *limits.settings(container, known.limits_of(container), hardened),
-        *logs.settings(container, choice["logs"]),
+        *logs.settings(container, policy.choice(layout.rules, "logs", project_of(container), name)),
     ]
 
 

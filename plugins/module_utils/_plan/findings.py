@@ -7,7 +7,16 @@ from __future__ import annotations
 from .._common.json import Json, dig, mapping, strings, text
 from . import grouping, policy
 from ._documents import image_names
-from ._documents.containers import COMPOSE, has_short_id_as_hostname, hostname, label, name_of, networks_of, project_of
+from ._documents.containers import (
+    COMPOSE,
+    full_hostname,
+    has_short_id_as_hostname,
+    hostname,
+    label,
+    name_of,
+    networks_of,
+    project_of,
+)
 from ._documents.context import Context
 from ._topics import (
     binds,
@@ -31,7 +40,7 @@ _NONE = "None needed."
 
 def container_findings(container: Json, known: Context, rules: Json) -> list[Finding]:
     """The findings about one container that its documents alone decide."""
-    driver = policy.choice(rules, "logs", project_of(container), name_of(container))
+    place = project_of(container), name_of(container)
     return [
         *_names(container),
         *_references(container, known),
@@ -42,11 +51,11 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *networking.findings(container, known),
         *mounts.findings(container),
         *binds.findings(container, known),
-        *security.findings(container),
+        *security.findings(container, policy.is_hardened(rules, *place), known.version),
         *security.device_findings(container),
         *security.runtime_findings(container),
         *limits.findings(container),
-        *logs.findings(container, driver),
+        *logs.findings(container, policy.choice(rules, "logs", *place)),
         *secrets.findings(container, known.image_config(container), policy.secret_rules(rules)),
         *writable_layer.findings(container, known, rules),
         *persist.findings(container, known, rules),
@@ -69,13 +78,15 @@ def _names(container: Json) -> list[Finding]:
         endpoint = mapping(dig(container, "NetworkSettings.Networks")).get(network)
         aliases = strings(mapping(endpoint).get("Aliases"))
         names.update({f"NetworkSettings.Networks.{network}.Aliases[{name!r}]": name for name in aliases})
-    if hostname(container):
-        names["Config.Hostname"] = hostname(container)
+    names.update({"Config.Hostname": hostname(container), "Config.Domainname": text(dig(container, "Config.Domainname"))})
     return [
         _blocker("invalid-name", container, path, f"{name!r} is no name that Docker would allow.", _REINSPECT)
         for path, name in names.items()
-        if not is_safe_name(name)
+        if not is_safe_name(name) and (name or path not in _MAY_BE_EMPTY)
     ]
+
+
+_MAY_BE_EMPTY = ("Config.Hostname", "Config.Domainname")
 
 
 _REINSPECT = "Make the inventory again on the host; if it stays, report it to the project."
@@ -198,12 +209,22 @@ def _notes(container: Json, known: Context) -> list[Finding]:
         )
         remedy = f"Give it its name as host name (docker run --hostname {name}, in Compose hostname: {name}), and assess again."
         found.append(Finding(INFO, "self-lookup", name, "Config.Hostname", message, remedy))
-    if dig(container, "Config.Domainname"):
-        message = "Podman has one name for a container: hostname(1) prints it with its domain."
+    if full_hostname(container):
+        message = f"Podman sets no domain: hostname(1) prints {hostname(container)} as under Docker, and hostname -f too."
         found.append(Finding(INFO, "domainname", name, "Config.Domainname", message, _NONE))
+    elif "." in hostname(container):
+        short = hostname(container).partition(".")[0]
+        message = f"Docker lets it find itself as {short} too; Podman knows its host name in full only."
+        remedy = f"If it needs that, give it the network alias {short} under Docker, and assess again."
+        found.append(Finding(INFO, "short-hostname", name, "Config.Hostname", message, remedy))
+    restart_policy = policy_name(dig(container, "HostConfig.RestartPolicy"))
     # With "always" Docker does not remember it either.
-    if runs_from_boot(container) and policy_name(dig(container, "HostConfig.RestartPolicy")) == "unless-stopped":
+    if runs_from_boot(container) and restart_policy == "unless-stopped":
         message = "systemd starts it at every boot and does not remember a manual stop."
         remedy = "To keep it stopped, mask its service."
         found.append(Finding(INFO, "manual-stop", name, "HostConfig.RestartPolicy", message, remedy))
+    if runs_from_boot(container) and restart_policy == "on-failure":
+        message = "systemd starts it at every boot, also when it had ended well; Docker starts what had failed."
+        remedy = "If it must not run again, mask its service once it has done its work."
+        found.append(Finding(INFO, "ended-well", name, "HostConfig.RestartPolicy", message, remedy))
     return found

@@ -101,6 +101,11 @@ def choice(policy: Json, key: str, project: str = "", container: str = "") -> st
     return str(policy.get(key) or _CHOICES[key][0])
 
 
+def is_hardened(policy: Json, project: str, container: str) -> bool:
+    """Whether a container gets Podman's narrower defaults."""
+    return choice(policy, "hardening", project, container) == "podman"
+
+
 def secret_rules(policy: Json) -> list[str]:
     """The user's rules for names of secret variables, beside the built-in ones."""
     return strings(policy.get("secrets"))

@@ -19,7 +19,9 @@ GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"
 _SUFFIXES = {"container": "", "pod": "-pod", "network": "-network", "volume": "-volume", "image": "-image"}
 _UNIT_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,200})\.(container|pod|network|volume|image)\Z")
 # What units refer to lies beside them: Quadlet reads no file of another type.
-_COMPANION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,200}\.seccomp\.json\Z")
+_COMPANION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,200}\.(seccomp\.json|containers\.conf|dockerenv)\Z")
+# Containers see it, with the mode that Docker gives it; all else is for root alone.
+_MODES = {".dockerenv": 0o755}
 _NO_COMPLAINT = "Loading source unit file"
 _GENERATED = "/run/systemd/generator/"
 _PROPERTIES = (
@@ -80,9 +82,14 @@ def service_of(unit: str) -> str:
     return "{0}{1}.service".format(found.group(1), _SUFFIXES[found.group(2)])
 
 
+def is_unit(name: str) -> bool:
+    """Whether a file is a unit; it is none when a unit refers to it."""
+    return not _COMPANION.match(name)
+
+
 def services_of(units: Iterable[str]) -> list[str]:
     """The services of those files that are units. UnitError for a name that must not become a file."""
-    return [service_of(unit) for unit in units if not _COMPANION.match(unit)]
+    return [service_of(unit) for unit in units if is_unit(unit)]
 
 
 def read(units: Iterable[str], folder: str = UNIT_DIR) -> dict[str, str]:
@@ -96,7 +103,7 @@ def install(units: Mapping[str, str], folder: str = UNIT_DIR) -> None:
     """Write the units, each atomically and root-only, and have systemd take them in."""
     services_of(units)
     for name, text in units.items():
-        write_file(str(Path(folder, name)), text)
+        write_file(str(Path(folder, name)), text, mode=_MODES.get(Path(name).suffix, 0o600))
     reload_systemd()
 
 
@@ -164,7 +171,7 @@ def _number(text: str) -> int:
 
 def require_known(units: Sequence[str]) -> None:
     """UnitError unless systemd runs every one of the units as Quadlet made it, with the generator's complaint."""
-    units = [unit for unit in units if not _COMPANION.match(unit)]
+    units = [unit for unit in units if is_unit(unit)]
     known = services(services_of(units))
     for unit in units:
         service = known.get(service_of(unit), Service(service_of(unit), load="not-found"))

@@ -95,7 +95,7 @@ def admit(plan: dict[str, Any], volume: dict[str, Any], held: dict[str, storage.
         adopt.is_linked(volume)
         return
     found = held.get(name)
-    if found is None or (only_defined(volume) and found.options == volume["driver_opts"]):
+    if found is None or (only_defined(volume) and found.options in (volume["driver_opts"], options(volume))):
         return
     if only_defined(volume):
         raise VolumeError("Podman's volume {0} has other options than Docker's; remove it first.".format(name))
@@ -129,7 +129,23 @@ def require_unused(names: list[str]) -> None:
 def create(volume: dict[str, Any]) -> None:
     """Create a volume that Podman does not have."""
     labels = {**(volume["labels"] or {}), SOURCE_LABEL: volume["source"]}
-    storage.create_volume(volume["name"], labels, volume["driver_opts"] or {})
+    storage.create_volume(volume["name"], labels, options(volume))
+
+
+def options(volume: dict[str, Any]) -> dict[str, str]:
+    """Docker's options, and those that make Podman leave the folder alone as a restart does under Docker.
+
+    Into a volume that is empty at its first start Podman copies the image's files, unless it is ``nocopy``, and gives
+    it to the container's user, unless an owner is among its options (libpod, NeedsCopyUp and NeedsChown; seen on 5.4
+    and 5.8). Where mount(8) would hand an owner to a file system that knows none, there is no such option.
+    """
+    own = dict(volume["driver_opts"] or {})
+    words = [word for word in own.get("o", "").split(",") if word]
+    if only_defined(volume) and own.get("type") != "tmpfs" and not {"bind", "rbind"} & set(words):
+        # Podman mounts what has options of its own besides.
+        return {**own, "nocopy": ""} if len(own) > 1 else own
+    has_owner = any(word.partition("=")[0] in ("uid", "gid") for word in words)
+    return {**own, "nocopy": "", "o": ",".join(words if has_owner else [*words, "uid=0", "gid=0"])}
 
 
 def source_of(plan: dict[str, Any], volume: dict[str, Any]) -> str:

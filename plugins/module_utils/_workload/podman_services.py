@@ -63,12 +63,12 @@ def remove_secrets(record: Json) -> None:
 
 def asleep(texts: dict[str, str]) -> dict[str, str]:
     """The units such that nothing of them starts at a boot."""
-    return {name: without_install(text) for name, text in texts.items()}
+    return {name: without_install(text) if units.is_unit(name) else text for name, text in texts.items()}
 
 
 def bar_starts(texts: dict[str, str]) -> None:
     """Have nothing start the units: no boot, and no timer or person either. What runs goes on."""
-    units.install({name: barred(text) for name, text in texts.items() if units.services_of([name])})
+    units.install({name: barred(text) for name, text in texts.items() if units.is_unit(name)})
 
 
 def require_own_units(texts: dict[str, str]) -> None:

@@ -73,6 +73,12 @@ def hostname(container: Json) -> str:
     return text(dig(container, "Config.Hostname")) if has_own_hostname(container) else ""
 
 
+def full_hostname(container: Json) -> str:
+    """The host name with its domain, by which the container finds itself; empty without a domain."""
+    parts = hostname(container), text(dig(container, "Config.Domainname"))
+    return ".".join(parts) if all(parts) else ""
+
+
 def has_short_id_as_hostname(container: Json) -> bool:
     """Whether the host name is the one that Docker makes of the ID."""
     return bool(hostname(container)) and hostname(container) == text(container.get("Id"))[:12]

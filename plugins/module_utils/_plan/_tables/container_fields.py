@@ -65,7 +65,7 @@ CONTAINER: tuple[Field, ...] = (
     *rows(TRANSLATED, "", "SizeRw", "finding writable-layer"),
     # Config
     *rows(TRANSLATED, "Config.", "Hostname", "hostname", remark="Also the short ID that Docker chose: applications keep data under it."),
-    *rows(TRANSLATED, "Config.", "Domainname", "hostname", remark="Podman has one name: host.domain."),
+    *rows(TRANSLATED, "Config.", "Domainname", "network", remark="An alias: host.domain. Podman sets no domain."),
     *rows(IMAGE, "Config.", "User", "user"),
     *rows(NOT_APPLICABLE, "Config.", "AttachStdin AttachStdout AttachStderr",
           remark="Who was attached when it was created."),

@@ -28,6 +28,8 @@ CONTAINER_NETWORK: Version = (5, 3, 0)
 """The first Podman in which Network= takes the file of another container."""
 NOTIFY_HEALTHY: Version = (4, 7, 0)
 """The first Podman that can hold a start back until the container is healthy (podman-run(1), --sdnotify)."""
+CONFIGURATION: Version = (4, 5, 0)
+"""The first Podman that reads a containers.conf over all others (containers.conf(5), CONTAINERS_CONF_OVERRIDE)."""
 NEVER: Version = (999, 0, 0)
 
 _PORT = re.compile(r"\d+(-\d+)?(/(tcp|udp))?\Z")

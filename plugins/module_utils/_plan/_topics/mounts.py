@@ -21,6 +21,8 @@ from ..quadlet import path_word
 
 DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 PODMAN_SOCKET = "/run/podman/podman.sock"
+MARK = "/.dockerenv"
+"""The empty file in every container of Docker's, by which programs see that they are in a container."""
 PARITY_OPTIONS = ("suid", "dev")
 """Podman mounts named volumes nosuid and nodev, Docker does not (facts, section 4)."""
 
@@ -171,6 +173,11 @@ def _read_only(container: Json) -> list[Setting]:
 
 
 _REINSPECT = "Make the inventory again while the engine runs; if it stays, report it to the project."
+
+
+def has_mark(container: Json) -> bool:
+    """Whether somebody has mounted another file there."""
+    return any(text(mount.get("Destination")) == MARK for mount in mounts_of(container, "bind", "volume"))
 
 
 def uses_docker_socket(container: Json) -> bool:

@@ -9,7 +9,7 @@ import re
 from typing import Any, Iterator, Mapping, Sequence
 
 from ..._common.json import Json, dig, items, mapping, strings, text
-from .._documents.containers import hostname, is_on_default_bridge, links_of, name_of, network_mode, networks_of
+from .._documents.containers import full_hostname, hostname, is_on_default_bridge, links_of, name_of, network_mode, networks_of
 from .._documents.context import Context
 from .._tables import options
 from .._tables.options import Setting
@@ -72,8 +72,8 @@ def endpoint_of(container: Json, network: str) -> Json:
 
 
 def endpoint_aliases(container: Json, network: str) -> list[str]:
-    """The names a container has on a network beside its own; its host name is one of them."""
-    names = {*strings(endpoint_of(container, network).get("Aliases")), hostname(container)}
+    """The names a container has on a network beside its own; its host name is one of them, alone and with its domain."""
+    names = {*strings(endpoint_of(container, network).get("Aliases")), hostname(container), full_hostname(container)}
     return sorted(names - {name_of(container), ""})
 
 

@@ -9,7 +9,7 @@ import shlex
 from typing import Any, Sequence
 
 from ..._common.json import LARGEST, Json, dig, mapping, strings, text
-from .._documents.containers import COMPOSE, has_own_hostname, hostname, name_of
+from .._documents.containers import COMPOSE, hostname
 from .._tables.options import Setting
 from ..model import is_carried
 from ..quadlet import is_splittable, words
@@ -47,9 +47,10 @@ def command(config: Json, image: Json) -> list[Setting]:
 def environment(config: Json, image: Json, secret: Sequence[Json]) -> list[Setting]:
     """Variables that the image does not set alike; a name without ``=`` unsets the image's, a secret is referred to."""
     inherited, hidden = set(strings(image.get("Env"))), {item["env"]: item["name"] for item in secret}
-    settings = []
-    for entry in strings(config.get("Env")):
-        name, separator, _value = entry.partition("=")
+    entries = [(entry, *entry.partition("=")) for entry in strings(config.get("Env"))]
+    # Podman's own mark, by which programs choose another way to work.
+    settings = [] if any(name == "container" for _entry, name, _equals, _value in entries) else [("unset_env", "container")]
+    for entry, name, separator, _value in entries:
         if name in hidden:
             settings.append(("secret", "{0},type=env,target={1}".format(hidden[name], name)))
         elif entry not in inherited:
@@ -74,9 +75,8 @@ def identity(container: Json, image: Json) -> list[Setting]:
         for option, key in (("user", "User"), ("workdir", "WorkingDir"), ("stop_signal", "StopSignal"))
         if config.get(key) and config.get(key) != image.get(key)
     ]
-    name, domain = hostname(container), text(config.get("Domainname"))
-    if (name or domain) and has_own_hostname(container):
-        settings.append(("hostname", ".".join(part for part in (name or name_of(container), domain) if part)))
+    if hostname(container):
+        settings.append(("hostname", hostname(container)))
     timeout = config.get("StopTimeout")
     if isinstance(timeout, int):
         settings.append(("stop_timeout", str(timeout if timeout >= 0 else _FOR_EVER)))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..._common.json import Json, dig, mapping, text
 from .._documents.containers import is_running
 
@@ -24,7 +26,7 @@ def is_for_once(policy: Json | None) -> bool:
 def service_lines(container: Json, systemd: int) -> list[tuple[str, str]]:
     """The [Service] lines of the restart policy. systemd must not give up where Docker would not."""
     policy = mapping(dig(container, "HostConfig.RestartPolicy"))
-    name, limit = text(policy.get("Name")), policy.get("MaximumRetryCount")
+    name = text(policy.get("Name"))
     if name in ("", "no"):
         return [("Restart", "no")]
     # Docker waits 100 ms, and twice as long each time up to a minute.
@@ -32,7 +34,9 @@ def service_lines(container: Json, systemd: int) -> list[tuple[str, str]]:
     return [
         ("Restart", "on-failure" if name == "on-failure" else "always"),
         *(pauses if systemd >= _STEPS_SINCE else [("RestartSec", "2s")]),
-        *([("SuccessExitStatus", "143")] if name != "on-failure" or not limit else []),
+        # Stopped by systemd it has not failed; what ends by SIGTERM otherwise has, and Docker starts that again.
+        ("SuccessExitStatus", "143"),
+        *([("RestartForceExitStatus", "143")] if name == "on-failure" else []),
     ]
 
 
@@ -53,11 +57,21 @@ def written(container: Json) -> str:
 
 
 def starts_at_boot(container: Json) -> bool:
-    """Whether Docker would start it at boot: with ``always`` also when the user has stopped it."""
-    policy = policy_name(dig(container, "HostConfig.RestartPolicy"))
-    return policy == "always" or (policy == "unless-stopped" and is_running(container))
+    """Whether it starts at a boot: with ``always`` also when the user has stopped it, with ``on-failure`` also when it has
+    failed and may be tried again (seen on Docker 26.1 and 28.5, whoever stopped it)."""
+    policy = mapping(dig(container, "HostConfig.RestartPolicy"))
+    name = policy_name(policy)
+    if name == "on-failure":
+        limit, tries = _whole(policy.get("MaximumRetryCount")), _whole(container.get("RestartCount"))
+        has_failed = _whole(dig(container, "State.ExitCode")) != 0
+        return is_running(container) or (has_failed and (limit == 0 or tries < limit))
+    return name == "always" or (name == "unless-stopped" and is_running(container))
 
 
 def runs_from_boot(container: Json) -> bool:
     """Whether it runs now, and again after every boot."""
     return is_running(container) and starts_at_boot(container)
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0

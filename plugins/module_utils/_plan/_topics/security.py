@@ -10,12 +10,29 @@ from typing import Iterator
 
 from ..._common.json import Json, dig, is_empty, items, mapping, strings, text
 from .._documents.containers import name_of
+from .._tables import options
 from .._tables.container_fields import MASKED_PATHS, READONLY_PATHS
 from .._tables.options import Setting
-from ..model import BLOCKER, INFO, WARNING, Finding
+from ..model import BLOCKER, INFO, WARNING, Finding, Version
 
 PARITY_CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW")
 """In Docker's default set and not in Podman's (facts, section 4)."""
+
+_DEFAULT_CAPABILITIES = (
+    *PARITY_CAPABILITIES,
+    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE"),
+    *("CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"),
+)
+"""Docker's default set (moby oci/caps/defaults.go)."""
+
+_FURTHER_CAPABILITIES = (
+    *("CAP_AUDIT_CONTROL", "CAP_AUDIT_READ", "CAP_BLOCK_SUSPEND", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"),
+    *("CAP_DAC_READ_SEARCH", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_LEASE", "CAP_LINUX_IMMUTABLE"),
+    *("CAP_MAC_ADMIN", "CAP_MAC_OVERRIDE", "CAP_NET_ADMIN", "CAP_NET_BROADCAST", "CAP_PERFMON"),
+    *("CAP_SYSLOG", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_MODULE", "CAP_SYS_NICE", "CAP_SYS_PACCT"),
+    *("CAP_SYS_PTRACE", "CAP_SYS_RAWIO", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_WAKE_ALARM"),
+)
+"""All others (capabilities(7)). Podman leaves out what the kernel does not have."""
 
 _LABELS = {"type": "label_type", "level": "label_level", "user": "label_user", "role": "label_role"}
 _PROCESSOR_PATH = re.compile(r"/sys/devices/system/cpu/cpu\d+/thermal_throttle\Z")
@@ -24,10 +41,10 @@ _USUAL_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
 _NVIDIA = "nvidia"
 
 
-def settings(container: Json, hardened: bool) -> list[Setting]:
-    """All that limits or widens what the container may do."""
+def settings(container: Json, hardened: bool, version: Version) -> list[Setting]:
+    """All that limits or widens what the container may do, but for what its configuration says."""
     return [
-        *capabilities(container, hardened),
+        *([] if configuration(container, hardened, version) else capabilities(container, hardened)),
         *_security(container),
         *_paths(container),
         *devices(container),
@@ -37,13 +54,34 @@ def settings(container: Json, hardened: bool) -> list[Setting]:
 
 def capabilities(container: Json, hardened: bool) -> list[Setting]:
     """Capabilities, with those that Docker gives and Podman does not; ``hardened``: without these."""
+    if dig(container, "HostConfig.Privileged") is True:
+        # It has them all, and what is added would be its user's own.
+        return []
     added = [_capability(name) for name in strings(dig(container, "HostConfig.CapAdd"))]
     dropped = [_capability(name) for name in strings(dig(container, "HostConfig.CapDrop"))]
-    parity = (
-        [] if hardened or "ALL" in dropped or dig(container, "HostConfig.Privileged") is True else PARITY_CAPABILITIES
-    )
+    parity = [] if hardened or "ALL" in dropped else PARITY_CAPABILITIES
     granted = [name for name in parity if name not in dropped and name not in added and "ALL" not in added]
     return [("cap_drop", name) for name in dropped] + [("cap_add", name) for name in [*added, *granted]]
+
+
+def configuration(container: Json, hardened: bool, version: Version) -> str:
+    """A containers.conf of its own that limits a user other than root as Docker does; "" where none is needed.
+
+    What is added to Docker's default set may be used by programs with file capabilities only. Podman gives what
+    ``--cap-add`` names to the user's every process, and what the default set of its configuration names to none.
+    """
+    added = [name for option, name in capabilities(container, hardened) if option == "cap_add"]
+    if not added or _is_root(container) or version < options.CONFIGURATION:
+        return ""
+    dropped = {name for option, name in capabilities(container, hardened) if option == "cap_drop"}
+    base = [name for name in _DEFAULT_CAPABILITIES if not (hardened and name in PARITY_CAPABILITIES)]
+    every = [*_DEFAULT_CAPABILITIES, *_FURTHER_CAPABILITIES]
+    given = {*([] if "ALL" in dropped else base), *(every if "ALL" in added else added)} - dropped
+    return "[containers]\ndefault_capabilities = {}\n".format(json.dumps(sorted(given)))
+
+
+def _is_root(container: Json) -> bool:
+    return text(dig(container, "Config.User")).partition(":")[0] in ("", "0", "root")
 
 
 def _capability(name: str) -> str:
@@ -105,9 +143,14 @@ def _is_ignored(option: str) -> bool:
     )
 
 
-def findings(container: Json) -> list[Finding]:
+def findings(container: Json, hardened: bool, version: Version) -> list[Finding]:
     """Security options and hidden paths that Podman has no word for."""
     name, found = name_of(container), []
+    added = [capability for option, capability in capabilities(container, hardened) if option == "cap_add"]
+    if added and not _is_root(container) and version < options.CONFIGURATION:
+        message = "This Podman gives its user {}, which Docker gives only to programs that have them by their file."
+        remedy = "Use Podman 4.5 or newer, or drop them under Docker (cap_drop) when nothing needs them."
+        found.append(Finding(INFO, "user-capabilities", name, "HostConfig.CapAdd", message.format(", ".join(added)), remedy))
     for option in strings(dig(container, _OPTION)):
         if _is_profile(option) and not own_profile(container):
             message = "Its seccomp profile is not the JSON of one."
@@ -129,12 +172,11 @@ def findings(container: Json) -> list[Finding]:
 def _is_root_without_override(container: Json) -> bool:
     """Whether it could write where only the mode allows it to."""
     flags = (dig(container, "HostConfig.Privileged"), dig(container, "HostConfig.ReadonlyRootfs"))
-    user = text(dig(container, "Config.User")).partition(":")[0]
     override = ("ALL", "CAP_DAC_OVERRIDE")
     settings = set(capabilities(container, hardened=True))
     is_dropped = any(("cap_drop", name) in settings for name in override)
     is_added = any(("cap_add", name) in settings for name in override)
-    return user in ("", "0", "root") and True not in flags and is_dropped and not is_added
+    return _is_root(container) and True not in flags and is_dropped and not is_added
 
 
 def _paths(container: Json) -> list[Setting]:

@@ -83,7 +83,7 @@ def test_what_was_set_stands_in_the_unit(change, line):
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"Config__Hostname": "own", "Config__Domainname": "example.com"}, "HostName=own.example.com"),
+        ({"Config__Hostname": "own", "Config__Domainname": "example.com"}, "HostName=own"),
         ({"Config__Tty": True}, 'PodmanArgs="--tty"'),
         ({"Config__OpenStdin": True}, 'PodmanArgs="--interactive"'),
         ({"Config__ExposedPorts": {"80/tcp": {}}}, "ExposeHostPort=80/tcp"),
@@ -166,6 +166,71 @@ def test_a_seccomp_profile_in_the_container_becomes_a_file():
     assert json.loads(units["web.seccomp.json"]) == profile
 
 
+DEFAULT_CAPABILITIES = [
+    *("CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD"),
+    *("CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"),
+    "CAP_SYS_CHROOT",
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "given"),
+    [
+        ({}, DEFAULT_CAPABILITIES),
+        ({"HostConfig__CapAdd": ["NET_ADMIN"]}, sorted([*DEFAULT_CAPABILITIES, "CAP_NET_ADMIN"])),
+        ({"HostConfig__CapAdd": ["SYS_TIME"], "HostConfig__CapDrop": ["ALL"]}, ["CAP_SYS_TIME"]),
+        ({"HostConfig__CapDrop": ["KILL"]}, [name for name in DEFAULT_CAPABILITIES if name != "CAP_KILL"]),
+    ],
+)
+def test_a_user_other_than_root_has_no_capabilities_but_by_a_programs_own(change, given):
+    """Podman would give what is added to every process of the user (seen: CapEff of user 1000)."""
+    web = container(Config__User="1000:1000", **change)
+    (workload,) = plan([web])["workloads"]
+    unit = workload["units"]["web.container"]
+    assert "Capability" not in unit
+    assert "Environment=CONTAINERS_CONF_OVERRIDE=/etc/containers/systemd/web.containers.conf" in unit.split("\n")
+    settings = json.loads(workload["units"]["web.containers.conf"].partition("default_capabilities = ")[2])
+    assert settings == given
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"Config__User": "root"}, "AddCapability=CAP_NET_RAW"),
+        ({"Config__User": "0:1000"}, "AddCapability=CAP_NET_RAW"),
+        ({"Config__User": "app", "HostConfig__CapDrop": ["ALL"]}, "DropCapability=ALL"),
+        ({"Config__User": "app", "HostConfig__Privileged": True, "HostConfig__CapAdd": ["NET_ADMIN"]}, "User=app"),
+    ],
+)
+def test_what_needs_no_configuration_has_none(change, line):
+    (workload,) = plan([container(**change)])["workloads"]
+    assert line in workload["units"]["web.container"].split("\n")
+    assert "web.containers.conf" not in workload["units"]
+    assert "AddCapability=CAP_NET_ADMIN" not in workload["units"]["web.container"]
+
+
+def test_a_podman_that_gives_capabilities_to_the_user_is_told():
+    web = container(Config__User="1000", HostConfig__CapAdd=["NET_ADMIN"])
+    assert ("user-capabilities", "HostConfig.CapAdd") in codes(plan([web], version="4.4.0"), "info")
+    assert ("user-capabilities", "HostConfig.CapAdd") not in codes(plan([web]), "info")
+
+
+def test_a_container_looks_like_one_of_dockers_to_its_programs():
+    (workload,) = plan([container()])["workloads"]
+    unit = workload["units"]["web.container"].split("\n")
+    assert "Volume=/etc/containers/systemd/web.dockerenv:/.dockerenv:ro" in unit
+    assert workload["units"]["web.dockerenv"] == ""
+    assert 'PodmanArgs="--unsetenv=container"' in unit
+
+
+def test_what_somebody_has_put_there_is_left_alone():
+    mount = {"Type": "bind", "Source": "/srv/x", "Destination": "/.dockerenv", "Mode": "", "RW": True}
+    web = container(Mounts=[{**mount, "Propagation": "rprivate"}], Config__Env=["container=docker"])
+    (workload,) = plan([web])["workloads"]
+    assert "web.dockerenv" not in workload["units"]
+    assert "--unsetenv=container" not in workload["units"]["web.container"]
+
+
 def test_podmans_own_defaults_are_a_choice():
     made = plan([container()], {"hardening": "podman"})
     unit = made["workloads"][0]["units"]["web.container"]
@@ -219,7 +284,7 @@ def test_limits_are_those_that_the_kernel_shows():
     stopped = container("late", State={"Status": "exited", "Running": False})
     made = plan([container(), stopped], processes=seen)
     for workload in made["workloads"]:
-        (unit,) = workload["units"].values()
+        (unit,) = [text for name, text in workload["units"].items() if name.endswith(".container")]
         assert "Ulimit=nofile=1024:524288" in unit
         assert "Ulimit=nproc=-1:-1" in unit
 
@@ -828,6 +893,29 @@ def test_the_host_name_is_the_one_that_docker_shows(change, name):
     assert "HostName=" + name in unit_of([container(**change)]).split("\n")
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"Config__Hostname": "web", "Config__Domainname": "example.com"}, "domainname"),
+        ({"Config__Hostname": "web.example.com"}, "short-hostname"),
+    ],
+)
+def test_a_host_name_with_a_domain_stays_the_short_one_and_is_found_in_full(change, code):
+    web = service("blog", "web", **change)
+    made = plan([web])
+    (workload,) = made["workloads"]
+    unit = workload["units"]["blog-web-1.container"]
+    assert "HostName=" + change["Config__Hostname"] in unit.split("\n")
+    assert "alias=web.example.com" in unit
+    assert code in {item["code"] for item in made["findings"] if item["severity"] == "info"}
+
+
+@pytest.mark.parametrize("domain", ["a,ip=10.0.0.9", "a b", "x:y", "-v"])
+def test_a_domain_brings_nothing_else_with_it(domain):
+    made = plan([service("blog", "web", Config__Domainname=domain)])
+    assert ("invalid-name", "Config.Domainname") in codes(made)
+
+
 def test_members_of_a_pod_keep_their_host_names_and_can_resolve_them():
     members = [service("blog", "web"), service("blog", "broker", Config__Hostname="rabbit")]
     (workload,) = plan(members)["workloads"]
@@ -896,6 +984,31 @@ def test_a_podman_that_starts_every_member_gets_no_pod_with_a_stopped_one():
     (workload,) = plan([service("blog", "web"), late], version="5.2.0")["workloads"]
     assert workload["grouping"] == "network"
     assert "blog-late-1 does not run" in workload["reason"]
+
+
+@pytest.mark.parametrize(
+    ("state", "limit", "wanted"),
+    [
+        ({}, 0, True),
+        ({**STOPPED, "ExitCode": 0}, 0, False),
+        ({**STOPPED, "ExitCode": 143}, 0, True),
+        ({**STOPPED, "ExitCode": 3}, 2, False),
+        ({**STOPPED, "ExitCode": 3}, 5, True),
+    ],
+    ids=["runs", "ended well", "failed", "failed too often", "failed and may be tried again"],
+)
+def test_on_failure_starts_at_a_boot_what_has_not_ended_well(state, limit, wanted):
+    policy = {"Name": "on-failure", "MaximumRetryCount": limit}
+    web = container(HostConfig__RestartPolicy=policy, RestartCount=2, **({"State": state} if state else {}))
+    (workload,) = plan([web])["workloads"]
+    assert ("WantedBy=multi-user.target" in workload["units"]["web.container"].split("\n")) is wanted
+    assert workload["services"] == ([] if state else ["web.service"])
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+def test_on_failure_an_end_by_sigterm_is_a_failure_unless_systemd_stops_it(limit):
+    unit = unit_of([container(HostConfig__RestartPolicy={"Name": "on-failure", "MaximumRetryCount": limit})])
+    assert {"SuccessExitStatus=143", "RestartForceExitStatus=143"} <= set(unit.split("\n"))
 
 
 @pytest.mark.parametrize(("policy", "told"), [("always", False), ("unless-stopped", True), ("no", False)])
@@ -1073,7 +1186,12 @@ def test_what_docker_inspect_prints_is_an_inventory():
     assert report.obstacles(made) == []
     assert ("partial-inventory", "") in codes(made, "info")
     units = {name for workload in made["workloads"] for name in workload["units"]}
-    assert units == {"blog-web-1.container", "blog_default.network", "v.volume", "cache.container"}
+    assert {name for name in units if not name.endswith(".dockerenv")} == {
+        "blog-web-1.container",
+        "blog_default.network",
+        "v.volume",
+        "cache.container",
+    }
     assert "Image=docker.io/library/app:1" in made["workloads"][1]["units"]["cache.container"]
 
 
