@@ -31,7 +31,7 @@ class Completed(NamedTuple):
 def run(
     argv: Sequence[str],
     *,
-    input: str | None = None,
+    input: str | bytes | None = None,
     check: bool = True,
     timeout: float | None = None,
     env: dict[str, str] | None = None,
@@ -45,7 +45,7 @@ def run(
     try:
         done = subprocess.run(
             list(argv),
-            input=None if input is None else input.encode(),
+            input=input.encode() if isinstance(input, str) else input,
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,
             timeout=timeout,

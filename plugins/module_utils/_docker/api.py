@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import re
 import socket
 import struct
-from contextlib import contextmanager
+import tarfile
+from contextlib import contextmanager, suppress
 from typing import Any, Iterator, NamedTuple, Tuple
 from urllib.parse import quote, urlencode
 
@@ -26,6 +28,7 @@ _HANDSHAKE_SECONDS = 30
 _ENDLESS = 86400.0
 _EXPORT_SECONDS = 3600
 _CHUNK = 1024 * 1024
+_ARCHIVE_OVERHEAD = 64 * 1024
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\Z")
 
 
@@ -105,6 +108,27 @@ class Docker:
         """The inspect document of a container, by ID or name."""
         document = self.get("/containers/{0}/json".format(part(container)))
         return document if isinstance(document, dict) else {}
+
+    def read_file(self, container: str, path: str, largest: int) -> bytes:
+        """A file as the container sees it, running or not. DockerError for what is none, or has more bytes than ``largest``."""
+        place = "/containers/{0}/archive?{1}".format(part(container), urlencode({"path": path}))
+        parts, size = [], 0
+        for chunk in self.download(place):
+            parts.append(chunk)
+            size += len(chunk)
+            # Beside the file there are its headers, and padding up to the size of a record.
+            if size > largest + _ARCHIVE_OVERHEAD:
+                break
+        with suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(b"".join(parts)), mode="r:") as archive:
+            entry = archive.next()
+            if entry and entry.isreg() and entry.size <= largest:
+                stream = archive.extractfile(entry)
+                return stream.read() if stream else b""
+        raise DockerError(
+            "{0} of the container {1} is no file of up to {2} bytes any more; assess again.".format(
+                path, container, largest
+            )
+        )
 
     def stop(self, container: str, timeout: int) -> None:
         """Send the stop signal and, after ``timeout`` seconds of grace, SIGKILL. A stopped container is left alone."""

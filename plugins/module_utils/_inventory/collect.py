@@ -7,9 +7,7 @@ The document is the ``inventory`` of the plan's contract: the API's own document
 
 from __future__ import annotations
 
-import heapq
 import os
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, Iterable
@@ -19,18 +17,12 @@ from .._docker import content_store
 from .._docker.api import Docker, DockerNotFound, part
 from .._host.processes import Processes, container_view, read_processes
 from .._state.records import FORMAT
-from . import bind_sources
+from . import bind_sources, written
 from .host_facts import engine_config, host_facts
 from .recorded import without
 
 _AT_ONCE = 8
 _ROUNDS = 5
-# Docker walks the writable layer to answer; on a slow disk with millions of files that takes minutes.
-_WALK_SECONDS = 900
-_WRITABLE_BYTES = 1024 * 1024
-# Enough to tell data from what programs leave in caches; the plan does, because the user decides what is noise.
-_LARGEST = 1000
-_DELETED = 2
 
 
 def collect(
@@ -75,7 +67,7 @@ def collect(
         "image_configs": {**before.get("image_configs", {}), **_image_configs(str(info["DockerRootDir"]), images)},
         "networks": documents("networks", "Name", _networks(docker)),
         "volumes": documents("volumes", "Name", docker.get("/volumes")["Volumes"] or []),
-        "changes": {**_only(before, "changes", kept), **_changes(docker, fresh)},
+        "changes": {**_only(before, "changes", kept), **written.changes(docker, fresh, str(info["DockerRootDir"]))},
         "processes": {**_only(before, "processes", kept), **_views(fresh, processes, proc)},
         "host": without(host, owned or {}),
     }
@@ -88,7 +80,7 @@ def _containers(docker: Docker) -> list[Json]:
         listed = [str(item["Id"]) for item in docker.get("/containers/json", all=1)]
         known = {container: known[container] for container in listed if container in known}
         missing = [container for container in listed if container not in known]
-        found = _each(missing, lambda item: docker.get(_container(item), timeout=_WALK_SECONDS, size=1))
+        found = _each(missing, lambda item: docker.get(_container(item), timeout=written.WALK_SECONDS, size=1))
         known.update({item["Id"]: item for item in found})
         if len(found) == len(missing):
             break
@@ -128,93 +120,6 @@ def _each(names: list[str], read: Callable[[str], Json]) -> list[Json]:
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return [document for document in pool.map(one, names) if document is not None]
-
-
-def _changes(docker: Docker, containers: list[Json]) -> Json:
-    """The writable layers: ``{container ID: {size, largest}}``, size in bytes.
-
-    ``made_workdir`` is there, and true, where the working directory is in that layer and perhaps nowhere else.
-    ``layers`` are all folders of the container's file system, the upper one first, where only its mount says them.
-    """
-    large = {item["Id"]: item for item in containers if (item.get("SizeRw") or 0) > _WRITABLE_BYTES}
-
-    def read(identity: str) -> Json:
-        path = "/containers/{0}/changes".format(part(identity))
-        changed = docker.get(path, timeout=_WALK_SECONDS) or []
-        return {"Id": identity, "largest": largest(changed, _upper_dir(large[identity]))}
-
-    biggest = {item["Id"]: item["largest"] for item in _each(list(large), read)}
-    return {
-        item["Id"]: {
-            "size": item.get("SizeRw") or 0,
-            "largest": biggest.get(item["Id"], []),
-            **({"made_workdir": True} if _has_workdir(item) else {}),
-            **({"layers": _mounted(item)} if _mounted(item) and not _told_upper_dir(item) else {}),
-        }
-        for item in containers
-    }
-
-
-def _has_workdir(container: Json) -> bool:
-    folder, upper = str(container["Config"].get("WorkingDir") or ""), _upper_dir(container)
-    return bool(upper) and folder.startswith("/") and ".." not in folder.split("/") and os.path.isdir(upper + folder)
-
-
-def _upper_dir(container: Json) -> str:
-    """Where overlayfs keeps the writable layer; "" with other drivers, and with the containerd image store while the
-    container does not run: then only its mount says so."""
-    return _told_upper_dir(container) or next(iter(_mounted(container)), "")
-
-
-def _told_upper_dir(container: Json) -> str:
-    return str(((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
-
-
-def _mounted(container: Json) -> list[str]:
-    pid = container["State"].get("Pid")
-    return mounted_layers(Path("/proc", str(pid), "mountinfo")) if pid else []
-
-
-def mounted_layers(mounts: Path) -> list[str]:
-    """The folders of the overlay that is a process' root, the upper one first; none when it is no writable overlay."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        fields, _dash, rest = line.partition(" - ")
-        if fields.split()[4] == "/" and rest.startswith("overlay "):
-            options = [option.partition("=") for option in rest.split()[2].split(",")]
-            upper = [value for key, _equals, value in options if key == "upperdir"]
-            # One by one (lowerdir+) with the system calls of Linux 6.5.
-            lower = [value for key, _equals, value in options if key in ("lowerdir", "lowerdir+")]
-            return upper and [*upper, *":".join(lower).split(":")]
-    return []
-
-
-def largest(changed: list[Json], folder: str) -> list[Json]:
-    """The largest files of a writable layer: ``[{path, bytes}]``; without ``bytes`` where ``folder`` is not known.
-
-    Of what is not among them there is the sum for each folder, whose path ends in a slash.
-    """
-    paths = [str(item["Path"]) for item in changed if item["Kind"] != _DELETED]
-    if not folder:
-        return [{"path": path} for path in paths[:_LARGEST]]
-    sizes = sorted(((_file_size(folder + path), path) for path in paths if ".." not in path.split("/")), reverse=True)
-    rest: dict[str, int] = {}
-    for size, path in sizes[_LARGEST:]:
-        place = os.path.join(os.path.dirname(path), "")
-        rest[place] = rest.get(place, 0) + size
-    sums = heapq.nlargest(_LARGEST, ((size, place) for place, size in rest.items()))
-    return [{"path": path, "bytes": size} for size, path in [*sizes[:_LARGEST], *sums] if size]
-
-
-def _file_size(path: str) -> int:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return 0
-    return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def _views(containers: list[Json], processes: Processes, proc: str) -> Json:

@@ -15,7 +15,19 @@ from ._documents.context import Context
 from ._tables import options
 from ._tables.container_fields import CONTAINER
 from ._tables.options import START_WITH_POD, Setting
-from ._topics import datagrams, limits, logs, mounts, networking, ports, process, restart, security, user_namespace
+from ._topics import (
+    datagrams,
+    limits,
+    logs,
+    mounts,
+    networking,
+    ports,
+    process,
+    put_files,
+    restart,
+    security,
+    user_namespace,
+)
 from ._topics.restart import runs_from_boot, starts_at_boot
 from .quadlet import Line, unexpanded
 from .unit_file import Unit
@@ -112,6 +124,7 @@ def own_settings(container: Json, layout: Layout, known: Context) -> list[Settin
         *process.command(config, image),
         *process.identity(container, image),
         *process.environment(config, image, layout.secrets[name]),
+        *put_files.settings(layout.secrets[name]),
         *process.labels(config.get("Labels"), image.get("Labels")),
         *process.health(config),
         *mounts.settings(container, layout.volume_files),

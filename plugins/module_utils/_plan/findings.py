@@ -28,6 +28,7 @@ from ._topics import (
     networking,
     persist,
     ports,
+    put_files,
     secrets,
     security,
     writable_layer,
@@ -58,6 +59,7 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *logs.findings(container, policy.choice(rules, "logs", *place)),
         *secrets.findings(container, known.image_config(container), policy.secret_rules(rules)),
         *writable_layer.findings(container, known, rules),
+        *put_files.findings(container, known, rules),
         *persist.findings(container, known, rules),
         *commits.findings(container, known, rules),
         *_notes(container, known),
@@ -78,7 +80,9 @@ def _names(container: Json) -> list[Finding]:
         endpoint = mapping(dig(container, "NetworkSettings.Networks")).get(network)
         aliases = strings(mapping(endpoint).get("Aliases"))
         names.update({f"NetworkSettings.Networks.{network}.Aliases[{name!r}]": name for name in aliases})
-    names.update({"Config.Hostname": hostname(container), "Config.Domainname": text(dig(container, "Config.Domainname"))})
+    names.update(
+        {"Config.Hostname": hostname(container), "Config.Domainname": text(dig(container, "Config.Domainname"))}
+    )
     return [
         _blocker("invalid-name", container, path, f"{name!r} is no name that Docker would allow.", _REINSPECT)
         for path, name in names.items()
@@ -202,6 +206,11 @@ def _notes(container: Json, known: Context) -> list[Finding]:
             )
             remedy = "Give its network IPv6, or accept it when no client uses IPv6."
             found.append(Finding(WARNING, "ipv6-published", name, "HostConfig.PortBindings", message, remedy))
+    return [*found, *_hostname_notes(container), *_restart_notes(container)]
+
+
+def _hostname_notes(container: Json) -> list[Finding]:
+    name, found = name_of(container), []
     if has_short_id_as_hostname(container) and mounts.uses_docker_socket(container):
         message = (
             "Its host name is the short ID that it had in Docker. If it looks itself up by that at the socket, Podman does not "
@@ -210,13 +219,20 @@ def _notes(container: Json, known: Context) -> list[Finding]:
         remedy = f"Give it its name as host name (docker run --hostname {name}, in Compose hostname: {name}), and assess again."
         found.append(Finding(INFO, "self-lookup", name, "Config.Hostname", message, remedy))
     if full_hostname(container):
-        message = f"Podman sets no domain: hostname(1) prints {hostname(container)} as under Docker, and hostname -f too."
+        message = (
+            f"Podman sets no domain: hostname(1) prints {hostname(container)} as under Docker, and hostname -f too."
+        )
         found.append(Finding(INFO, "domainname", name, "Config.Domainname", message, _NONE))
     elif "." in hostname(container):
         short = hostname(container).partition(".")[0]
         message = f"Docker lets it find itself as {short} too; Podman knows its host name in full only."
         remedy = f"If it needs that, give it the network alias {short} under Docker, and assess again."
         found.append(Finding(INFO, "short-hostname", name, "Config.Hostname", message, remedy))
+    return found
+
+
+def _restart_notes(container: Json) -> list[Finding]:
+    name, found = name_of(container), []
     restart_policy = policy_name(dig(container, "HostConfig.RestartPolicy"))
     # With "always" Docker does not remember it either.
     if runs_from_boot(container) and restart_policy == "unless-stopped":

@@ -24,9 +24,10 @@ from ._topics import (
     registries,
     secrets,
     volume_options,
+    writable_layer,
 )
 from .findings import container_findings
-from .model import BLOCKER, Finding, PlanError, Version, parse_version
+from .model import BLOCKER, INFO, Finding, PlanError, Version, parse_version
 from .unit_file import Unit
 
 FORMAT = 1
@@ -151,7 +152,15 @@ def _sealed(plan: Json) -> Json:
         for name, covered in plan["coverage"].items()
     }
     # What the engine measures at one moment is not the plan's.
-    steady = {**plan, "coverage": {name: {**covered, "SizeRw": ""} for name, covered in settled.items()}}
+    steady = {
+        **plan,
+        "coverage": {name: {**covered, "SizeRw": ""} for name, covered in settled.items()},
+        "findings": [
+            {**item, "message": ""} if item["code"] in writable_layer.MEASURED else item
+            for item in plan["findings"]
+            if item["severity"] != INFO or item["code"] not in writable_layer.MEASURED
+        ],
+    }
     canonical = json.dumps(steady, sort_keys=True, separators=(",", ":")).encode()
     return {**plan, "hash": hashlib.sha256(canonical).hexdigest()}
 

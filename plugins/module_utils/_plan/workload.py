@@ -15,7 +15,7 @@ from ._documents import image_names
 from ._documents.containers import is_on_default_bridge, is_running, links_of, name_of, networks_of, project_of
 from ._documents.context import Context, Services
 from ._tables import options
-from ._topics import commits, ports, process, restart, secrets
+from ._topics import commits, ports, process, put_files, restart, secrets
 from ._topics.networking import link_aliases
 from .container_unit import Layout, container_unit, image_reference
 from .model import INFO, WARNING, Finding
@@ -112,7 +112,13 @@ def _layout(
         volume_files=resources.files(volumes),
         aliases=link_aliases(members, known.names),
         graph=graph,
-        secrets={name_of(item): secrets.secrets(item, known.image_config(item), rules) for item in members},
+        secrets={
+            name_of(item): [
+                *secrets.secrets(item, known.image_config(item), rules),
+                *put_files.carried(item, known, policy),
+            ]
+            for item in members
+        },
         rules=policy,
     )
 

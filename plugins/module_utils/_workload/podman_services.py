@@ -10,7 +10,7 @@ from .._common.command import run
 from .._common.errors import UserError
 from .._common.json import Json
 from .._docker.api import Docker
-from .._plan._topics import restart
+from .._plan._topics import put_files, restart
 from .._plan.quadlet import barred, is_text_of, without_install
 from .._podman import units
 from .._podman.secrets import OWNER_LABEL, owner_of_secret
@@ -30,14 +30,20 @@ def require_own_secrets(record: Json) -> None:
 def create_secrets(record: Json, docker: Docker) -> None:
     """The values come from Docker and go through a pipe: no record and no process list shows them."""
     for secret in record["secrets"]:
-        entries = [entry.partition("=") for entry in docker.inspect(secret["owner"])["Config"]["Env"]]
-        values = [value for variable, _equals, value in entries if variable == secret["env"]]
+        value = _value(secret, docker)
         label = "--label={0}={1}".format(OWNER_LABEL, secret["owner"])
         # Podman replaces a secret from 4.7 on only.
         if owner_of_secret(secret["name"]) == secret["owner"]:
             run(["podman", "secret", "rm", secret["name"]])
-        run(["podman", "secret", "create", label, secret["name"], "-"], input=values[-1])
+        run(["podman", "secret", "create", label, secret["name"], "-"], input=value)
     _sync(record["graph_root"])
+
+
+def _value(secret: Json, docker: Docker) -> str | bytes:
+    if "file" in secret:
+        return docker.read_file(secret["owner"], secret["file"], put_files.LARGEST)
+    entries = [entry.partition("=") for entry in docker.inspect(secret["owner"])["Config"]["Env"]]
+    return str([value for variable, _equals, value in entries if variable == secret["env"]][-1])
 
 
 def make_durable(record: Json) -> None:

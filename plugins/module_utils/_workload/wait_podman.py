@@ -95,7 +95,7 @@ def _masked(record: Json, docker: Docker, text: str) -> str:
         documents = [docker.inspect(container["id"]) for container in record["containers"]]
     except DockerError:
         return "(not shown: Docker, which knows the values to hide, does not answer)"
-    named = {secret["env"] for secret in record["secrets"]}
+    named = {secret.get("env") for secret in record["secrets"]}
     entries = [entry.partition("=") for document in documents for entry in document["Config"].get("Env") or []]
     hidden = {value for document in documents for value in secrets.argument_values(document, record["rules"])}
     hidden |= {value for name, _equals, value in entries if name in named or secrets.is_secret(name, value, ())}

@@ -16,7 +16,7 @@ from ..._common.json import Json, dig, items, mapping, strings, text
 from .._documents.containers import name_of
 from .._documents.image_names import fully_qualified
 from .._tables.options import Setting
-from ..model import BLOCKER, WARNING, Finding, PlanError
+from ..model import BLOCKER, WARNING, Finding, PlanError, is_below
 from ..quadlet import path_word
 
 DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
@@ -26,6 +26,8 @@ MARK = "/.dockerenv"
 PARITY_OPTIONS = ("suid", "dev")
 """Podman mounts named volumes nosuid and nodev, Docker does not (facts, section 4)."""
 
+_OF_EVERY_CONTAINER = ("/dev", "/proc", "/sys")
+_OF_DOCKER = (MARK, "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./@:+=,~-]*\Z")
 BIND_MODES = ("z", "Z")
 """The files get a label of SELinux for one container (Z) or all (z)."""
@@ -173,6 +175,20 @@ def _read_only(container: Json) -> list[Setting]:
 
 
 _REINSPECT = "Make the inventory again while the engine runs; if it stays, report it to the project."
+
+
+def targets(container: Json) -> list[str]:
+    """Where something is mounted that is not of the container's own file system."""
+    found = [text(mapping(mount).get("Destination")) for mount in items(container.get("Mounts"))]
+    found += [text(mapping(mount).get("Target")) for mount in items(dig(container, "HostConfig.Mounts"))]
+    found += list(mapping(dig(container, "HostConfig.Tmpfs")))
+    return [*_OF_EVERY_CONTAINER, *(posixpath.normpath(target) for target in found if target)]
+
+
+def is_covered(container: Json, path: str) -> bool:
+    """Whether a path of the container's own file system cannot be seen, or is a place where Docker mounts a file of its
+    own (``docker cp`` leaves an empty one there)."""
+    return path in _OF_DOCKER or any(is_below(path, target) for target in targets(container))
 
 
 def has_mark(container: Json) -> bool:

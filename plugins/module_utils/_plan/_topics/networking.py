@@ -9,7 +9,15 @@ import re
 from typing import Any, Iterator, Mapping, Sequence
 
 from ..._common.json import Json, dig, items, mapping, strings, text
-from .._documents.containers import full_hostname, hostname, is_on_default_bridge, links_of, name_of, network_mode, networks_of
+from .._documents.containers import (
+    full_hostname,
+    hostname,
+    is_on_default_bridge,
+    links_of,
+    name_of,
+    network_mode,
+    networks_of,
+)
 from .._documents.context import Context
 from .._tables import options
 from .._tables.options import Setting

@@ -18,12 +18,12 @@ from .. import policy
 from .._documents.containers import name_of
 from .._documents.context import Context
 from ..model import BLOCKER, INFO, Finding, is_below
+from . import mounts as mount_topic
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.]+")
 _SLUG = 40
 UNKNOWN = "only the storage driver overlay2 says where the data lies, or containerd's while the container runs"
 """Why the files of a container cannot be read."""
-_OF_EVERY_CONTAINER = ("/dev", "/proc", "/sys")
 
 
 def applied(known: Context, rules: Json) -> Context:
@@ -94,18 +94,10 @@ def findings(container: Json, known: Context, rules: Json) -> Iterator[Finding]:
 
 def _obstacle(container: Json, path: str, known: Context) -> str:
     """Why a folder cannot become a volume; "" when it can."""
-    for target in _targets(container):
+    for target in mount_topic.targets(container):
         if is_below(path, target) or is_below(target, path):
             return f"something is mounted at {target}"
     return "" if layers_of(container, known) else UNKNOWN
-
-
-def _targets(container: Json) -> list[str]:
-    """Where something is mounted that is not of the container's own file system."""
-    found = [text(mount.get("Destination")) for mount in _mounts(container)]
-    found += [text(mapping(mount).get("Target")) for mount in items(dig(container, "HostConfig.Mounts"))]
-    found += list(mapping(dig(container, "HostConfig.Tmpfs")))
-    return [*_OF_EVERY_CONTAINER, *(posixpath.normpath(target) for target in found if target)]
 
 
 def _mounts(container: Json) -> list[Json]:

@@ -46,10 +46,13 @@ def command(config: Json, image: Json) -> list[Setting]:
 
 def environment(config: Json, image: Json, secret: Sequence[Json]) -> list[Setting]:
     """Variables that the image does not set alike; a name without ``=`` unsets the image's, a secret is referred to."""
-    inherited, hidden = set(strings(image.get("Env"))), {item["env"]: item["name"] for item in secret}
+    inherited = set(strings(image.get("Env")))
+    hidden = {item["env"]: item["name"] for item in secret if "env" in item}
     entries = [(entry, *entry.partition("=")) for entry in strings(config.get("Env"))]
     # Podman's own mark, by which programs choose another way to work.
-    settings = [] if any(name == "container" for _entry, name, _equals, _value in entries) else [("unset_env", "container")]
+    settings = (
+        [] if any(name == "container" for _entry, name, _equals, _value in entries) else [("unset_env", "container")]
+    )
     for entry, name, separator, _value in entries:
         if name in hidden:
             settings.append(("secret", "{0},type=env,target={1}".format(hidden[name], name)))

@@ -150,7 +150,9 @@ def findings(container: Json, hardened: bool, version: Version) -> list[Finding]
     if added and not _is_root(container) and version < options.CONFIGURATION:
         message = "This Podman gives its user {}, which Docker gives only to programs that have them by their file."
         remedy = "Use Podman 4.5 or newer, or drop them under Docker (cap_drop) when nothing needs them."
-        found.append(Finding(INFO, "user-capabilities", name, "HostConfig.CapAdd", message.format(", ".join(added)), remedy))
+        found.append(
+            Finding(INFO, "user-capabilities", name, "HostConfig.CapAdd", message.format(", ".join(added)), remedy)
+        )
     for option in strings(dig(container, _OPTION)):
         if _is_profile(option) and not own_profile(container):
             message = "Its seccomp profile is not the JSON of one."

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import io
 import socket as sockets
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,44 @@ def test_the_words_of_the_cutover(tmp_path):
         "POST /v1.45/containers/web/start",
     ]
     assert fake.bodies == [{"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}, None, None]
+
+
+def archive(*members):
+    """The whole answer to a request for an archive; members: (name, type, contents)."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, kind, contents in members:
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.linkname = kind, len(contents), "/etc/shadow" if kind == tarfile.SYMTYPE else ""
+            tar.addfile(info, io.BytesIO(contents))
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/x-tar\r\n\r\n" + stream.getvalue()
+
+
+def test_a_file_of_a_container_is_read_byte_for_byte(tmp_path):
+    contents = bytes(range(256)) * 40
+    replies = {"GET /version": VERSION, "GET /containers/web/archive": archive(("a b", tarfile.REGTYPE, contents))}
+    with FakeDocker(tmp_path / "s", replies) as fake:
+        assert Docker(fake.socket).read_file("web", "/etc/a b", len(contents)) == contents
+    assert fake.requests[1:] == ["GET /v1.45/containers/web/archive?path=%2Fetc%2Fa+b"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        archive(("x", tarfile.SYMTYPE, b"")),
+        archive(("x", tarfile.DIRTYPE, b"")),
+        archive(("x", tarfile.REGTYPE, b"x" * 101)),
+        archive(("x", tarfile.REGTYPE, b"x" * 200000)),
+        archive(),
+        b"HTTP/1.1 200 OK\r\n\r\nno archive",
+    ],
+    ids=["a link", "a folder", "too large", "far too large", "empty", "broken"],
+)
+def test_what_is_no_small_file_is_one_clear_sentence(tmp_path, answer):
+    replies = {"GET /version": VERSION, "GET /containers/web/archive": answer}
+    with FakeDocker(tmp_path / "s", replies) as fake, pytest.raises(DockerError) as error:
+        Docker(fake.socket).read_file("web", "/x", 100)
+    assert str(error.value) == "/x of the container web is no file of up to 100 bytes any more; assess again."
 
 
 def test_waiting_for_a_stop_is_bounded_by_the_grace_of_the_container_and_the_timeout(tmp_path):

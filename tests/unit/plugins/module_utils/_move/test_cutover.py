@@ -111,6 +111,16 @@ def test_a_secret_gets_its_value_from_docker_and_stands_in_no_journal(host, begi
     assert PASSWORD not in (tmp_path / "blog.jsonl").read_text()
 
 
+def test_a_file_that_was_put_into_a_container_becomes_a_secret_byte_for_byte(host, monkeypatch):
+    monkeypatch.setattr(host, "read_file", lambda *asked: repr(asked).encode() + b"\xff\r\n\0", raising=False)
+    secret = {"name": "web-file-etc_a", "container": "web", "file": "/etc/a", "uid": 0, "gid": 0, "mode": 0o444}
+    record = {**precheck.planned(workload()), "graph_root": "/graph", "secrets": [{**secret, "owner": "web-id"}]}
+    podman_services.create_secrets(record, host)
+    label, value = host.secrets["web-file-etc_a"]
+    assert label == "--label=podshift.docker_to_podman.container=web-id"
+    assert value == b"('web-id', '/etc/a', 512000)\xff\r\n\0"
+
+
 def test_a_secret_of_somebody_else_is_neither_replaced_nor_removed(host, begin):
     host.secrets["db-PASSWORD"] = ("--label=other=1", "theirs")
     with pytest.raises(UserError, match="a secret db-PASSWORD that is not Docker's"):
