@@ -40,3 +40,34 @@ def test_an_adopted_volume_is_the_same_folder_and_takes_what_is_written(host):
         "cat /root/inode"
     )
     assert "adopted_data" not in host.check_output("podman volume ls --quiet").split()
+
+
+def inside(host, container, command):
+    return host.check_output("podman exec --user 0 {0} sh -c '{1}'".format(container, command))
+
+
+def test_files_that_were_put_into_a_container_are_there_with_owner_and_mode(host):
+    show = 'stat -c "%u:%g:%a" {0}; cat {0}'
+    assert inside(host, "given", show.format("/etc/put.conf")) == "1000:12:640\none"
+    assert inside(host, "inline-app-1", show.format("/etc/app/app.conf")) == "7:0:440\nmode = production"
+    assert inside(host, "inline-app-1", show.format("/run/secrets/token")) == "0:0:444\ncorrect-horse-token"
+
+
+def test_no_file_that_others_can_read_holds_them(host):
+    found = "grep --recursive --files-with-matches correct-horse-token /etc /run/systemd /var/log || true"
+    assert host.check_output(found) == ""
+
+
+def test_an_empty_volume_keeps_its_owner_and_stays_empty(host):
+    assert inside(host, "given", 'stat -c "%u:%g:%a" /srv; ls -A /srv') == "0:2000:2770"
+
+
+def test_programs_see_what_they_saw_under_docker(host):
+    (status,) = {line for line in inside(host, "given", "grep CapEff /proc/1/status").splitlines()}
+    assert int(status.split()[1], 16) == 0
+    bounding = int(inside(host, "given", "grep CapBnd /proc/1/status").split()[1], 16)
+    assert bounding == 0xA80425FB | 1 << 12, "Docker's default set, and NET_ADMIN"
+    environment = inside(host, "given", 'tr "\\0" "\\n" < /proc/1/environ').splitlines()
+    assert "HOSTNAME=web" in environment
+    assert not [entry for entry in environment if entry.startswith("container=")]
+    assert inside(host, "given", "hostname; stat -c %a:%s /.dockerenv") == "web\n755:0"
