@@ -62,8 +62,8 @@ class Layout:
 def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
     """What the user set, Docker's defaults where Podman's differ, nothing of the image's."""
     name, config = name_of(container), mapping(container.get("Config"))
-    awaited = _is_awaited_healthy(name, layout) and process.has_health_check(config)
-    notifies = awaited and known.version >= options.NOTIFY_HEALTHY
+    notifies = name in _notifying(layout, known)
+    awaited = _awaited(name, layout, known)
     image = known.committed.get(name) or image_reference(container, known)
     # Podman would take a command like /sbin/init for systemd, and give it mounts and a stop signal that Docker does not.
     settings: list[Setting] = [("image", image), ("name", name), ("pull", "never"), ("systemd", "false")]
@@ -86,7 +86,8 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
             ],
             *restart.service_lines(container, known.systemd),
             *limits.slice_lines(container),
-            *_timeouts(config, notifies),
+            *[("ExecStartPre", f"-/usr/bin/podman wait --condition=healthy {other}") for other in awaited],
+            *_timeouts(config, notifies or bool(awaited)),
             *([] if layout.pod_file else datagrams.service_lines(ports.published(container).ports)),
         ],
         # A pod starts its members, now as well as at a boot.
@@ -159,8 +160,30 @@ def is_of_pod(setting: Setting) -> bool:
     return setting[0] in POD_OPTIONS or (setting[0] == "sysctl" and setting[1].startswith("net."))
 
 
-def _is_awaited_healthy(name: str, layout: Layout) -> bool:
-    return any(needs.get(name) == order.HEALTHY for needs in layout.graph.values())
+def _notifying(layout: Layout, known: Context) -> set[str]:
+    """The containers whose start lasts until they are healthy: all that wait for them have asked for that."""
+    conditions: dict[str, set[str]] = {}
+    for needs in layout.graph.values():
+        for other, condition in needs.items():
+            conditions.setdefault(other, set()).add(condition)
+    return {other for other, asked in conditions.items() if asked == {order.HEALTHY} and _can_be_awaited(other, known)}
+
+
+def _awaited(name: str, layout: Layout, known: Context) -> list[str]:
+    """The containers for whose health this one waits itself, because others wait for their start alone.
+
+    A health check may need those (Compose: each dependency has a condition of its own). One that is not there is not
+    waited for.
+    """
+    needs = layout.graph.get(name, {})
+    asked = [other for other, condition in sorted(needs.items()) if condition == order.HEALTHY]
+    notifying = _notifying(layout, known)
+    return [other for other in asked if other not in notifying and _can_be_awaited(other, known)]
+
+
+def _can_be_awaited(name: str, known: Context) -> bool:
+    container = known.by_name.get(name, {})
+    return known.version >= options.NOTIFY_HEALTHY and process.has_health_check(mapping(container.get("Config")))
 
 
 def _timeouts(config: Json, notifies: bool) -> list[Line]:

@@ -702,6 +702,24 @@ def test_what_users_of_the_host_can_read_now_is_named_without_its_values():
     assert "klingon" not in json.dumps(masked_plan(made))
 
 
+@pytest.mark.parametrize("grouping", ["pod", "network"])
+def test_only_who_asked_for_health_waits_for_it(grouping):
+    """The health of b needs a, which waits for the start of b alone: waiting for its health would never end."""
+    needs = {"a": "b:service_started:false", "b": "", "c": "b:service_healthy:false"}
+    members = [service("blog", name) for name in needs]
+    for member, (name, condition) in zip(members, needs.items()):
+        member["Config"]["Labels"]["com.docker.compose.depends_on"] = condition
+        if name == "b":
+            member["Config"]["Healthcheck"] = {"Test": ["CMD-SHELL", "curl -f http://a/"]}
+    (workload,) = plan(members, {"grouping": grouping})["workloads"]
+    units = {name[5]: text.split("\n") for name, text in workload["units"].items() if name.endswith(".container")}
+    assert "Notify=healthy" not in units["b"]
+    assert not [line for line in units["a"] if line.startswith("ExecStartPre")]
+    assert "After=blog-b-1.service" in units["a"]
+    assert "ExecStartPre=-/usr/bin/podman wait --condition=healthy blog-b-1" in units["c"]
+    assert "TimeoutStartSec=infinity" in units["c"]
+
+
 def test_a_compose_project_becomes_a_pod_that_owns_its_ports():
     depends = {"com.docker.compose.depends_on": "db:service_healthy:false"}
     database = service("blog", "db", Config__Healthcheck={"Test": ["CMD", "true"]})
