@@ -11,6 +11,7 @@ import re
 import socket
 import struct
 import tarfile
+import time
 from contextlib import contextmanager, suppress
 from typing import Any, Iterator, NamedTuple, Tuple
 from urllib.parse import quote, urlencode
@@ -29,6 +30,9 @@ _ENDLESS = 86400.0
 _EXPORT_SECONDS = 3600
 _CHUNK = 1024 * 1024
 _ARCHIVE_OVERHEAD = 64 * 1024
+_CANNOT_UPDATE = "Cannot update container"
+# Seconds. Docker waits 100 ms before it starts a container again, and twice as long each time.
+_BETWEEN_UPDATES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\Z")
 
 
@@ -141,8 +145,21 @@ class Docker:
         self.post("/containers/{0}/start".format(part(container)))
 
     def set_restart_policy(self, container: str, policy: dict[str, Any]) -> None:
-        """``policy``: ``{"Name": "no|always|unless-stopped|on-failure", "MaximumRetryCount": 0}``."""
-        self.post("/containers/{0}/update".format(part(container)), {"RestartPolicy": policy})
+        """``policy``: ``{"Name": "no|always|unless-stopped|on-failure", "MaximumRetryCount": 0}``.
+
+        Docker tells the processes of a container as well, and refuses when they just end or begin ("cannot update a
+        stopped container", "container not running", and others; tried on 26.1 and 28.5): then it is asked again.
+        """
+        place = "/containers/{0}/update".format(part(container))
+        for pause in _BETWEEN_UPDATES:
+            try:
+                self.post(place, {"RestartPolicy": policy})
+                return
+            except DockerError as error:
+                if _CANNOT_UPDATE not in str(error):
+                    raise
+            time.sleep(pause)
+        self.post(place, {"RestartPolicy": policy})
 
     def _call(self, method: str, path: str, body: Any, timeout: float, query: dict[str, Any]) -> Any:
         return self._decode(method, path, self._request(method, self._target(path, query), body, timeout))

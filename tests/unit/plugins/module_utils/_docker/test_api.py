@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker import api
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import (
     Docker,
     DockerError,
@@ -89,6 +90,33 @@ def test_the_words_of_the_cutover(tmp_path):
         "POST /v1.45/containers/web/start",
     ]
     assert fake.bodies == [{"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}, None, None]
+
+
+BUSY = "Cannot update container 12ab: cannot update a stopped container: unknown"
+
+
+@pytest.mark.parametrize(("said", "tries"), [(BUSY, 3), ("No such container: web", 1)])
+def test_a_policy_that_docker_refuses_because_the_container_restarts_is_set_again(tmp_path, said, tries):
+    refusals = [(500, {"message": said})] * 2
+    replies = {
+        "GET /version": VERSION,
+        "POST /containers/web/update": lambda _handler: refusals.pop() if refusals else {"Warnings": []},
+    }
+    with FakeDocker(tmp_path / "s", replies) as fake:
+        docker = Docker(fake.socket)
+        if tries == 1:
+            with pytest.raises(DockerError, match="No such container"):
+                docker.set_restart_policy("web", {"Name": "always"})
+        else:
+            docker.set_restart_policy("web", {"Name": "always"})
+    assert len(fake.bodies) == tries
+
+
+def test_a_policy_that_docker_goes_on_refusing_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(api.time, "sleep", lambda _seconds: None)
+    replies = {"GET /version": VERSION, "POST /containers/web/update": (500, {"message": BUSY})}
+    with FakeDocker(tmp_path / "s", replies) as fake, pytest.raises(DockerError, match="Cannot update container"):
+        Docker(fake.socket).set_restart_policy("web", {"Name": "always"})
 
 
 def archive(*members):
