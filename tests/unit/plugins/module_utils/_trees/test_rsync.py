@@ -186,7 +186,7 @@ SILENT = Completed(23, "", "")
 )
 def test_only_what_a_running_application_does_is_forgiven(monkeypatch, tmp_path, done, harmless):
     rounds = []
-    monkeypatch.setattr(rsync, "watch", lambda argv, _see: rounds.append(argv[0]) or done)
+    monkeypatch.setattr(rsync, "watch", lambda argv, _see, _nudge: rounds.append(argv[0]) or done)
     assert moved_on(done) is harmless
     with pytest.raises(TreeError):
         copy("/v", str(tmp_path / "w"))
