@@ -13,7 +13,8 @@ import stat
 import sys
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
-EACH = 20
+EACH, PIPES = 20, 2
+"""How many pairs there are of each kind; rsync waits a second for each pipe that it comes upon."""
 
 
 def folder(name: str) -> None:
@@ -59,7 +60,7 @@ def main() -> None:
     os.chdir(sys.argv[1])
     names = []
     for one, other in PAIRS:
-        for number in range(EACH):
+        for number in range(PIPES if other is pipe else EACH):
             name = "{0}-{1}-{2}".format(one.__name__, other.__name__, number)
             one(name + ".a")
             other(name + ".b")

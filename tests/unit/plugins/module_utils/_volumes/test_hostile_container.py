@@ -29,7 +29,8 @@ from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.mounting i
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "2"))
 # Folders with an rsync: "" is this machine's own.
 RSYNCS = ["", *os.environ.get("HOSTILE_RSYNC", "").split()]
-EACH = 20
+EACH, PIPES = 20, 2
+"""How many pairs there are of each kind; rsync waits a second for each pipe that it comes upon."""
 PAST = 1_000_000_000
 
 pytestmark = needs_mounts
@@ -93,7 +94,7 @@ def trees(tmp_path):
     (tmp_path / "copy").mkdir()
     volume.mkdir()
     for one, other in KINDS:
-        for number in range(EACH):
+        for number in range(PIPES if other is pipe else EACH):
             name = "{0}-{1}-{2}".format(one.__name__, other.__name__, number)
             one(volume / (name + ".a"), host / "secret")
             other(volume / (name + ".b"), host / "secret")
