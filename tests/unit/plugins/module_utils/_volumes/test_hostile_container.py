@@ -23,6 +23,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees i
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.mount_namespace import Source
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds, space
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._trees.test_overlay_layers import (
+    PATH,
+    Container,
+)
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._trees.test_rsync import picture
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.mounting import needs_mounts
 
@@ -84,60 +88,78 @@ KINDS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def trees(tmp_path):
-    """A volume full of pairs that can be exchanged, and what it must not get at."""
-    host, volume = tmp_path / "host", tmp_path / "volume"
-    host.mkdir()
-    folder(host / "secret", host)
-    file(host / "secret" / "key", host, b"the host's secret, and just as long it")
-    (tmp_path / "copy").mkdir()
-    volume.mkdir()
+def fill(folder, secret):
+    """Pairs that can be exchanged."""
     for one, other in KINDS:
         for number in range(PIPES if other is pipe else EACH):
             name = "{0}-{1}-{2}".format(one.__name__, other.__name__, number)
-            one(volume / (name + ".a"), host / "secret")
-            other(volume / (name + ".b"), host / "secret")
-    for place, folders, files in os.walk(tmp_path, topdown=False):
+            one(folder / (name + ".a"), secret)
+            other(folder / (name + ".b"), secret)
+    for place, folders, files in os.walk(folder, topdown=False):
         for name in [*files, *folders]:
             os.utime(os.path.join(place, name), (PAST, PAST), follow_symlinks=False)
-    return Trees("v", str(volume), str(tmp_path / "copy"), tmp_path / "v.seen")
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """What a volume must not get at: a folder with files as long and as old as those of the volume."""
+    found = tmp_path / "host" / "secret"
+    found.parent.mkdir()
+    folder(found, found)
+    file(found / "key", found, b"the host's secret, and just as long it")
+    os.utime(found / "key", (PAST, PAST))
+    return found
+
+
+@pytest.fixture
+def trees(tmp_path, secret):
+    """A volume full of such pairs."""
+    for name in ("volume", "copy"):
+        (tmp_path / name).mkdir()
+    fill(tmp_path / "volume", secret)
+    return Trees("v", str(tmp_path / "volume"), str(tmp_path / "copy"), tmp_path / "v.seen")
 
 
 class Openings:
-    """Counts how often any of these files, devices and folders is opened."""
+    """Sees whenever one of these files, devices and folders is opened, or a file in one of these folders."""
 
     IN_OPEN = 0x20
 
     def __init__(self, paths):
-        self._libc = ctypes.CDLL(None)
-        self._handle = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.watched = {self._libc.inotify_add_watch(self._handle, os.fsencode(path), self.IN_OPEN) for path in paths}
-        assert -1 not in self.watched
+        libc = ctypes.CDLL(None)
+        self._handle = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._watched = {libc.inotify_add_watch(self._handle, os.fsencode(path), self.IN_OPEN): path for path in paths}
+        assert -1 not in self._watched
 
-    def count(self):
-        found = 0
+    def since(self):
+        """What was opened since the last call; devices by the names that they had first."""
+        found = set()
         while True:
             try:
                 events = os.read(self._handle, 1 << 16)
             except BlockingIOError:
-                return found
+                return sorted(found)
             while events:
-                found += 1
-                (length,) = struct.unpack_from("I", events, 12)
+                number, mask, _cookie, length = struct.unpack_from("iIII", events)
+                # What is watched can also be unmounted.
+                if mask & self.IN_OPEN:
+                    found.add(os.path.join(self._watched[number], events[16 : 16 + length].rstrip(b"\0").decode()))
                 events = events[16 + length :]
 
 
+def watched(source, secret):
+    """What tells which file of the host, or device of the volume, was opened since it was last asked."""
+    devices = [path for path in Path(source).iterdir() if stat.S_ISCHR(path.lstat().st_mode)]
+    watch = Openings([*devices, secret, *secret.rglob("*")])
+    assert (len(devices) > EACH, watch.since()) == (True, [])
+    (secret / "key").read_bytes()
+    assert watch.since() != []
+    return watch.since
+
+
 @pytest.fixture
-def opened(trees):
-    """How often something of the host, or a device, was opened."""
-    inside = [path for path in Path(trees.source).iterdir() if stat.S_ISCHR(path.lstat().st_mode)]
-    secrets = Path(trees.source).with_name("host")
-    watch = Openings([*inside, *secrets.rglob("*")])
-    assert watch.count() == 0
-    (secrets / "secret" / "key").read_bytes()
-    assert watch.count() > 0
-    return watch.count
+def opened(trees, secret):
+    return watched(trees.source, secret)
 
 
 @contextmanager
@@ -176,7 +198,7 @@ def test_staging_and_the_last_round_end_well(trees, opened, which_rsync):
     rounds.warm(trees)
     rounds.final(trees)
     assert picture(trees.destination) == picture(trees.source)
-    assert opened() == 0
+    assert opened() == []
 
 
 def test_without_reading_the_contents_too(trees, opened, which_rsync):
@@ -185,7 +207,21 @@ def test_without_reading_the_contents_too(trees, opened, which_rsync):
         while not is_over(until):
             rounds.warm(quick)
     rounds.final(quick)
-    assert (holds_a_secret(trees.destination), opened()) == ([], 0)
+    assert (holds_a_secret(trees.destination), opened()) == ([], [])
+
+
+def test_a_folder_of_the_container_itself_is_no_other(tmp_path, secret, which_rsync):
+    with Container(tmp_path / "docker") as running:
+        app, trees = running.root + PATH, running.trees(tmp_path)
+        fill(Path(app), secret)
+        opened, until = watched(app, secret), time.monotonic() + SECONDS
+        with attacked(app):
+            while not is_over(until):
+                rounds.warm(trees)
+                assert holds_a_secret(trees.destination) == []
+        seen = picture(app)
+    rounds.final(trees)
+    assert (picture(trees.destination), opened()) == (seen, [])
 
 
 def test_what_clones_and_measures_opens_nothing_either(trees, opened, monkeypatch, tmp_path):
@@ -201,7 +237,7 @@ def test_what_clones_and_measures_opens_nothing_either(trees, opened, monkeypatc
             for kind in KINDS:
                 name = "{0}-{1}-0.a".format(*(half.__name__ for half in kind))
                 clone.can(trees.source, name.encode(), str(tmp_path))
-    assert opened() == 0
+    assert opened() == []
 
 
 def test_a_file_that_nobody_may_read_is_no_such_exchange(tmp_path, monkeypatch):
