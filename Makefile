@@ -8,9 +8,10 @@ export PYTHONUNBUFFERED := 1
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export MOLECULE_GLOB := molecule/*/molecule.yml
 # Read by tests/tools and the lab: make scenarios SCENARIO=default PODSHIFT_LAB=container, make test SEED=1 SAMPLE=30.
+HOSTILE ?= 600
 export SCENARIO FRESH KEEP SEED SAMPLE PYTHON PODSHIFT_LAB
 
-.PHONY: help setup demo test check sanity units generators scenarios bench crash build docs format clean
+.PHONY: help setup demo test check sanity units generators scenarios bench crash hostile build docs format clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -47,6 +48,10 @@ bench: setup ## Benchmarks, side by side in one run, or BENCH="plan volumes larg
 
 crash: setup ## Cut moves off at every point, on a machine; CRASH="--sample 5", CRASH=--faults, CRASH="--from COMMIT", CRASH="power podman", CRASH="--write 3600", KEEP=1
 	@PYTHONPATH=.cache/collections python tests/crash/matrix.py $(CRASH)
+
+hostile: setup ## A container that exchanges names of its volume while it is staged, for HOSTILE=600 seconds each, with this machine's rsync and with 3.2 where apt has it
+	@mkdir -p .cache/rsync; cd .cache/rsync; test -x usr/bin/rsync || { apt-get -q download 'rsync=3.2.*' && dpkg-deb -x rsync_*.deb .; } || true
+	@HOSTILE_SECONDS=$(HOSTILE) HOSTILE_RSYNC=$$(echo $(CURDIR)/.cache/rsync/usr/bin) pytest -q tests/unit/plugins/module_utils/_volumes/test_hostile_container.py
 
 docs: setup ## docs/field-coverage.md from the tables
 	@python tests/tools/field_coverage.py

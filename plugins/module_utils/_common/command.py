@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
-from typing import Callable, NamedTuple, Sequence
+import threading
+from contextlib import contextmanager
+from typing import Callable, Iterator, NamedTuple, Sequence
 
 from .errors import UserError
 from .terminal import plain
@@ -67,8 +70,9 @@ def run(
     return result
 
 
-def watch(argv: Sequence[str], see: Callable[[str], None]) -> Completed:
-    """Run ``argv`` and hand each line of its output to ``see`` at once, also those that end in a carriage return.
+def watch(argv: Sequence[str], see: Callable[[str], None], nudge: float = 0) -> Completed:
+    """Run ``argv`` and hand each line of its output to ``see`` at once, also those that end in a carriage return. It gets
+    SIGCHLD every ``nudge`` seconds, which ends what it waits for in the kernel when it has a handler for it.
 
     Raises CommandError when the program is missing; its exit code is the caller's to judge.
     """
@@ -86,10 +90,31 @@ def watch(argv: Sequence[str], see: Callable[[str], None]) -> Completed:
         except FileNotFoundError:
             raise CommandError("{0} is not installed on this host.".format(os.path.basename(argv[0]))) from None
         with process:
-            for line in process.stdout or ():
-                see(line.rstrip("\n"))
+            with _nudged(process, nudge):
+                for line in process.stdout or ():
+                    see(line.rstrip("\n"))
         errors.seek(0)
         return Completed(process.returncode, "", plain(errors.read().decode(errors="replace")))
+
+
+@contextmanager
+def _nudged(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
+    if not seconds:
+        yield
+        return
+    over = threading.Event()
+
+    def nudge() -> None:
+        while not over.wait(seconds):
+            process.send_signal(signal.SIGCHLD)
+
+    thread = threading.Thread(target=nudge)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _failure(argv: Sequence[str], result: Completed) -> str:

@@ -23,6 +23,8 @@ from .._common.json import Json
 from .._podman import storage
 from .._state.records import short_name
 from .._trees import layer_archive, overlay_layers
+from .._trees.mount_namespace import Source, confined
+from .._trees.walk import GONE
 from .selection import ImageError
 
 _SCRATCH = "/var/tmp"
@@ -37,15 +39,10 @@ def require(plan: Json, workload: Json) -> None:
     for commit in workload.get("commits", ()):
         what = "The image of container {0}".format(commit["container"])
         overlay_layers.require(what, commit["layers"], plan["engine"]["data_root"])
+        upper = commit["layers"][0]
         try:
-            size = sum(
-                entry.status.st_size
-                for entry in layer_archive.entries(commit["layers"][0])
-                if stat.S_ISREG(entry.status.st_mode)
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            # The container removed something meanwhile; then nobody knows.
-            size = 0
+            with confined([Source(upper)]) as within:
+                size = within.run(_size, upper)
         except layer_archive.LayerError as error:
             raise ImageError("{0} cannot be made: {1}. Nothing was changed.".format(what, error)) from None
         # The archive, and skopeo's copy of it.
@@ -53,6 +50,16 @@ def require(plan: Json, workload: Json) -> None:
         complaint = disk_space.short(what, places, "make room")
         if complaint:
             raise ImageError(complaint + " Nothing was changed.")
+
+
+def _size(upper: str) -> int:
+    try:
+        return sum(entry.status.st_size for entry in layer_archive.entries(upper) if stat.S_ISREG(entry.status.st_mode))
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        # The container changed something meanwhile; then nobody knows.
+        return 0
 
 
 def make(record: Json) -> None:
@@ -110,7 +117,8 @@ def _layer(upper: str, folder: Path) -> tuple[str, int]:
     path = folder / "layer"
     with path.open("wb") as stream:
         hashed = _Hashed(stream)
-        layer_archive.write(upper, hashed)  # type: ignore[arg-type]
+        with confined([Source(upper)]) as within:
+            within.run(layer_archive.write, upper, hashed)
     os.rename(str(path), str(folder / hashed.digest))
     return "sha256:" + hashed.digest, hashed.size
 

@@ -17,7 +17,7 @@ from .._docker import content_store
 from .._docker.api import Docker, DockerNotFound, part
 from .._host.processes import Processes, container_view, read_processes
 from .._state.records import FORMAT
-from . import bind_sources, written
+from . import bind_sources, volume_links, written
 from .host_facts import engine_config, host_facts
 from .recorded import without
 
@@ -48,6 +48,8 @@ def collect(
     host["socket_readers"] += _socket_mounts(fresh, docker.socket_path)
     recorded_binds = _only(before.get("host", {}), "binds", bind_sources.paths(old))
     host["binds"] = {**recorded_binds, **bind_sources.look(bind_sources.paths(fresh))}
+    volumes = docker.get("/volumes")["Volumes"] or []
+    host["volume_links"] = volume_links.look(volumes, str(info["DockerRootDir"]))
 
     def documents(kind: str, key: str, now: list[Json]) -> list[Json]:
         known, needed = {item[key] for item in now}, _references(old)
@@ -66,7 +68,7 @@ def collect(
         "images": documents("images", "Id", images),
         "image_configs": {**before.get("image_configs", {}), **_image_configs(str(info["DockerRootDir"]), images)},
         "networks": documents("networks", "Name", _networks(docker)),
-        "volumes": documents("volumes", "Name", docker.get("/volumes")["Volumes"] or []),
+        "volumes": documents("volumes", "Name", volumes),
         "changes": {**_only(before, "changes", kept), **written.changes(docker, fresh, str(info["DockerRootDir"]))},
         "processes": {**_only(before, "processes", kept), **_views(fresh, processes, proc)},
         "host": without(host, owned or {}),

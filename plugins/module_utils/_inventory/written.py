@@ -19,6 +19,7 @@ from typing import Iterator, NamedTuple
 
 from .._common.json import Json
 from .._docker.api import Docker, DockerNotFound, part
+from .._trees import beneath
 
 _AT_ONCE = 8
 # Docker walks the writable layer to answer; on a slow disk with millions of files that takes minutes.
@@ -194,7 +195,10 @@ def largest(sizes: list[tuple[str, int]]) -> list[Json]:
 
 def _has_workdir(container: Json, upper: str) -> bool:
     folder = str(container["Config"].get("WorkingDir") or "")
-    return bool(upper) and folder.startswith("/") and ".." not in folder.split("/") and os.path.isdir(upper + folder)
+    try:
+        return bool(upper) and folder.startswith("/") and stat.S_ISDIR(beneath.status(upper, folder).st_mode)
+    except OSError:
+        return False
 
 
 def upper_dir(container: Json) -> str:

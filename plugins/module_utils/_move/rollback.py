@@ -25,6 +25,7 @@ from .._podman import units
 from .._podman.units import Service
 from .._state import journal
 from .._state.journal import Notes
+from .._trees.mount_namespace import Source
 from .._volumes import rounds
 from .._volumes.rounds import Trees
 from .._volumes.space import Extent, measure
@@ -171,7 +172,8 @@ def require_room(record: Json, kept: Path, data: str) -> None:
     """UserError unless there is room for what is kept aside and for what has grown under Podman. Reads only."""
     places = []
     for item in trees(record):
-        ours, theirs = measure(item.destination), Extent(0, 0, 0) if item.layers else measure(item.source)
+        ours = measure(Source(item.destination))
+        theirs = Extent() if item.layers else measure(item.read)
         is_carried = data == CURRENT and not item.layers
         places.append(disk_space.place(str(kept), theirs.taken if is_carried else ours.taken))
         if is_carried:

@@ -23,6 +23,7 @@ from ._topics import (
     policy_names,
     registries,
     secrets,
+    volume_links,
     volume_options,
     writable_layer,
 )
@@ -107,6 +108,7 @@ def _workloads(
     for name, group in groups:
         own = [item for member in group for item in _container_findings(member, covered, known, rules)]
         own += adopted.findings(group, known, rules)
+        own += volume_links.findings(group, known)
         if name in excluded:
             left += [name_of(member) for member in group]
             continue

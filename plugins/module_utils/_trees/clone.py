@@ -15,12 +15,13 @@ import stat
 from pathlib import Path
 from typing import Callable, NamedTuple
 
+from . import beneath
+
 # linux/fs.h. Where an architecture has another number, the kernel does not know this one, and nothing is cloned.
 _FICLONE = 0x40049409
 # Each level holds two open folders.
 _DEEPEST = 64
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_FOLDER = _READ | os.O_DIRECTORY
+_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_DIRECTORY
 # What is said of one file or folder: that it is something else by now, or cannot be cloned as it is (swap, no
 # copy-on-write, immutable). Anything else is said of the file system.
 _ONE_ONLY = (
@@ -58,13 +59,14 @@ def fill(source: str, destination: str, progress: Callable[[int], None]) -> Clon
     return Cloned(walk.files, walk.bytes)
 
 
-def can(path: bytes, folder: str) -> bool:
-    """Whether a file can be cloned into a folder, also one that is still to be made. Leaves nothing behind."""
+def can(source: str, path: bytes, folder: str) -> bool:
+    """Whether the file at ``path`` in ``source`` can be cloned into a folder, also one that is still to be made. Leaves
+    nothing behind."""
     existing = Path(folder)
     while not existing.is_dir():
         existing = existing.parent
     try:
-        ours = os.open(path, _READ)
+        ours = _reading(source, path)
         try:
             theirs = os.open(str(existing), os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
@@ -76,6 +78,14 @@ def can(path: bytes, folder: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _reading(source: str, path: bytes) -> int:
+    top = os.open(source, _FOLDER)
+    try:
+        return beneath.reading(top, path)
+    finally:
+        os.close(top)
 
 
 def _clone(ours: int, theirs: int) -> None:
@@ -118,11 +128,11 @@ class _Walk:
             os.close(ours)
 
     def _file(self, name: str, source: int, destination: int) -> None:
-        ours = os.open(name, _READ, dir_fd=source)
+        ours = beneath.reading(source, os.fsencode(name))
         try:
             found = os.fstat(ours)
             # Of a file's names the first is enough: rsync makes the others. An empty one has nothing to share.
-            if not stat.S_ISREG(found.st_mode) or found.st_dev != self.device or not found.st_size:
+            if found.st_dev != self.device or not found.st_size:
                 return
             if found.st_nlink > 1 and found.st_ino in self._seen:
                 return

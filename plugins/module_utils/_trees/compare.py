@@ -12,17 +12,16 @@ import errno
 import os
 import stat
 from io import FileIO
-from pathlib import Path
 from typing import Callable, NamedTuple
 
 from .compare_cache import Remembered
 from .metadata import difference
-from .walk import pairs
+from .walk import GONE, pairs
 
 _CHUNK = 1024 * 1024
 _SHOWN = 5
-# What opening or looking says of a path that became something else.
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODATA, errno.ESPIPE)
+# What is said of a name that became something else, by whoever takes it for a file or a link. Devices may not be opened.
+_CHANGED = (*GONE, errno.EISDIR, errno.ENXIO, errno.ENODATA, errno.ESPIPE, errno.EINVAL, errno.EACCES)
 # Contents are never read through what became a link or a pipe meanwhile.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -39,26 +38,20 @@ class Verdict(NamedTuple):
 def compare(
     source: str,
     destination: str,
-    memory: Path | None,
+    remembered: Remembered | None,
     *,
     since: int | None = None,
     progress: Callable[[int], None] = lambda _count: None,
-    known_as: str = "",
 ) -> Verdict:
-    """Compare the metadata of two trees, and their contents when there is a file to remember them in (``memory``).
+    """Compare the metadata of two trees, and their contents when those that are equal can be ``remembered``.
 
     ``since`` (ns) is when a copy began that the source was written to meanwhile: a file written since then is never
     remembered, and its copy gets another mtime, so that the next copy takes it again whatever its own mtime says. It
     can be written, copied and written again with the same mtime: within one tick of the kernel's clock, or any time
     later through a mapped page that stayed dirty. Its ctime says that it was written at all. ``progress`` gets the
-    bytes of the source that the walk has behind it. ``known_as`` is what the source is remembered by when its path is
-    another one each time.
+    bytes of the source that the walk has behind it.
     """
-    walk = _Walk(os.fsencode(source), os.fsencode(destination), since, progress)
-    if memory is None:
-        return walk.run(None)
-    with Remembered(memory, known_as or source, destination) as remembered:
-        return walk.run(remembered)
+    return _Walk(os.fsencode(source), os.fsencode(destination), since, progress).run(remembered)
 
 
 class _Walk:
@@ -82,9 +75,9 @@ class _Walk:
             try:
                 wrong = self._look(path, ours, theirs, remembered)
             except OSError as error:
-                if error.errno not in _GONE:
+                if error.errno not in _CHANGED:
                     raise
-                wrong = "it changed meanwhile"
+                wrong = "it changed meanwhile" if error.errno != errno.EACCES else "it cannot be read"
             if ours and stat.S_ISREG(ours.st_mode):
                 self._progress(max(0, ours.st_size - (self._read - before)))
             if wrong:

@@ -11,22 +11,13 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Sequence
 
-from .._common.command import run
-from .._common.files import make_folder
-from .._state.records import SCRATCH_DIR
-from . import rsync
+from . import beneath, mounts, rsync
 from .rsync import TreeError
 
 _SNAPSHOTS = "io.containerd.snapshotter.v1.overlayfs/snapshots"
 _HOSTS_OWN = "/var/lib/containerd"
-_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# The newer system calls, which util-linux 2.39 prefers, take no list of layers above 255 characters.
-_CLASSIC = {"LIBMOUNT_FORCE_MOUNT2": "always"}
 
 
 def require(what: str, layers: Sequence[str], data_root: str) -> None:
@@ -41,59 +32,26 @@ def require(what: str, layers: Sequence[str], data_root: str) -> None:
         rsync.require_inside(layer, root, what + ": its layer")
 
 
-@contextmanager
-def opened(what: str, layers: Sequence[str], path: str) -> Iterator[str]:
-    """The folder at ``path`` (absolute) of these layers, the upper one first, as a path that is good meanwhile.
-
-    It leads past names that the container can turn into links to the host. Raises TreeError, CommandError.
-    """
-    root = _mounted(layers)
-    try:
-        folder = _inside(root, path, what)
-    finally:
-        os.close(root)
-    try:
-        yield "/proc/{0}/fd/{1}".format(os.getpid(), folder)
-    finally:
-        os.close(folder)
-
-
-def _mounted(layers: Sequence[str]) -> int:
-    """The root of a mount that is in no folder any more: it goes with the last who has it open, also when killed."""
-    make_folder(Path(SCRATCH_DIR))
-    scratch = tempfile.mkdtemp(prefix="layers-", dir=SCRATCH_DIR)
-    point = os.path.join(scratch, "root")
-    os.mkdir(point)
+def mounted(point: str, layers: Sequence[str]) -> int:
+    """The root of what these layers make, the upper one first, mounted on an empty folder of the caller's own mount
+    namespace. Raises OSError."""
     # Their own names, of which there can be 128, are longer than the options of a mount may be (a page).
-    links = [os.path.join(scratch, str(number)) for number in range(len(layers))]
+    links = os.path.dirname(point)
+    for number, layer in enumerate(layers):
+        os.symlink(layer, os.path.join(links, str(number)))
+    options = "index=off,lowerdir=" + ":".join(str(number) for number in range(len(layers)))
+    os.chdir(links)
+    mounts.mount("overlay", point, "overlay", mounts.RDONLY, options)
+    return os.open(point, beneath.FOLDER)
+
+
+def inside(root: int, path: str, what: str) -> int:
+    """The folder at ``path`` (absolute) below an open root, past names that the container can turn into links to the host.
+    Raises TreeError; ``what`` begins its message."""
     try:
-        for link, layer in zip(links, layers):
-            os.symlink(layer, link)
-        options = "ro,index=off,lowerdir=" + ":".join(os.path.basename(link) for link in links)
-        run(["mount", "-t", "overlay", "-o", options, "overlay", point], cwd=scratch, env=_CLASSIC)
-        try:
-            return os.open(point, _FOLDER)
-        finally:
-            run(["umount", "--lazy", point])
-    finally:
-        for link in links:
-            if os.path.lexists(link):
-                os.unlink(link)
-        os.rmdir(point)
-        os.rmdir(scratch)
-
-
-def _inside(root: int, path: str, what: str) -> int:
-    folder = os.dup(root)
-    for part in path.strip("/").split("/"):
-        try:
-            inner = os.open(part, _FOLDER, dir_fd=folder)
-        except OSError as error:
-            raise TreeError(_unusable(what, path, error)) from None
-        finally:
-            os.close(folder)
-        folder = inner
-    return folder
+        return beneath.look(root, os.fsencode(path), beneath.FOLDER)
+    except OSError as error:
+        raise TreeError(_unusable(what, path, error)) from None
 
 
 def _unusable(what: str, path: str, error: OSError) -> str:

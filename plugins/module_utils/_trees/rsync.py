@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from typing import Callable, NamedTuple
 
@@ -33,11 +34,20 @@ _VANISHED, _PARTIAL = 24, 23
 # A folder that became one more name of a file since the last round is cured by the next (rsync asks for its ACL when it
 # is gone: "Permission denied"); what a running application changes meanwhile, often too.
 _TRIES, _LIVE_TRIES = 2, 3
-# What rsync says of files that were removed, truncated or rewritten while it read them, and its summary of that.
+# What rsync says of files that were removed, truncated or rewritten while it read them, of names that became something
+# else, and its summary of that.
 _MOVED_ON = re.compile(
     r"has vanished|No data available|failed verification|some files(/attrs)? (vanished|were not)"
-    r"|No such file or directory \(2\)|Not a directory \(20\)"
+    r"|No such file or directory \(2\)|Not a directory \(20\)|Is a directory \(21\)"
+    r"|Too many levels of symbolic links \(40\)|readlink.*Invalid argument \(22\)"
+    r"|ACL_TYPE_DEFAULT\): Permission denied \(13\)|Interrupted system call \(4\)"
 )
+# It says the same of a file that nobody may read, and of a name that became a device, which may not be opened.
+_REFUSED = re.compile(r'failed to open "(.*)": Permission denied \(13\)')
+_ESCAPED = re.compile(rb"\\#([0-7]{3})")
+_LOOKS = 100
+# It opens a file that became a pipe, and would wait for a writer for ever.
+_NUDGE = 1.0
 
 
 _FILES, _BYTES = "Number of regular files transferred", "Total transferred file size"
@@ -85,15 +95,15 @@ def copy(
 ) -> TreeStats:
     """Make ``destination`` equal to ``source``, which is only read; both are folders, theirs is the owner and mode too.
 
-    ``live``: the tree changes meanwhile, so files that vanish or shrink while they are read are no error. ``dry_run``
-    only counts. ``progress`` gets bytes as they are copied. Raises TreeError, CommandError.
+    ``live``: the tree changes meanwhile, so names that vanish or become something else while they are read are no error.
+    ``dry_run`` only counts. ``progress`` gets bytes as they are copied. Raises TreeError, CommandError.
     """
     began = time.monotonic()
     options = ["--dry-run"] if dry_run else ["--info=progress2"]
     total = TreeStats(0, 0, 0.0, 0)
     for _attempt in range(_LIVE_TRIES if live else _TRIES):
         seen = _Output(progress)
-        done = watch(_rsync(options, source, destination), seen.line)
+        done = watch(_rsync(options, source, destination), seen.line, _NUDGE if live else 0)
         total = TreeStats(
             total.files + seen.numbers.get(_FILES, 0),
             total.bytes + seen.numbers.get(_BYTES, 0),
@@ -130,11 +140,32 @@ class _Output:
 
 
 def moved_on(done: Completed) -> bool:
-    """Whether rsync complains of nothing but files that changed while it read them."""
+    """Whether rsync complains of nothing but names that changed while it read them."""
     complaints = [line for line in done.stderr.splitlines() if line.strip()]
     return done.rc == _VANISHED or (
-        done.rc == _PARTIAL and bool(complaints) and all(_MOVED_ON.search(line) for line in complaints)
+        done.rc == _PARTIAL and bool(complaints) and all(_has_moved_on(line) for line in complaints)
     )
+
+
+def _has_moved_on(line: str) -> bool:
+    refused = _REFUSED.search(line)
+    return not _is_closed(os.fsencode(refused.group(1))) if refused else bool(_MOVED_ON.search(line))
+
+
+def _is_closed(name: bytes) -> bool:
+    """Whether it is a file that cannot be read, also when one looks again and again. ``name`` is as rsync writes it."""
+    path = _ESCAPED.sub(lambda code: bytes([int(code.group(1), 8)]), name)
+    for _look in range(_LOOKS):
+        try:
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                return False
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+        except PermissionError:
+            continue
+        except OSError:
+            return False
+        return False
+    return True
 
 
 def _rsync(options: list[str], source: str, destination: str) -> list[str]:

@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import Iterator
+
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What is said of a path when a part of it is no more, or is something else by now."""
 
 
 def pairs(source: bytes, destination: bytes) -> Iterator[tuple[bytes, os.stat_result | None, os.stat_result | None]]:
@@ -30,13 +34,16 @@ def _names(folders: list[bytes]) -> list[bytes]:
     for folder in folders:
         try:
             found.update(os.listdir(folder))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
     return sorted(found)
 
 
 def _lstat(path: bytes) -> os.stat_result | None:
     try:
         return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
         return None

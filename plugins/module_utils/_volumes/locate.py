@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import nullcontext
-from typing import Any, ContextManager, Iterable
+from typing import Any, Iterable
 
 from .._common.errors import UserError
 from .._common.files import make_folder
@@ -15,6 +14,7 @@ from .._podman import storage
 from .._state.engine_state import EngineState
 from .._state.records import safe_name
 from .._trees import overlay_layers, rsync
+from .._trees.mount_namespace import Source
 from . import adopt
 from .rounds import Trees
 
@@ -160,12 +160,12 @@ def source_of(plan: dict[str, Any], volume: dict[str, Any]) -> str:
     return rsync.require_inside(volume["source"], folder, "The data of volume {0} in".format(volume["name"]))
 
 
-def reading(plan: dict[str, Any], volume: dict[str, Any]) -> ContextManager[str]:
-    """Docker's folder of a volume, while it is read. Raises TreeError, CommandError."""
+def reading(plan: dict[str, Any], volume: dict[str, Any]) -> Source:
+    """What is read of a volume. Raises TreeError."""
     source = source_of(plan, volume)
     if volume["strategy"] != "persist":
-        return nullcontext(source)
-    return overlay_layers.opened(volume["name"], volume["layers"], volume["path"])
+        return Source(source)
+    return Source(volume["path"], tuple(volume["layers"]), volume["name"])
 
 
 def destination_of(volume: dict[str, Any], held: dict[str, storage.Volume], root: str) -> str:

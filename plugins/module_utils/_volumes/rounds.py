@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple, Sequence
+from typing import Callable, ContextManager, NamedTuple, Sequence
 
 from .._common.command import run
 from .._common.errors import sentence
-from .._trees import clone, compare, overlay_layers, rsync
+from .._trees import clone, compare, rsync
+from .._trees.compare_cache import Remembered
+from .._trees.mount_namespace import Source, Within, confined
 from .._trees.rsync import TreeError, TreeStats
 
 # Beside the copy while a warm round runs, and after one that failed or was killed: its time is when the round began.
@@ -33,7 +35,7 @@ def _uncounted(_bytes: int) -> None:
 class Trees(NamedTuple):
     """The two folders of a volume, and the file that remembers what was compared (None: metadata is enough).
 
-    With ``layers`` the source is a folder of a container, ``ID:/path``, and ``opened`` is where it can be read.
+    With ``layers`` the source is a folder of a container, ``ID:/path``.
     """
 
     name: str
@@ -41,11 +43,11 @@ class Trees(NamedTuple):
     destination: str
     memory: Path | None
     layers: tuple[str, ...] = ()
-    opened: str = ""
 
     @property
-    def folder(self) -> str:
-        return self.opened or self.source
+    def read(self) -> Source:
+        """What is read of it."""
+        return Source(self.source.partition(":")[2] if self.layers else self.source, self.layers, self.name)
 
     @property
     def disk(self) -> str:
@@ -53,23 +55,14 @@ class Trees(NamedTuple):
         return self.layers[0] if self.layers else self.source
 
 
-@contextmanager
-def _reading(trees: Trees) -> Iterator[Trees]:
-    if not trees.layers:
-        yield trees
-        return
-    with overlay_layers.opened(trees.name, trees.layers, trees.source.partition(":")[2]) as folder:
-        yield trees._replace(opened=folder)
-
-
 def warm(trees: Trees, copied: Count = _uncounted, compared: Count = _uncounted) -> TreeStats:
     """One round while the application runs; ``copied`` and ``compared`` get bytes. Raises TreeError, CommandError."""
     copied(0)
-    with _reading(trees) as found:
-        return _warm(found, copied, compared)
+    with confined([trees.read], [trees.destination]) as within:
+        return _warm(trees, within, copied, compared)
 
 
-def _warm(trees: Trees, copied: Count, compared: Count) -> TreeStats:
+def _warm(trees: Trees, within: Within, copied: Count, compared: Count) -> TreeStats:
     began, stamp = time.monotonic(), Path(trees.destination + _STAMP)
     if not stamp.exists():
         # What was written before, and in the same tick of the kernel's clock, shall not count as written meanwhile.
@@ -78,11 +71,11 @@ def _warm(trees: Trees, copied: Count, compared: Count) -> TreeStats:
     # Written-back pages are write-protected, so the next write to a mapped file gives it a new time.
     run(["sync", "--file-system", trees.disk])
     cloned = _clone(trees, copied)
-    stats = rsync.copy(trees.folder, trees.destination, live=True, progress=copied)
+    stats = within.run(rsync.copy, trees.read.seen, trees.destination, live=True, progress=within.outside(copied))
     compared(0)
     # What is remembered as equal has to be on the disk.
     run(["sync", "--file-system", trees.destination])
-    _compare(trees, trees.memory, stamp.stat().st_mtime_ns, compared)
+    _compare(trees, within, trees.memory, stamp.stat().st_mtime_ns, compared)
     stamp.unlink()
     return TreeStats(
         stats.files + cloned.files,
@@ -102,17 +95,17 @@ def _clone(trees: Trees, copied: Count) -> clone.Cloned:
 
 def final(trees: Trees) -> TreeStats:
     """The last round, when nobody writes any more. Raises TreeError when the trees are not the same afterwards."""
-    with _reading(trees) as found:
-        return _final(found)
+    with confined([trees.read], [trees.destination]) as within:
+        return _final(trees, within)
 
 
-def _final(trees: Trees) -> TreeStats:
+def _final(trees: Trees, within: Within) -> TreeStats:
     began, stamp = time.monotonic(), Path(trees.destination + _STAMP)
     if stamp.exists():
-        _compare(trees, None, stamp.stat().st_mtime_ns)
-    stats = rsync.copy(trees.folder, trees.destination)
+        _compare(trees, within, None, stamp.stat().st_mtime_ns)
+    stats = within.run(rsync.copy, trees.read.seen, trees.destination)
     run(["sync", "--file-system", trees.destination])
-    verdict = _compare(trees, trees.memory, None)
+    verdict = _compare(trees, within, trees.memory, None)
     if verdict.different:
         raise TreeError(
             "Volume {0} differs from Docker's in {1} places after the copy: {2}.".format(
@@ -124,11 +117,22 @@ def _final(trees: Trees) -> TreeStats:
     return stats._replace(seconds=time.monotonic() - began)
 
 
-def _compare(trees: Trees, memory: Path | None, since: int | None, compared: Count = _uncounted) -> compare.Verdict:
+def _compare(
+    trees: Trees, within: Within, memory: Path | None, since: int | None, compared: Count = _uncounted
+) -> compare.Verdict:
+    known: ContextManager[Remembered | None] = nullcontext()
+    if memory is not None:
+        known = Remembered(memory, trees.source, trees.destination)
     try:
-        return compare.compare(
-            trees.folder, trees.destination, memory, since=since, progress=compared, known_as=trees.source
-        )
+        with known as remembered:
+            return within.run(
+                compare.compare,
+                trees.read.seen,
+                trees.destination,
+                remembered,
+                since=since,
+                progress=within.outside(compared),
+            )
     except OSError as error:
         raise TreeError("Volume {0} cannot be compared: {1}".format(trees.name, sentence(error))) from None
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Sequence
 from .._common import disk_space
 from .._podman import storage
 from .._trees import clone
+from .._trees.mount_namespace import Source, confined
+from .._trees.walk import GONE
 from . import locate
 from .locate import VolumeError
 
@@ -30,7 +32,7 @@ class Sizes(NamedTuple):
 
 class Extent(NamedTuple):
     """Bytes that a tree's files have, bytes that they take on the disk, those of the one that takes most, and the path of
-    the longest regular file."""
+    the longest regular file from there."""
 
     size: int = 0
     taken: int = 0
@@ -49,11 +51,11 @@ def require(
     sizes, need, largest = {}, 0, [0]
     for volume in filter(locate.is_copied, todo):
         copy = locate.destination_of(volume, held, root) if volume["name"] in held else ""
-        theirs = measure(copy) if copy else Extent()
-        with locate.reading(plan, volume) as source:
-            ours = measure(source)
-            is_cloned = _is_cloned(volume, ours, copy, root)
-            written = measure(source, time.time() - _RECENT) if is_cloned else ours
+        theirs = measure(Source(copy)) if copy else Extent()
+        source = locate.reading(plan, volume)
+        ours = measure(source)
+        is_cloned = _is_cloned(volume, source, ours, copy, root)
+        written = measure(source, time.time() - _RECENT) if is_cloned else ours
         sizes[volume["name"]] = Sizes(ours.size, max(0, ours.size - theirs.size))
         need += max(0, written.taken - theirs.taken)
         largest.append(max(written.largest, theirs.largest))
@@ -69,22 +71,29 @@ def require(
     return sizes
 
 
-def _is_cloned(volume: dict[str, Any], ours: Extent, copy: str, root: str) -> bool:
+def _is_cloned(volume: dict[str, Any], source: Source, ours: Extent, copy: str, root: str) -> bool:
     """Whether the first round will clone, as far as one file can tell. ``copy`` is "" when there is none."""
     if volume["strategy"] == "persist" or (copy and os.listdir(copy)):
         return False
-    return clone.can(ours.longest, root or storage.DEFAULT_GRAPH_ROOT)
+    return clone.can(source.folder, ours.longest, root or storage.DEFAULT_GRAPH_ROOT)
 
 
-def measure(folder: str, since: float = 0) -> Extent:
-    """What a tree takes, or what of it changed later than ``since`` (Unix time); each inode once."""
+def measure(source: Source, since: float = 0) -> Extent:
+    """What a tree takes, or what of it changed later than ``since`` (Unix time); each inode once. Raises TreeError."""
+    with confined([source]) as within:
+        return within.run(_measure, source.seen, since)
+
+
+def _measure(folder: str, since: float) -> Extent:
     size, taken, largest, longest, seen = 0, 0, 0, (0, b""), set()
     for place, folders, files in os.walk(os.fsencode(folder)):
         for name in [*files, *folders]:
             path = os.path.join(place, name)
             try:
                 found = os.lstat(path)
-            except FileNotFoundError:
+            except OSError as error:
+                if error.errno not in GONE:
+                    raise
                 continue
             if found.st_ctime < since:
                 continue
@@ -97,4 +106,4 @@ def measure(folder: str, since: float = 0) -> Extent:
                 longest = max(longest, (found.st_size, path))
             taken += found.st_blocks * 512
             largest = max(largest, found.st_blocks * 512)
-    return Extent(size, taken, largest, longest[1])
+    return Extent(size, taken, largest, longest[1] and os.path.relpath(longest[1], os.fsencode(folder)))

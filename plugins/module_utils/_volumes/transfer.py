@@ -15,6 +15,7 @@ from .._podman import storage
 from .._state.engine_state import EngineState
 from .._state.ownership import Ownership
 from .._trees import rsync
+from .._trees.mount_namespace import confined
 from . import adopt, locate, rounds
 from .locate import VolumeError
 from .rounds import Trees
@@ -142,8 +143,9 @@ def _foresee(
     if volume["name"] not in held or not shutil.which("rsync"):
         return _result(volume, "would-copy")
     destination = locate.destination_of(volume, held, root)
-    with locate.reading(plan, volume) as source:
-        stats = rsync.copy(source, destination, live=True, dry_run=True)
+    source = locate.reading(plan, volume)
+    with confined([source], [destination]) as within:
+        stats = within.run(rsync.copy, source.seen, destination, live=True, dry_run=True)
     return _result(volume, "would-copy" if stats.changes else "unchanged")
 
 

@@ -14,10 +14,11 @@ RECORD = "record"
 
 
 def trees(record: Json) -> list[Trees]:
-    """The volumes of a record."""
+    """The volumes of a record. Those of earlier programs had more keys, or fewer."""
+    known = [{key: value for key, value in volume.items() if key in Trees._fields} for volume in record["volumes"]]
     return [
         item._replace(memory=Path(item.memory) if item.memory else None, layers=tuple(item.layers))
-        for item in (Trees(**volume) for volume in record["volumes"])
+        for item in (Trees(**volume) for volume in known)
     ]
 
 

@@ -15,12 +15,13 @@ from typing import Any
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError, Completed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError, DockerNotFound
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import rollback
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses, iptables, port_gate
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import secrets, storage, units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import EngineState
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError, TreeStats
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import locate, rounds
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import locate, rounds, space
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import (
     docker_containers,
     podman_services,
@@ -188,6 +189,7 @@ class Host:
         monkeypatch.setattr(locate, "trees", lambda *_plan: [rounds.Trees("data", "/from", "/to", None)])
         monkeypatch.setattr(rounds, "warm", self.warm)
         monkeypatch.setattr(rounds, "final", self.sync)
+        monkeypatch.setattr(rollback, "measure", lambda _source: space.Extent())
         monkeypatch.setattr(precheck, "storage", lambda: storage.Storage("/graph", "/graph/volumes"))
         monkeypatch.setattr(readiness, "lacks", lambda *_expected: self.lacks)
         monkeypatch.setattr(warm_up, "run", self.rehearse)

@@ -22,6 +22,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees i
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.mounting import Here
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -81,7 +82,7 @@ def test_a_comparison_that_cannot_be_remembered(trees, monkeypatch):
     opened = os.fdopen
     monkeypatch.setattr(compare_cache.os, "fdopen", lambda *given: Full(opened(*given)))
     with pytest.raises(TreeError) as refusal:
-        rounds._compare(trees, trees.memory, None)
+        rounds._compare(trees, Here, trees.memory, None)
     assert "Volume v cannot be compared: {0} cannot be used: No space left".format(trees.memory) in str(refusal.value)
     assert sorted(os.listdir(trees.memory.parent)) == ["copy", "source"]
 
@@ -100,7 +101,7 @@ def test_a_file_that_cannot_be_read(trees, monkeypatch, top):
 
     monkeypatch.setattr(compare, "open", Broken, raising=False)
     with pytest.raises(TreeError, match=top + "/file cannot be used: Input/output error; see the kernel's log"):
-        rounds._compare(trees, trees.memory, None)
+        rounds._compare(trees, Here, trees.memory, None)
 
 
 def test_an_archive_that_does_not_fit(tmp_path):

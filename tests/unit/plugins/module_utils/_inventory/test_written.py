@@ -184,6 +184,8 @@ def test_layers_are_recorded_where_nobody_else_says_them(tmp_path, monkeypatch, 
 
 def test_a_working_directory_in_the_writable_layer_is_seen(tmp_path, upper):
     (upper / "made here").mkdir()
-    for folder, seen in (("/made here", True), ("/elsewhere", False), ("/../upper", False), ("", False)):
+    (upper / "link").symlink_to(tmp_path)
+    other = ["/elsewhere", "/../upper", "/link", "/link/upper", ""]
+    for folder, seen in [("/made here", True), *((name, False) for name in other)]:
         made = layered(upper, Config={**DB["Config"], "WorkingDir": folder})
         assert changes(tmp_path, made).get("made_workdir", False) is seen

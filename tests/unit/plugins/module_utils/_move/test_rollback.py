@@ -243,7 +243,8 @@ def extent(taken):
     ],
 )
 def test_without_room_for_what_is_kept_nothing_is_touched(host, engine, monkeypatch, tmp_path, data, free, said):
-    monkeypatch.setattr(rollback, "measure", lambda folder: extent(3_000_000 if "podman" in folder else 1_000_000))
+    taken = {True: 3_000_000, False: 1_000_000}
+    monkeypatch.setattr(rollback, "measure", lambda source: extent(taken["podman" in source.folder]))
     # Docker's volumes have a disk of their own, with room for what has grown.
     monkeypatch.setattr(
         rollback.disk_space,

@@ -146,11 +146,11 @@ def test_a_very_deep_tree_does_not_run_out_of_files(volume, cloning, tmp_path):
 
 
 def test_whether_a_file_can_be_cloned_is_tried_without_a_trace(volume, cloning, tmp_path):
-    file, folder = os.fsencode(volume.source + "/plain"), tmp_path / "copy"
-    assert clones.can(file, str(folder / "not" / "yet"))
-    assert not clones.can(b"", str(folder))
+    source, folder = volume.source, tmp_path / "copy"
+    assert clones.can(source, b"plain", str(folder / "not" / "yet"))
+    assert not clones.can(source, b"", str(folder))
     cloning[b"plain"] = errno.EXDEV
-    assert not clones.can(file, str(folder))
+    assert not clones.can(source, b"plain", str(folder))
     assert os.listdir(str(folder)) == []
 
 

@@ -36,8 +36,11 @@ def trees(tmp_path):
 
 
 def compare(trees, quick=False, **options):
-    memory = None if quick else trees / "memory"
-    return verify.compare(str(trees / "source"), str(trees / "destination"), memory, **options)
+    folders = str(trees / "source"), str(trees / "destination")
+    if quick:
+        return verify.compare(*folders, None, **options)
+    with compare_cache.Remembered(trees / "memory", *folders) as remembered:
+        return verify.compare(*folders, remembered, **options)
 
 
 HOLE = 64 << 20

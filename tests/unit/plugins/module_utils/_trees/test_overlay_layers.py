@@ -10,38 +10,21 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import overlay_layers as _layers
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.mount_namespace import Source, confined
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.module_utils._trees.test_rsync import picture
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.mounting import needs_mounts
 
 PATH = "/var/lib/app"
 MOST = 128
 """The layers that Docker's images can have."""
-
-
-def may_mount():
-    if os.geteuid() != 0 or shutil.which("rsync") is None:
-        return False
-    tried = subprocess.run(
-        ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False
-    )
-    return tried.returncode == 0
-
-
-needs_mounts = pytest.mark.skipif(not may_mount(), reason="mounting is not allowed here")
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path, monkeypatch):
-    folder = tmp_path / "run"
-    monkeypatch.setattr(_layers, "SCRATCH_DIR", str(folder))
-    return folder
 
 
 class Container:
@@ -78,6 +61,14 @@ class Container:
         return Trees("v", source, str(tmp_path / "copy"), tmp_path / "v.seen", tuple(self.layers))
 
 
+@contextmanager
+def opened(layers, path=PATH):
+    """What can be called in a thread that sees a folder of these layers, and its path there."""
+    source = Source(path, tuple(layers), "v")
+    with confined([source]) as within:
+        yield within.run, source.seen
+
+
 def write(path, text):
     with open(path, "w") as stream:
         stream.write(text)
@@ -90,7 +81,7 @@ def mounts():
 
 @needs_mounts
 @pytest.mark.parametrize("layers", [3, MOST + 2])
-def test_the_copy_is_what_the_container_sees_and_then_what_it_left(tmp_path, scratch, layers):
+def test_the_copy_is_what_the_container_sees_and_then_what_it_left(tmp_path, layers):
     with Container(tmp_path / "docker", layers) as running:
         app, before, trees = running.root + PATH, mounts(), running.trees(tmp_path)
         os.unlink(app + "/layer1")
@@ -111,7 +102,6 @@ def test_the_copy_is_what_the_container_sees_and_then_what_it_left(tmp_path, scr
     assert os.listdir(running.root) == []
     assert rounds.final(trees).changes == 0
     assert picture(trees.destination) == seen
-    assert os.listdir(str(scratch)) == []
 
 
 @needs_mounts
@@ -151,29 +141,40 @@ def test_the_disk_that_is_written_to_is_synced(tmp_path, monkeypatch):
 @needs_mounts
 def test_a_container_can_start_again_while_it_is_read(tmp_path):
     stopped = Container(tmp_path / "docker")
-    with _layers.opened("v", stopped.layers, PATH) as folder:
+    with opened(stopped.layers) as (run, folder):
         with stopped:
             write(stopped.root + PATH + "/new", "new")
-        assert "layer0" in os.listdir(folder)
+        assert "layer0" in run(os.listdir, folder)
 
 
 @needs_mounts
-def test_a_mount_that_fails_leaves_nothing(tmp_path, scratch):
-    layers = Container(tmp_path / "docker").layers
+def test_a_mount_that_fails_leaves_nothing(tmp_path):
+    layers, before = Container(tmp_path / "docker").layers, mounts()
     shutil.rmtree(layers[1])
-    with pytest.raises(CommandError, match="'mount -t' failed"):
-        with _layers.opened("v", layers, PATH):
+    with pytest.raises(TreeError, match="No namespace can be made for " + PATH + ": No such file or directory"):
+        with opened(layers):
             pass
-    assert os.listdir(str(scratch)) == []
+    assert mounts() == before
 
 
 @needs_mounts
-def test_nothing_stays_mounted_when_a_round_fails(tmp_path, scratch):
+def test_nothing_stays_mounted_when_a_round_fails(tmp_path):
     layers, before = Container(tmp_path / "docker").layers, mounts()
     with pytest.raises(ZeroDivisionError):
-        with _layers.opened("v", layers, PATH):
+        with opened(layers):
             raise ZeroDivisionError
-    assert (mounts(), os.listdir(str(scratch))) == (before, [])
+    assert mounts() == before
+
+
+@pytest.fixture
+def root(tmp_path):
+    """The root of a container, opened."""
+    (tmp_path / "srv" / "data").mkdir(parents=True)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("/etc")
+    handle = os.open(str(tmp_path), os.O_PATH)
+    yield handle
+    os.close(handle)
 
 
 @pytest.mark.parametrize(
@@ -183,28 +184,21 @@ def test_nothing_stays_mounted_when_a_round_fails(tmp_path, scratch):
         ("/file", "v: /file is no folder of the container"),
         ("/link/passwd", "v: /link/passwd is no folder of the container, or is reached through a symbolic link there"),
         ("/link", "v: /link is no folder of the container, or is reached through a symbolic link there"),
+        ("/srv/../../etc", "v: /srv/../../etc is no folder of the container"),
     ],
 )
-def test_no_link_of_the_container_leads_to_the_host(tmp_path, monkeypatch, path, complaint):
-    root = tmp_path / "root"
-    root.mkdir()
-    (root / "file").write_text("")
-    (root / "link").symlink_to("/etc")
-    monkeypatch.setattr(_layers, "_mounted", lambda _layers: os.open(str(root), os.O_PATH))
+def test_no_link_of_the_container_leads_to_the_host(root, path, complaint):
     with pytest.raises(TreeError) as refusal:
-        with _layers.opened("v", [], path):
-            pass
+        _layers.inside(root, path, "v")
     assert complaint in str(refusal.value)
 
 
-def test_a_folder_that_is_replaced_by_a_link_meanwhile_is_still_read(tmp_path, monkeypatch):
-    root = tmp_path / "root"
-    (root / "srv" / "data").mkdir(parents=True)
-    monkeypatch.setattr(_layers, "_mounted", lambda _layers: os.open(str(root), os.O_PATH))
-    with _layers.opened("v", [], "/srv") as folder:
-        os.rename(str(root / "srv"), str(root / "was"))
-        (root / "srv").symlink_to("/etc")
-        assert os.listdir(folder) == ["data"]
+def test_a_folder_that_is_replaced_by_a_link_meanwhile_is_still_read(root, tmp_path):
+    folder = _layers.inside(root, "/srv", "v")
+    os.rename(str(tmp_path / "srv"), str(tmp_path / "was"))
+    (tmp_path / "srv").symlink_to("/etc")
+    assert os.listdir("/proc/self/fd/{0}".format(folder)) == ["data"]
+    os.close(folder)
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,16 @@ GONE = Completed(
     '\nrsync: [sender] link_stat "/v/b/c" failed: Not a directory (20)\n'
     "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1338)\n",
 )
+BECAME = Completed(
+    23,
+    "",
+    'rsync: [sender] send_files failed to open "/v/a/f": Too many levels of symbolic links (40)\n'
+    'rsync: [sender] readlink_stat("/v/b") failed: Invalid argument (22)\n'
+    'rsync: [sender] read errors mapping "/v/c": Is a directory (21)\n'
+    'rsync: [sender] send_files failed to open "/v/pipe": Interrupted system call (4)\n'
+    'rsync: [sender] send_files failed to open "/v/no longer\\#012 there": Permission denied (13)\n'
+    "rsync: [sender] get_acl: sys_acl_get_file(d, ACL_TYPE_DEFAULT): Permission denied (13)\n" + SHRUNK.stderr,
+)
 FULL = Completed(11, "", "rsync: write failed: No space left on device (28)\n")
 DENIED = Completed(23, "", 'rsync: opendir "/v/a" failed: Permission denied (13)\n' + SHRUNK.stderr)
 SILENT = Completed(23, "", "")
@@ -182,11 +192,11 @@ SILENT = Completed(23, "", "")
 
 @pytest.mark.parametrize(
     ("done", "harmless"),
-    [(VANISHED, True), (SHRUNK, True), (GONE, True), (FULL, False), (DENIED, False), (SILENT, False)],
+    [(VANISHED, True), (SHRUNK, True), (GONE, True), (BECAME, True), (FULL, False), (DENIED, False), (SILENT, False)],
 )
 def test_only_what_a_running_application_does_is_forgiven(monkeypatch, tmp_path, done, harmless):
     rounds = []
-    monkeypatch.setattr(rsync, "watch", lambda argv, _see: rounds.append(argv[0]) or done)
+    monkeypatch.setattr(rsync, "watch", lambda argv, _see, _nudge: rounds.append(argv[0]) or done)
     assert moved_on(done) is harmless
     with pytest.raises(TreeError):
         copy("/v", str(tmp_path / "w"))

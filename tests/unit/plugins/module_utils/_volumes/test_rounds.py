@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -55,13 +56,21 @@ def write_unseen(path):
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
 
 
-def written_behind_rsync_s_back(monkeypatch, path, killed=False):
+@pytest.fixture
+def application():
+    """Runs what an application does, which sees more of the host than the round."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(int).result()
+        yield lambda *work: thread.submit(*work).result()
+
+
+def written_behind_rsync_s_back(monkeypatch, application, path, killed=False):
     """Have the application write to a file right after rsync read it, without a new mtime; optionally die thereafter."""
     copy = rsync.copy
 
     def copy_and_write(*arguments, **options):
         done = copy(*arguments, **options)
-        write_unseen(path)
+        application(write_unseen, path)
         if killed:
             raise KeyboardInterrupt
         return done
@@ -77,17 +86,17 @@ def test_warm_rounds_copy_ever_less_and_the_final_one_only_compares(trees):
     assert sorted(os.listdir(os.path.dirname(trees.source))) == ["copy", "source", "v.seen"]
 
 
-def test_what_was_written_during_a_warm_round_is_copied_again(trees, monkeypatch):
+def test_what_was_written_during_a_warm_round_is_copied_again(trees, monkeypatch, application):
     with monkeypatch.context() as patch:
-        written_behind_rsync_s_back(patch, trees.source + "/plain")
+        written_behind_rsync_s_back(patch, application, trees.source + "/plain")
         warm(trees)
     assert final(trees).files == 1
     assert content(trees.destination) == content(trees.source)
 
 
-def test_also_when_that_round_was_killed(trees, monkeypatch):
+def test_also_when_that_round_was_killed(trees, monkeypatch, application):
     with monkeypatch.context() as patch:
-        written_behind_rsync_s_back(patch, trees.source + "/plain", killed=True)
+        written_behind_rsync_s_back(patch, application, trees.source + "/plain", killed=True)
         with pytest.raises(KeyboardInterrupt):
             warm(trees)
     final(trees)
@@ -217,8 +226,23 @@ def test_what_is_remembered_is_on_the_disk_first(trees, monkeypatch):
 
 
 def test_a_tree_that_vanishes_is_an_error(trees):
+    warm(trees)
     shutil.rmtree(trees.source)
-    with pytest.raises(Exception, match=r"sync|rsync"):
+    with pytest.raises(TreeError, match=trees.source + " cannot be used: No such file"):
+        warm(trees)
+    assert os.path.exists(trees.destination + "/plain")
+
+
+def test_also_when_it_vanishes_meanwhile(trees, monkeypatch, application):
+    warm(trees)
+    copy = rsync.copy
+
+    def remove_and_copy(*given, **named):
+        application(shutil.rmtree, trees.source)
+        return copy(*given, **named)
+
+    monkeypatch.setattr(rounds.rsync, "copy", remove_and_copy)
+    with pytest.raises(TreeError, match=trees.source + " cannot be used: No such file"):
         warm(trees)
 
 

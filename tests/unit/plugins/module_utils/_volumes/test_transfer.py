@@ -20,7 +20,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.e
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.ownership import Ownership
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, write_json
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import clone, overlay_layers
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees import clone, mounts, overlay_layers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import locate, space
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds as _rounds
@@ -28,6 +28,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.locate import SOURCE_LABEL, VolumeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakePodman
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.mounting import MAY_MOUNT
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 
@@ -245,10 +246,13 @@ def test_what_must_not_be_copied_is_refused_before_anything_is(podman, docker, t
 @pytest.fixture
 def persisted(tmp_path, monkeypatch):
     """A folder of a container that becomes a volume, and its entry in the plan."""
+    if not MAY_MOUNT:
+        pytest.skip("mounting is not allowed here")
     layer = tmp_path / "docker" / "overlay2" / "top" / "diff"
     (layer / "srv/app").mkdir(parents=True)
     (layer / "srv/app/data").write_text("from the container")
-    monkeypatch.setattr(overlay_layers, "_mounted", lambda layers: os.open(layers[0], os.O_PATH))
+    monkeypatch.setattr(overlay_layers, "mounted", lambda _point, layers: os.open(layers[0], os.O_PATH))
+    monkeypatch.setattr(mounts, "detach", lambda _point: None)
     entry = {"source": "c0ffee:/srv/app", "name": "web_srv-app", "path": "/srv/app", "strategy": "persist"}
     return {**entry, "layers": [str(layer)], "labels": {}, "driver_opts": {}}
 
@@ -269,7 +273,7 @@ def test_a_folder_of_a_container_is_copied_like_a_volume(podman, persisted, tran
 
 
 def test_a_folder_of_a_container_is_never_cloned_and_needs_its_room(podman, persisted, transfer, free, monkeypatch):
-    monkeypatch.setattr(clone, "can", lambda _path, _folder: True)
+    monkeypatch.setattr(clone, "can", lambda _source, _path, _folder: True)
     monkeypatch.setattr(clone, "fill", lambda *_given: pytest.fail("cloned"))
     later = time.time() + 2 * 24 * 3600
     monkeypatch.setattr(space.time, "time", lambda: later)
@@ -447,7 +451,7 @@ def test_a_clone_needs_room_only_for_what_will_be_copied_again(
         podman.add_volume("v", {SOURCE_LABEL: volume["source"]}).joinpath("other").write_text("data")
     later = time.time() + age * 24 * 3600
     monkeypatch.setattr(space.time, "time", lambda: later)
-    monkeypatch.setattr(clone, "can", lambda path, _folder: can_clone and path.endswith(b"/data"))
+    monkeypatch.setattr(clone, "can", lambda _source, path, _folder: can_clone and path == b"data")
     monkeypatch.setattr(disk_space.os, "statvfs", lambda _folder: os.statvfs_result((1, 1, 1, 1, 1, 1, 1, 1, 1, 1)))
     if fits:
         assert transfer([volume]) == [("v", "copied")]
