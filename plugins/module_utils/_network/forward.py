@@ -8,84 +8,103 @@ that. So each workload gets a chain of its own behind DOCKER-USER, where the use
 drop is dropped, what they return may pass. Docker's masquerading of a subnet means all that does not leave by its own
 bridge; and it has bridged traffic pass iptables too (br_netfilter), so between two containers of Podman's the address of
 the sender would be lost.
+
+Docker writes its rules anew whenever it starts. The scripts that mend ours then (``at_start``) are the same whatever stands there,
+so that iptables-restore takes them from files.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Mapping, Sequence
+from typing import NamedTuple, Sequence
 
 from .._state.records import short_name
-from .iptables import COMMENT, DEFAULT_BRIDGE, OUR_CHAINS, USER_CHAIN, Tables, dockers_links
+from .iptables import COMMENT, DEFAULT_BRIDGE, OUR_CHAINS, PLAIN_LINK, USER_CHAIN, Tables, dockers_links
 
-_NAT_CHAIN = "POSTROUTING"
-_JUMP = "-j " + USER_CHAIN
+_FILTER, _NAT = ("filter", "FORWARD"), ("nat", "POSTROUTING")
+_TO_USER = "-j " + USER_CHAIN
+
+
+class Passage(NamedTuple):
+    """The rules of a workload's own chains in one family: ``through`` FORWARD, and ``within`` the subnets of its networks."""
+
+    workload: str
+    through: Sequence[str]
+    within: Sequence[str]
+
+
+class Scripts(NamedTuple):
+    """Inputs of iptables-restore, in this order: ``rules`` fills the chains, ``jumps`` has packets come through them, ``once``
+    makes one of two jumps. iptables-restore refuses ``jumps`` where Docker has no DOCKER-USER, and ``once`` where there is
+    one jump; what it refuses changes nothing."""
+
+    rules: str
+    jumps: str
+    once: str
 
 
 def passage(
-    tables: Tables, workload: str, bridges: Sequence[str], moved: Mapping[str, str], links: Sequence[str] = ()
-) -> str:
-    """iptables-restore input that lets the traffic of Podman's ``bridges`` through FORWARD, and no other; and keeps that
-    within those that took the place of a bridge of Docker's (``moved``: Docker's bridge to Podman's) as it is.
+    workload: str, bridges: Sequence[str], subnets: Sequence[tuple[str, str]], exits: Sequence[tuple[str, str]]
+) -> Passage:
+    """What lets the traffic of Podman's ``bridges`` through FORWARD, and no other; and leaves that within ``subnets``, each with
+    the bridge that took the place of Docker's, as it is.
 
-    From a bridge everything may go out, except into Docker's networks, which were closed to it before; to a bridge
-    come answers and what was sent to a published port. ``links``: those of the host. Empty when all of it is there already,
-    or Docker has no such chain.
+    From a bridge everything may go out, except into Docker's networks, which were closed to it before (``exits``); to a bridge
+    come answers and what was sent to a published port.
     """
-    filters = tables.get("filter")
-    if filters is None or USER_CHAIN not in filters.chains:
+    through = [rule for bridge in bridges for rule in _passing(bridge, exits)]
+    return Passage(workload, through, ["-s {0} -o {1} -j ACCEPT".format(*one) for one in subnets])
+
+
+def exits(families: Sequence[Tables], bridges: Sequence[str], links: Sequence[str]) -> list[tuple[str, str]]:
+    """Links and what becomes of traffic to them. Docker's networks are closed, also those that it makes later, by the name
+    that it gives them; bridges of the host's own may be called alike. ``bridges``: the workload's; ``links``: the host's."""
+    dockers = {name for tables in families for name in dockers_links(tables)}.difference(bridges)
+    alike = [name for name in links if name.startswith("br-") and PLAIN_LINK.match(name)]
+    hosts = sorted(name for name in alike if not (name in dockers or DEFAULT_BRIDGE.match(name)))
+    named = sorted(name for name in dockers if name != "docker0" and not name.startswith("br-"))
+    return [(name, "ACCEPT") for name in hosts] + [(name, "RETURN") for name in ("docker0", "br-+", *named)]
+
+
+def has_dockers(tables: Tables) -> bool:
+    """Whether Docker's rules stand in FORWARD, behind those of the user."""
+    return _TO_USER in _rules(tables, *_FILTER)
+
+
+def opening(tables: Tables, wanted: Passage) -> str:
+    """iptables-restore input that opens a passage; empty when all of it is there already, or nothing of Docker's is."""
+    if not wanted.through or not has_dockers(tables) or _is_open(tables, wanted):
         return ""
-    mark = "-m comment --comment {0}{1}".format(COMMENT, workload)
-    script = _through(tables, workload, mark, bridges, links) if bridges else []
-    rules, ours = _rules(tables, "nat", _NAT_CHAIN), _ours(tables, "nat", _NAT_CHAIN, workload)
-    dockers = _masquerading(rules, moved)
-    # Docker puts its own first when it writes them anew.
-    are_first = all(rules.index(mine) < rules.index(rule.string) for mine in ours for rule in dockers)
-    if len(ours) != len(dockers) or not are_first:
-        within = ["-s {0} -o {1} {2} -j ACCEPT".format(rule.group(1), moved[rule.group(2)], mark) for rule in dockers]
-        places = ["-I {0} {1} {2}".format(_NAT_CHAIN, number, rule) for number, rule in enumerate(within, 1)]
-        script += _table("nat", _without(_NAT_CHAIN, ours) + places)
-    return _joined(script)
+    return _filled(wanted) + _placed(wanted, *(_ours(tables, *place, wanted.workload) for place in (_FILTER, _NAT)))
 
 
-def passage_back(tables: Tables, workload: str) -> str:
+def at_start(wanted: Passage) -> Scripts:
+    """What opens a passage whatever is there already, with no moment in which it is closed; empty for a workload without a
+    bridge."""
+    if not wanted.through:
+        return Scripts("", "", "")
+    two = [_jump(wanted.workload)] * 2
+    return Scripts(_filled(wanted), _placed(wanted, [], []), _placed(wanted, two, two if wanted.within else []))
+
+
+def closing(tables: Tables, workload: str) -> str:
     """iptables-restore input that takes the passage of a workload back; empty when there is none."""
-    lines = _without("FORWARD", _ours(tables, "filter", "FORWARD", workload))
-    if "filter" in tables and _chain(workload) in tables["filter"].chains:
-        lines += ["-F " + _chain(workload), "-X " + _chain(workload)]
-    nat = _without(_NAT_CHAIN, _ours(tables, "nat", _NAT_CHAIN, workload))
-    return _joined(_table("filter", lines) + _table("nat", nat))
+    chain, script = _chain(workload), ""
+    for place in (_FILTER, _NAT):
+        lines = _without(place, _ours(tables, *place, workload))
+        if place[0] in tables and chain in tables[place[0]].chains:
+            lines += ["-F " + chain, "-X " + chain]
+        script += _table(place, lines)
+    return script
 
 
 def _chain(workload: str) -> str:
-    """The name of a workload's chain; those of iptables hold 28 characters."""
+    """The name of a workload's chains; those of iptables hold 28 characters."""
     return OUR_CHAINS + short_name(workload)
 
 
-def _through(tables: Tables, workload: str, mark: str, bridges: Sequence[str], links: Sequence[str]) -> list[str]:
-    exits = _exits(dockers_links(tables).difference(bridges), links)
-    chain, wanted = _chain(workload), [rule for bridge in bridges for rule in _passing(bridge, exits)]
-    lines = []
-    if _rules(tables, "filter", chain) != wanted:
-        # To name a chain empties it.
-        lines = [":{0} - [0:0]".format(chain), *("-A {0} {1}".format(chain, rule) for rule in wanted)]
-    forward, jumps = _rules(tables, "filter", "FORWARD"), _ours(tables, "filter", "FORWARD", workload)
-    if not jumps or _JUMP in forward[forward.index(jumps[0]) :]:
-        lines += _without("FORWARD", jumps)
-        others = [rule for rule in forward if rule not in jumps]
-        place = others.index(_JUMP) + 2 if _JUMP in others else 1
-        lines.append("-I FORWARD {0} {1} -j {2}".format(place, mark, chain))
-    return _table("filter", lines)
-
-
-def _exits(dockers: set[str], links: Sequence[str]) -> list[tuple[str, str]]:
-    """Links and what becomes of traffic to them. Docker's networks are closed, also those that it makes later, by the name
-    that it gives them; bridges of the host's own may be called alike."""
-    hosts = sorted(
-        name for name in links if name.startswith("br-") and not (name in dockers or DEFAULT_BRIDGE.match(name))
-    )
-    named = sorted(name for name in dockers if name != "docker0" and not name.startswith("br-"))
-    return [(name, "ACCEPT") for name in hosts] + [(name, "RETURN") for name in ("docker0", "br-+", *named)]
+def _jump(workload: str) -> str:
+    return "-m comment --comment {0}{1} -j {2}".format(COMMENT, workload, _chain(workload))
 
 
 def _passing(bridge: str, exits: Sequence[tuple[str, str]]) -> list[str]:
@@ -96,10 +115,43 @@ def _passing(bridge: str, exits: Sequence[tuple[str, str]]) -> list[str]:
     ]
 
 
-def _masquerading(rules: Sequence[str], moved: Mapping[str, str]) -> list[re.Match[str]]:
-    """Docker's rules that masquerade what has moved: the subnet, and Docker's bridge."""
-    shape = re.compile(r"-s (\S+) ! -o ({0}) -j MASQUERADE\Z".format("|".join(map(re.escape, moved)) or "(?!)"))
-    return [found for found in map(shape.match, rules) if found]
+def _filled(wanted: Passage) -> str:
+    chain, script = _chain(wanted.workload), ""
+    for place, rules in ((_FILTER, wanted.through), (_NAT, wanted.within)):
+        # To name a chain empties it.
+        begin = [":{0} - [0:0]".format(chain)] if rules else []
+        script += _table(place, [*begin, *("-A {0} {1}".format(chain, rule) for rule in rules)])
+    return script
+
+
+def _placed(wanted: Passage, in_forward: Sequence[str], in_nat: Sequence[str]) -> str:
+    """The jumps where they belong, instead of what there is of them: behind DOCKER-USER, which comes first as Docker has it at
+    each of its starts, and before Docker's masquerading."""
+    jump = _jump(wanted.workload)
+    first = ["-D FORWARD " + _TO_USER, "-I FORWARD 1 " + jump, "-I FORWARD 1 " + _TO_USER]
+    nat = ["-I POSTROUTING 1 " + jump] if wanted.within else []
+    return _table(_FILTER, _without(_FILTER, in_forward) + first) + _table(_NAT, _without(_NAT, in_nat) + nat)
+
+
+def _is_open(tables: Tables, wanted: Passage) -> bool:
+    chain = _chain(wanted.workload)
+    forward, nat = (_above(tables, place, wanted.workload) for place in (_FILTER, _NAT))
+    # Docker puts its masquerading first when it writes it anew.
+    is_within = nat is not None and not any(rule.endswith("-j MASQUERADE") for rule in nat)
+    return (
+        _rules(tables, "filter", chain) == wanted.through
+        and _rules(tables, "nat", chain) == wanted.within
+        and forward is not None
+        and _TO_USER in forward
+        and is_within == bool(wanted.within)
+    )
+
+
+def _above(tables: Tables, place: tuple[str, str], workload: str) -> list[str] | None:
+    """The rules above the jump of a workload; None unless there is one jump."""
+    rules = _rules(tables, *place)
+    jumps = [rule for rule in _ours(tables, *place, workload) if rule.endswith(" -j " + _chain(workload))]
+    return rules[: rules.index(jumps[0])] if len(jumps) == 1 else None
 
 
 def _rules(tables: Tables, table: str, chain: str) -> list[str]:
@@ -111,13 +163,9 @@ def _ours(tables: Tables, table: str, chain: str, workload: str) -> list[str]:
     return [rule for rule in _rules(tables, table, chain) if mark.search(rule)]
 
 
-def _without(chain: str, rules: Sequence[str]) -> list[str]:
-    return ["-D {0} {1}".format(chain, rule) for rule in rules]
+def _without(place: tuple[str, str], rules: Sequence[str]) -> list[str]:
+    return ["-D {0} {1}".format(place[1], rule) for rule in rules]
 
 
-def _table(name: str, lines: Sequence[str]) -> list[str]:
-    return ["*" + name, *lines, "COMMIT"] if lines else []
-
-
-def _joined(lines: Sequence[str]) -> str:
-    return "\n".join(lines) + "\n" if lines else ""
+def _table(place: tuple[str, str], lines: Sequence[str]) -> str:
+    return "\n".join(["*" + place[0], *lines, "COMMIT"]) + "\n" if lines else ""

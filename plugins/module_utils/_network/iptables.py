@@ -47,6 +47,8 @@ _SHAPES = (
 )
 DEFAULT_BRIDGE = re.compile(r"br-[0-9a-f]{12}\Z")
 """How Docker calls the bridge of a network that gives it no name."""
+PLAIN_LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
+"""A name of a link that means nothing else to a program."""
 _LINK = re.compile(r"(?:^| )-[io] ([A-Za-z0-9_.-]{1,15})(?= |$)")
 _HAIRPIN = re.compile(r"-s (\S+) -d \1 -p (\w+) -m \2 --dport \d+ -j MASQUERADE\Z")
 
