@@ -334,7 +334,9 @@ def main() -> None:
     for name in result.get("awake", []):
         module.warn("Docker runs {0} although it has moved to Podman; stop it there (docker stop).".format(name))
     for name in result["broken_services"]:
-        module.warn("{0} cannot start, because its program has gone; run migrate.yml, which writes it anew.".format(name))
+        module.warn(
+            "{0} cannot start, because its program has gone; run migrate.yml, which writes it anew.".format(name)
+        )
     module.exit_json(**result)
 
 

@@ -33,11 +33,16 @@ ConditionPathExists={marker}
 After=docker.service
 PartOf=docker.service
 Before=docker_to_podman-recover.service
-StartLimitIntervalSec=0
+StartLimitIntervalSec=60
+StartLimitBurst=10
 
 [Service]
 Type=oneshot
+# Of those with a "-" the last one is refused where one jump is there already, and all of them where Docker has no rules.
 {commands}
+# Docker itself may have changed its rules at the same moment.
+Restart=on-failure
+RestartSec=5
 
 [Install]
 WantedBy=docker.service
@@ -139,7 +144,8 @@ def _files(folder: Path, record: Json, tables: Mapping[str, iptables.Tables]) ->
             is_needed = part != "once" and forward.has_dockers(tables[family])
             if text:
                 # Behind --wait the path would be a number of seconds, and nothing read.
-                commands.append(_command("{0}-restore --wait --noflush {1}".format(family, path), is_needed))
+                line = "flock {0} {1}-restore --wait --noflush {2}".format(iptables.LOCK, family, path)
+                commands.append(_command(line, is_needed))
     text = _TEXT.format(name=name, marker=_marker(folder, name), commands="\n".join(commands))
     return {**files, Path(UNIT_DIR, _unit(name)): text}
 

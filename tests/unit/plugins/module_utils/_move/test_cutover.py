@@ -53,7 +53,13 @@ def begin(host, tmp_path):
 
     def make(settled=False):
         steps = cutover.steps(lambda: precheck.look(workload(), TREES, host, host), host, host, 0.01)
-        return Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps, cutover.steps_after(host, tmp_path / "coexist", settled))
+        return Transaction(
+            tmp_path / "blog.jsonl",
+            "plan-hash",
+            PODMAN,
+            steps,
+            cutover.steps_after(host, tmp_path / "coexist", settled),
+        )
 
     return make
 

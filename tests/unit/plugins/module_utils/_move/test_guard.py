@@ -52,7 +52,9 @@ def systemd(monkeypatch, tmp_path):
 def begin(engine, host):
     item = plan()["workloads"][0]
     steps = cutover.steps(lambda: precheck.look(item, [], host, host), host, host, 0.01)
-    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, cutover.steps_after(host, engine.coexist_path, False))
+    return Transaction(
+        engine.journal_path("blog"), "hash", "podman", steps, cutover.steps_after(host, engine.coexist_path, False)
+    )
 
 
 def interrupt(engine, host):

@@ -9,7 +9,13 @@ import hashlib
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import iptables, user_rules
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.forward import passage, passage_back
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.forward import (
+    at_start,
+    closing,
+    exits,
+    opening,
+    passage,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.iptables import parse
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_iptables import restore
 
@@ -192,94 +198,138 @@ def test_a_chain_of_docker_that_another_program_uses_is_left():
 
 MARK = "-m comment --comment docker_to_podman:blog"
 CHAIN = "DOCKER-PODMAN-" + hashlib.sha256(b"blog").hexdigest()[:12]
-MOVED = {"br-0123456789ab": "pm-0123456789ab"}
+JUMP = "{0} -j {1}".format(MARK, CHAIN)
+BRIDGE = "pm-0123456789ab"
+MOVED = [("172.30.0.0/24", BRIDGE)]
+
+
+def wanted(tables, workload="blog", bridges=(BRIDGE,), moved=tuple(MOVED), links=()):
+    return passage(workload, bridges, moved, exits([tables], bridges, links))
+
+
+def opened(tables, **given):
+    return restore(tables, opening(tables, wanted(tables, **given)))
 
 
 def test_podmans_bridge_passes_forward_and_closes_again():
     tables = parse(SAVED)
-    opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
-    jump = "{0} -j {1}".format(MARK, CHAIN)
-    assert opened["filter"].of("FORWARD")[:3] == ["-j DOCKER-USER", jump, "-j DOCKER-ISOLATION-STAGE-1"]
-    assert opened["filter"].of(CHAIN) == [
+    after = opened(tables)
+    assert after["filter"].of("FORWARD")[:3] == ["-j DOCKER-USER", JUMP, "-j DOCKER-ISOLATION-STAGE-1"]
+    assert after["filter"].of(CHAIN) == [
         "-i pm-0123456789ab -o docker0 -j RETURN",
         "-i pm-0123456789ab -o br-+ -j RETURN",
         "-i pm-0123456789ab -j ACCEPT",
         "-o pm-0123456789ab -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
     ]
-    assert passage(opened, "blog", ["pm-0123456789ab"], MOVED) == ""
-    both = restore(opened, passage(opened, "blog2", ["pm-2"], {"docker0": "pm-2"}))
-    assert restore(both, passage_back(both, "blog2")) == opened
-    assert restore(opened, passage_back(opened, "blog")) == tables
+    assert opening(after, wanted(after)) == ""
+    both = opened(after, workload="blog2", bridges=["pm-2"], moved=[("172.31.0.0/24", "pm-2")])
+    assert restore(both, closing(both, "blog2")) == after
+    assert restore(after, closing(after, "blog")) == tables
 
 
 def test_dockers_networks_are_closed_and_the_hosts_bridges_are_open_whatever_they_are_called():
     named = "-A DOCKER-ISOLATION-STAGE-2 -o shopnet -j DROP\n-A DOCKER-USER -i eth0 -o eth1 -j DROP\n"
     tables = parse(SAVED.replace("-A FORWARD", named + "-A FORWARD", 1))
-    links = ["lo", "eth0", "br-lan", "br-0123456789ab", "br-fedcba987654", "shopnet", "pm-1"]
-    opened = restore(tables, passage(tables, "blog", ["pm-1"], {}, links))
-    assert [rule.rpartition("-o ")[2] for rule in opened["filter"].of(CHAIN)[:4]] == [
+    links = ["lo", "eth0", "br-lan", "br-0123456789ab", "br-fedcba987654", 'br-"x"', "shopnet", "pm-1"]
+    after = opened(tables, bridges=["pm-1"], moved=[], links=links)
+    assert [rule.rpartition("-o ")[2] for rule in after["filter"].of(CHAIN)[:4]] == [
         "br-lan -j ACCEPT",
         "docker0 -j RETURN",
         "br-+ -j RETURN",
         "shopnet -j RETURN",
     ]
-    assert passage(opened, "blog", ["pm-1"], {}, links) == ""
-    assert "-o br-ex -j ACCEPT" in passage(opened, "blog", ["pm-1"], {}, [*links, "br-ex"])
+    assert opening(after, wanted(after, bridges=["pm-1"], moved=[], links=links)) == ""
+    more = wanted(after, bridges=["pm-1"], moved=[], links=[*links, "br-ex"])
+    assert "-o br-ex -j ACCEPT" in opening(after, more)
 
 
 @pytest.mark.parametrize("end", ["-A DOCKER-USER -j RETURN", "-A DOCKER-USER -s 10.0.0.0/8 -j RETURN"])
 def test_what_the_user_drops_is_dropped_before_it_may_pass(end):
     """Rules in DOCKER-USER are how Docker's users close published ports to the world."""
     rules = ["-A DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport 5432 -j DROP", end]
-    tables = with_user_rules(*rules)
-    opened = restore(tables, passage(tables, "blog", ["pm-1"], {}))
-    assert [rule for rule in opened["filter"].rules if rule.startswith("-A DOCKER-USER ")] == rules
-    assert opened["filter"].of("FORWARD")[:2] == ["-j DOCKER-USER", "{0} -j {1}".format(MARK, CHAIN)]
+    after = opened(with_user_rules(*rules))
+    assert [rule for rule in after["filter"].rules if rule.startswith("-A DOCKER-USER ")] == rules
+    assert after["filter"].of("FORWARD")[:2] == ["-j DOCKER-USER", JUMP]
 
 
 def test_docker_that_starts_anew_puts_the_users_rules_first_again():
-    tables = parse(SAVED)
-    opened = restore(tables, passage(tables, "blog", ["pm-1"], {}))
+    after = opened(parse(SAVED))
     first = "-I FORWARD 1 -m set --match-set docker-ext-bridges-v4 dst -j DOCKER\n"
-    again = restore(opened, "*filter\n-D FORWARD -j DOCKER-USER\n" + first + "-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n")
-    assert passage(again, "blog", ["pm-1"], {}) == ""
+    again = restore(after, "*filter\n-D FORWARD -j DOCKER-USER\n" + first + "-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n")
+    assert opening(again, wanted(again)) == ""
     # Should they ever come behind ours, ours goes behind them.
-    behind = restore(opened, "*filter\n-D FORWARD -j DOCKER-USER\n-I FORWARD 3 -j DOCKER-USER\nCOMMIT\n")
-    mended = restore(behind, passage(behind, "blog", ["pm-1"], {}))["filter"].of("FORWARD")
-    assert mended.index("-j DOCKER-USER") + 1 == mended.index("{0} -j {1}".format(MARK, CHAIN))
-    assert sum(CHAIN in rule for rule in mended) == 1
+    behind = restore(after, "*filter\n-D FORWARD -j DOCKER-USER\n-I FORWARD 3 -j DOCKER-USER\nCOMMIT\n")
+    mended = opened(behind)["filter"].of("FORWARD")
+    assert mended.index("-j DOCKER-USER") + 1 == mended.index(JUMP)
+    assert mended.count(JUMP) == 1
 
 
 def test_a_workload_without_a_bridge_needs_no_passage():
-    assert passage(parse(SAVED), "blog", [], {}) == ""
+    tables = parse(SAVED)
+    assert opening(tables, wanted(tables, bridges=[], moved=[])) == ""
+    assert set(at_start(wanted(tables, bridges=[], moved=[]))) == {""}
 
 
 def test_containers_of_podman_see_one_another_s_address_and_not_that_of_the_bridge():
     """Docker masquerades what leaves its subnet by any other bridge, such as the one that took its place."""
-    tables = parse(SAVED)
-    opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
-    ours = "-s 172.30.0.0/24 -o pm-0123456789ab {0} -j ACCEPT".format(MARK)
+    after = opened(parse(SAVED))
     dockers = "-s 172.30.0.0/24 ! -o br-0123456789ab -j MASQUERADE"
-    assert opened["nat"].of("POSTROUTING")[:2] == [ours, dockers]
+    assert after["nat"].of("POSTROUTING")[:2] == [JUMP, dockers]
+    assert after["nat"].of(CHAIN) == ["-s 172.30.0.0/24 -o pm-0123456789ab -j ACCEPT"]
     # Docker puts its own first when it starts anew.
-    opened["nat"].rules.remove("-A POSTROUTING " + dockers)
-    again = restore(opened, "*nat\n-I POSTROUTING 1 {0}\nCOMMIT\n".format(dockers))
-    assert again["nat"].of("POSTROUTING")[:2] == [dockers, ours]
-    mended = restore(again, passage(again, "blog", ["pm-0123456789ab"], MOVED))
-    assert mended["nat"].of("POSTROUTING")[:2] == [ours, dockers]
+    after["nat"].rules.remove("-A POSTROUTING " + dockers)
+    again = restore(after, "*nat\n-I POSTROUTING 1 {0}\nCOMMIT\n".format(dockers))
+    assert again["nat"].of("POSTROUTING")[:2] == [dockers, JUMP]
+    assert opened(again)["nat"].of("POSTROUTING")[:2] == [JUMP, dockers]
+
+
+def test_the_rules_of_an_earlier_version_are_ours_too():
+    tables = parse(SAVED)
+    old = restore(tables, "*nat\n-I POSTROUTING 1 -s 172.30.0.0/24 -o {0} {1} -j ACCEPT\nCOMMIT\n".format(BRIDGE, MARK))
+    assert opened(old)["nat"] == opened(tables)["nat"]
+    assert restore(old, closing(old, "blog")) == tables
 
 
 def test_nothing_of_the_passage_outlives_docker():
-    tables = parse(SAVED)
-    opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
-    after = restore(opened, iptables.removal(opened, BRIDGES).script)
+    after = opened(parse(SAVED))
+    after = restore(after, iptables.removal(after, BRIDGES).script)
     assert {name: table.rules for name, table in after.items()} == FOREIGN
 
 
 @pytest.mark.parametrize("saved", ["", "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n"])
 def test_where_docker_has_no_chain_there_is_nothing_to_pass(saved):
-    assert passage(parse(saved), "blog", ["pm-1"], {}) == ""
-    assert passage_back(parse(saved), "blog") == ""
+    assert opening(parse(saved), wanted(parse(saved))) == ""
+    assert closing(parse(saved), "blog") == ""
+
+
+STATES = {
+    "a boot": "",
+    "Docker started anew": "*filter\n-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n",
+    "the user's rules behind ours": "*filter\n-D FORWARD -j DOCKER-USER\n-I FORWARD 3 -j DOCKER-USER\nCOMMIT\n",
+    "other rules in the chain": "*filter\n:{0} - [0:0]\n-A {0} -i pm-9 -j ACCEPT\nCOMMIT\n".format(CHAIN),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_what_no_program_of_ours_applies_ends_like_what_ours_does(state, times):
+    """By systemd and iptables-restore alone, whenever Docker starts: duplicates do not pile up, and it is never closed."""
+    tables = parse(SAVED)
+    found = tables if state == "a boot" else restore(opened(tables), STATES[state])
+    for number in range(times):
+        scripts = at_start(wanted(tables))
+        found = restore(found, scripts.rules)
+        was = found["filter"].of("FORWARD").count(JUMP)
+        found = restore(found, scripts.jumps)
+        assert found["filter"].of("FORWARD")[:2] == ["-j DOCKER-USER", JUMP]
+        if was:
+            found = restore(found, scripts.once)
+        else:
+            assert number == 0
+            with pytest.raises(ValueError, match="not in list"):
+                restore(found, scripts.once)
+    assert opening(found, wanted(tables)) == ""
+    assert restore(found, closing(found, "blog"))["filter"].of("FORWARD") == parse(SAVED)["filter"].of("FORWARD")
 
 
 def test_the_names_of_dockers_bridges():
