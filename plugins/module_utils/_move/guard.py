@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
@@ -125,18 +124,12 @@ def is_under_way(state_dir: str) -> bool:
     )
 
 
-def rest(state_dir: str) -> None:
-    """Have the next boot recover nothing, when nothing is under way."""
-    mark = Path(state_dir, _UNDER_WAY)
-    # A damaged journal may be that of a move under way.
-    with suppress(StateError):
-        if mark.exists() and not is_under_way(state_dir):
-            mark.unlink()
-
-
 def remove(state_dir: str) -> None:
-    """Take the services away again, unless they are needed."""
-    rest(state_dir)
+    """Take the services away again, unless they are needed; without a move under way no boot needs them to recover one."""
+    mark = Path(state_dir, _UNDER_WAY)
+    # Runs alone take it away: what recovers could meet a run that has put it there and not begun.
+    if mark.exists() and not is_under_way(state_dir):
+        mark.unlink()
     there = found(state_dir)
     if there and not is_needed(state_dir):
         _forget([Path(path) for path in there])
@@ -158,9 +151,7 @@ def _forget(paths: Sequence[Path]) -> None:
 
 def main(what: str, state_dir: str) -> int:
     """The services themselves; returns the exit code."""
-    code = max((_guarded(TASKS[what], engine) for engine in _engines(state_dir)), default=0)
-    rest(state_dir)
-    return code
+    return max((_guarded(TASKS[what], engine) for engine in _engines(state_dir)), default=0)
 
 
 def _guarded(task: Callable[[EngineState], int], engine: EngineState) -> int:

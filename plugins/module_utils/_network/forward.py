@@ -4,8 +4,8 @@
 collection).
 
 Docker's policy DROP stands at the end of FORWARD, and Netavark's own accept (in a table of nftables) does not overrule
-that. So each workload gets a chain of its own behind DOCKER-USER, where the user's rules have had their say: what they
-drop is dropped, what they return may pass. Docker's masquerading of a subnet means all that does not leave by its own
+that. So each workload gets a chain of its own behind DOCKER-USER and what the user has in FORWARD: what they drop is
+dropped, what they return may pass. Docker's masquerading of a subnet means all that does not leave by its own
 bridge; and it has bridged traffic pass iptables too (br_netfilter), so between two containers of Podman's the address of
 the sender would be lost.
 
@@ -16,13 +16,16 @@ so that iptables-restore takes them from files.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Sequence
+from typing import NamedTuple, Sequence, Tuple
 
 from .._state.records import short_name
 from .iptables import COMMENT, DEFAULT_BRIDGE, OUR_CHAINS, PLAIN_LINK, USER_CHAIN, Tables, dockers_links
 
-_FILTER, _NAT = ("filter", "FORWARD"), ("nat", "POSTROUTING")
 _TO_USER = "-j " + USER_CHAIN
+# Docker's own chains in FORWARD, each behind what the user wrote there and into DOCKER-USER: since 28, and before.
+_DOCKERS = ("DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1")
+_FORWARD, _NAT = ("filter", "FORWARD"), ("nat", "POSTROUTING")
+_Place = Tuple[str, str]
 
 
 class Passage(NamedTuple):
@@ -33,14 +36,12 @@ class Passage(NamedTuple):
     within: Sequence[str]
 
 
-class Scripts(NamedTuple):
-    """Inputs of iptables-restore, in this order: ``rules`` fills the chains, ``jumps`` has packets come through them, ``once``
-    makes one of two jumps. iptables-restore refuses ``jumps`` where Docker has no DOCKER-USER, and ``once`` where there is
-    one jump; what it refuses changes nothing."""
+class Script(NamedTuple):
+    """Input of iptables-restore. ``is_spare``: iptables-restore may refuse it, which changes nothing."""
 
-    rules: str
-    jumps: str
-    once: str
+    name: str
+    text: str
+    is_spare: bool = False
 
 
 def passage(
@@ -68,33 +69,39 @@ def exits(families: Sequence[Tables], bridges: Sequence[str], links: Sequence[st
 
 def has_dockers(tables: Tables) -> bool:
     """Whether Docker's rules stand in FORWARD, behind those of the user."""
-    return _TO_USER in _rules(tables, *_FILTER)
+    return _TO_USER in _rules(tables, *_FORWARD)
 
 
 def opening(tables: Tables, wanted: Passage) -> str:
     """iptables-restore input that opens a passage; empty when all of it is there already, or nothing of Docker's is."""
     if not wanted.through or not has_dockers(tables) or _is_open(tables, wanted):
         return ""
-    return _filled(wanted) + _placed(wanted, *(_ours(tables, *place, wanted.workload) for place in (_FILTER, _NAT)))
+    found = {place: _ours(tables, *place, wanted.workload) for place in _places(tables, wanted)}
+    return _filled(wanted) + "".join(_placed(place, wanted.workload, ours) for place, ours in found.items())
 
 
-def at_start(wanted: Passage) -> Scripts:
-    """What opens a passage whatever is there already, with no moment in which it is closed; empty for a workload without a
-    bridge."""
+def at_start(tables: Tables, wanted: Passage) -> list[Script]:
+    """What opens a passage whenever Docker has started, whatever is there already, with no moment in which it is closed. None
+    for a workload without a bridge; and where Docker has no rules all of it may be refused."""
     if not wanted.through:
-        return Scripts("", "", "")
-    two = [_jump(wanted.workload)] * 2
-    return Scripts(_filled(wanted), _placed(wanted, [], []), _placed(wanted, two, two if wanted.within else []))
+        return []
+    scripts = [Script("rules", _filled(wanted))]
+    for place in _places(tables, wanted):
+        two = [_jump(wanted.workload)] * 2
+        scripts.append(Script(place[1], _placed(place, wanted.workload, [])))
+        # It makes one of two, and is refused where there is one.
+        scripts.append(Script(place[1] + "-once", _placed(place, wanted.workload, two), is_spare=True))
+    return scripts if has_dockers(tables) else [script._replace(is_spare=True) for script in scripts]
 
 
 def closing(tables: Tables, workload: str) -> str:
     """iptables-restore input that takes the passage of a workload back; empty when there is none."""
     chain, script = _chain(workload), ""
-    for place in (_FILTER, _NAT):
-        lines = _without(place, _ours(tables, *place, workload))
-        if place[0] in tables and chain in tables[place[0]].chains:
+    for table, chains in (("filter", (*_DOCKERS, "FORWARD")), ("nat", ("POSTROUTING",))):
+        lines = [line for name in chains for line in _without(name, _ours(tables, table, name, workload))]
+        if table in tables and chain in tables[table].chains:
             lines += ["-F " + chain, "-X " + chain]
-        script += _table(place, lines)
+        script += _table(table, lines)
     return script
 
 
@@ -117,41 +124,50 @@ def _passing(bridge: str, exits: Sequence[tuple[str, str]]) -> list[str]:
 
 def _filled(wanted: Passage) -> str:
     chain, script = _chain(wanted.workload), ""
-    for place, rules in ((_FILTER, wanted.through), (_NAT, wanted.within)):
+    for table, rules in (("filter", wanted.through), ("nat", wanted.within)):
         # To name a chain empties it.
         begin = [":{0} - [0:0]".format(chain)] if rules else []
-        script += _table(place, [*begin, *("-A {0} {1}".format(chain, rule) for rule in rules)])
+        script += _table(table, [*begin, *("-A {0} {1}".format(chain, rule) for rule in rules)])
     return script
 
 
-def _placed(wanted: Passage, in_forward: Sequence[str], in_nat: Sequence[str]) -> str:
-    """The jumps where they belong, instead of what there is of them: behind DOCKER-USER, which comes first as Docker has it at
-    each of its starts, and before Docker's masquerading."""
-    jump = _jump(wanted.workload)
-    first = ["-D FORWARD " + _TO_USER, "-I FORWARD 1 " + jump, "-I FORWARD 1 " + _TO_USER]
-    nat = ["-I POSTROUTING 1 " + jump] if wanted.within else []
-    return _table(_FILTER, _without(_FILTER, in_forward) + first) + _table(_NAT, _without(_NAT, in_nat) + nat)
+def _places(tables: Tables, wanted: Passage) -> list[_Place]:
+    """The built-in chains and those of Docker's through which packets come to the workload's own.
+
+    What is first in Docker's own chain is behind the user's rules and before what may close FORWARD at its end, but goes
+    whenever Docker starts; what is last in FORWARD stays. Docker masquerades what comes by its own rule first.
+    """
+    forward = _rules(tables, *_FORWARD)
+    dockers = [("filter", chain) for chain in _DOCKERS if "-j " + chain in forward]
+    return [*dockers[:1], _FORWARD, *([_NAT] if wanted.within else [])]
+
+
+def _placed(place: _Place, workload: str, ours: Sequence[str]) -> str:
+    """A jump where it belongs, instead of ``ours`` that stand there."""
+    table, chain = place
+    if place == _FORWARD:
+        # Where Docker has no rules nothing needs to pass them.
+        lines = ["-C FORWARD " + _TO_USER, *_without(chain, ours), "-A FORWARD " + _jump(workload)]
+    else:
+        lines = [*_without(chain, ours), "-I {0} 1 {1}".format(chain, _jump(workload))]
+    return _table(table, lines)
 
 
 def _is_open(tables: Tables, wanted: Passage) -> bool:
     chain = _chain(wanted.workload)
-    forward, nat = (_above(tables, place, wanted.workload) for place in (_FILTER, _NAT))
-    # Docker puts its masquerading first when it writes it anew.
-    is_within = nat is not None and not any(rule.endswith("-j MASQUERADE") for rule in nat)
     return (
         _rules(tables, "filter", chain) == wanted.through
         and _rules(tables, "nat", chain) == wanted.within
-        and forward is not None
-        and _TO_USER in forward
-        and is_within == bool(wanted.within)
+        and all(_is_placed(tables, place, wanted.workload) for place in _places(tables, wanted))
     )
 
 
-def _above(tables: Tables, place: tuple[str, str], workload: str) -> list[str] | None:
-    """The rules above the jump of a workload; None unless there is one jump."""
+def _is_placed(tables: Tables, place: _Place, workload: str) -> bool:
+    """Whether there is one jump, and in nat none of Docker's rules above it, which puts its own first."""
     rules = _rules(tables, *place)
     jumps = [rule for rule in _ours(tables, *place, workload) if rule.endswith(" -j " + _chain(workload))]
-    return rules[: rules.index(jumps[0])] if len(jumps) == 1 else None
+    above = rules[: rules.index(jumps[0])] if jumps else []
+    return len(jumps) == 1 and not any(rule.endswith("-j MASQUERADE") for rule in above)
 
 
 def _rules(tables: Tables, table: str, chain: str) -> list[str]:
@@ -163,9 +179,9 @@ def _ours(tables: Tables, table: str, chain: str, workload: str) -> list[str]:
     return [rule for rule in _rules(tables, table, chain) if mark.search(rule)]
 
 
-def _without(place: tuple[str, str], rules: Sequence[str]) -> list[str]:
-    return ["-D {0} {1}".format(place[1], rule) for rule in rules]
+def _without(chain: str, rules: Sequence[str]) -> list[str]:
+    return ["-D {0} {1}".format(chain, rule) for rule in rules]
 
 
-def _table(place: tuple[str, str], lines: Sequence[str]) -> str:
-    return "\n".join(["*" + place[0], *lines, "COMMIT"]) + "\n" if lines else ""
+def _table(name: str, lines: Sequence[str]) -> str:
+    return "\n".join(["*" + name, *lines, "COMMIT"]) + "\n" if lines else ""

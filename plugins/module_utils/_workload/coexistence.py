@@ -6,11 +6,12 @@ has now, and the way through Docker's firewall (private to the collection).
 Each workload has a service of its own, which runs programs of the system on files, and no Python: an upgrade of the
 distribution takes that away, while Docker still runs the other workloads.
 
-    FOLDER/NAME.iptables.rules   and .jumps, .once, and the same of ip6tables: _network/forward.py, Scripts
+    FOLDER/NAME/iptables.rules and others, of ip6tables too: input of iptables-restore (_network/forward.py, at_start)
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -19,13 +20,13 @@ from .._common.errors import UserError
 from .._common.files import sync_folder, text_of, write_file
 from .._common.json import Json
 from .._network import addresses, forward, iptables
-from .._network.forward import Scripts
 from .._state.records import safe_name
 
 UNIT_DIR = "/etc/systemd/system"
 _UNIT = "docker_to_podman-coexist-{0}.service"
 # Docker's own start may be awaited first.
 _SECONDS = 300
+_LOCK_SECONDS = 60
 _TEXT = """\
 [Unit]
 Description=Keep Docker from the addresses of {name}, which moved to Podman, and let its traffic pass
@@ -38,7 +39,7 @@ StartLimitBurst=10
 
 [Service]
 Type=oneshot
-# Of those with a "-" the last one is refused where one jump is there already, and all of them where Docker has no rules.
+# Those with a "-" may be refused: of two jumps they make one, or Docker has no rules of this family.
 {commands}
 # Docker itself may have changed its rules at the same moment.
 Restart=on-failure
@@ -55,7 +56,8 @@ def install(folder: Path, records: Sequence[Json]) -> None:
     wanted = {_unit(record["workload"]): _files(folder, record, tables) for record in records if _is_bound(record)}
     if not wanted:
         return
-    changed = [item for files in wanted.values() for item in files.items() if text_of(item[0]) != item[1]]
+    files = [item for texts in wanted.values() for item in texts.items()]
+    changed = [(path, text) for path, text in files if not path.exists() or text_of(path) != text]
     for path, text in changed:
         write_file(path, text, mode=0o644 if path.parent == Path(UNIT_DIR) else 0o600)
     if changed or not all(Path(UNIT_DIR, "docker.service.wants", unit).is_symlink() for unit in wanted):
@@ -83,7 +85,7 @@ def end(folder: Path, record: Json) -> None:
     marker = _marker(folder, record["workload"])
     if marker.exists():
         marker.unlink()
-        sync_folder(folder)
+        sync_folder(marker.parent)
 
 
 def found() -> list[Path]:
@@ -96,12 +98,11 @@ def remove(folder: Path, names: Sequence[str]) -> None:
     units = [_unit(name) for name in names if Path(UNIT_DIR, _unit(name)).exists()]
     if units:
         run(["systemctl", "disable", "--quiet", *units], check=False)
-    paths = [Path(UNIT_DIR, unit) for unit in units] + [path for name in names for path in _rules(folder, name)]
-    for path in paths:
-        if path.exists():
-            path.unlink()
-    if units:
+        for unit in units:
+            Path(UNIT_DIR, unit).unlink()
         run(["systemctl", "daemon-reload"])
+    for name in names:
+        shutil.rmtree(str(folder / safe_name(name)), ignore_errors=True)
 
 
 def _is_so(record: Json) -> bool:
@@ -117,40 +118,31 @@ def _unit(name: str) -> str:
     return _UNIT.format(safe_name(name))
 
 
-def _path(folder: Path, name: str, family: str, part: str) -> Path:
-    return folder / "{0}.{1}.{2}".format(safe_name(name), family, part)
-
-
-def _rules(folder: Path, name: str) -> list[Path]:
-    return [_path(folder, name, family, part) for family in iptables.FAMILIES for part in Scripts._fields]
-
-
 def _marker(folder: Path, name: str) -> Path:
-    return _path(folder, name, iptables.FAMILIES[0], Scripts._fields[0])
+    return folder / safe_name(name) / "{0}.rules".format(iptables.FAMILIES[0])
 
 
 def _files(folder: Path, record: Json, tables: Mapping[str, iptables.Tables]) -> dict[Path, str]:
     """The service and its files, with their texts."""
     name, bridges = record["workload"], [network["bridge"] for network in record["networks"] if network["bridge"]]
-    files: dict[Path, str] = {}
+    marker, files = _marker(folder, name), {}
     commands = [
         _command("ip address flush label {0} scope global".format(addresses.require_plain(one))) for one in bridges
     ]
     for family, passage in addresses.passages(record, tables).items():
-        for part, text in forward.at_start(passage)._asdict().items():
-            path = _path(folder, name, family, part)
-            files[path] = text
-            # A family that Docker has no rules for now may get them when Docker is upgraded.
-            is_needed = part != "once" and forward.has_dockers(tables[family])
-            if text:
-                # Behind --wait the path would be a number of seconds, and nothing read.
-                line = "flock {0} {1}-restore --wait --noflush {2}".format(iptables.LOCK, family, path)
-                commands.append(_command(line, is_needed))
-    text = _TEXT.format(name=name, marker=_marker(folder, name), commands="\n".join(commands))
+        # A family that Docker has no rules for now may get them when Docker is upgraded.
+        for script in forward.at_start(tables[family], passage):
+            path = marker.parent / "{0}.{1}".format(family, script.name)
+            files[path] = script.text
+            # Behind --wait the path would be a number of seconds, and nothing read.
+            line = "flock --timeout {0} {1} {2}-restore --wait --noflush {3}"
+            commands.append(_command(line.format(_LOCK_SECONDS, iptables.LOCK, family, path), script.is_spare))
+    files.setdefault(marker, "")
+    text = _TEXT.format(name=name, marker=marker, commands="\n".join(commands))
     return {**files, Path(UNIT_DIR, _unit(name)): text}
 
 
-def _command(line: str, is_needed: bool = True) -> str:
+def _command(line: str, is_spare: bool = False) -> str:
     # Begun by env, a program has the rights of a service of the administrator's; SELinux gives less to an iptables that
     # systemd begins, for example not these files. It is found where dockerd finds it.
-    return "ExecStart={0}/usr/bin/env {1}".format("" if is_needed else "-", line)
+    return "ExecStart={0}/usr/bin/env {1}".format("-" if is_spare else "", line)

@@ -38,8 +38,11 @@ DOCKERS_RULES = """\
 *filter
 :FORWARD DROP [0:0]
 :DOCKER-USER - [0:0]
+:DOCKER-ISOLATION-STAGE-1 - [0:0]
 -A DOCKER-USER -j RETURN
 -A FORWARD -j DOCKER-USER
+-A FORWARD -j DOCKER-ISOLATION-STAGE-1
+-A DOCKER-ISOLATION-STAGE-1 -j RETURN
 COMMIT
 *nat
 :POSTROUTING ACCEPT [0:0]
@@ -401,8 +404,8 @@ class Host:
                     return Completed(1, "", "Job for {0} failed.".format(unit))
         return Completed(0, "", "")
 
-    def _flock(self, _lock: str, *words: str) -> Completed:
-        return self.run(words)
+    def _flock(self, *words: str) -> Completed:
+        return self.run(words[3:])
 
     def _iptables_restore(self, *words: str) -> Completed:
         assert words[:-1] == ("--wait", "--noflush")

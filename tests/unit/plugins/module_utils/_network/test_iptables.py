@@ -199,6 +199,7 @@ def test_a_chain_of_docker_that_another_program_uses_is_left():
 MARK = "-m comment --comment docker_to_podman:blog"
 CHAIN = "DOCKER-PODMAN-" + hashlib.sha256(b"blog").hexdigest()[:12]
 JUMP = "{0} -j {1}".format(MARK, CHAIN)
+STAGE = "DOCKER-ISOLATION-STAGE-1"
 BRIDGE = "pm-0123456789ab"
 MOVED = [("172.30.0.0/24", BRIDGE)]
 
@@ -214,7 +215,8 @@ def opened(tables, **given):
 def test_podmans_bridge_passes_forward_and_closes_again():
     tables = parse(SAVED)
     after = opened(tables)
-    assert after["filter"].of("FORWARD")[:3] == ["-j DOCKER-USER", JUMP, "-j DOCKER-ISOLATION-STAGE-1"]
+    assert after["filter"].of("FORWARD") == [*tables["filter"].of("FORWARD"), JUMP]
+    assert after["filter"].of(STAGE) == [JUMP, *tables["filter"].of(STAGE)]
     assert after["filter"].of(CHAIN) == [
         "-i pm-0123456789ab -o docker0 -j RETURN",
         "-i pm-0123456789ab -o br-+ -j RETURN",
@@ -249,25 +251,40 @@ def test_what_the_user_drops_is_dropped_before_it_may_pass(end):
     rules = ["-A DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport 5432 -j DROP", end]
     after = opened(with_user_rules(*rules))
     assert [rule for rule in after["filter"].rules if rule.startswith("-A DOCKER-USER ")] == rules
-    assert after["filter"].of("FORWARD")[:2] == ["-j DOCKER-USER", JUMP]
+    assert after["filter"].of("FORWARD").index("-j DOCKER-USER") < after["filter"].of("FORWARD").index("-j " + STAGE)
 
 
-def test_docker_that_starts_anew_puts_the_users_rules_first_again():
+@pytest.mark.parametrize("chains", [["DOCKER-FORWARD"], ["DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1"], [], [STAGE]])
+def test_where_the_passage_begins(chains):
+    """Docker 28 and later have DOCKER-FORWARD; what the user wrote before Docker's chain, and behind it, stays where it is."""
+    jumps = "".join("-A FORWARD -j {0}\n".format(chain) for chain in ["DOCKER-USER", *chains])
+    names = "".join(":{0} - [0:0]\n".format(chain) for chain in ["DOCKER-USER", *chains])
+    user, end = "-A FORWARD -s 192.0.2.1/32 -j DROP\n", "-A FORWARD -j REJECT\n"
+    tables = parse("*filter\n:FORWARD DROP [0:0]\n{0}{1}{2}{3}COMMIT\n".format(names, user, jumps, end))
+    for after in (opened(tables, moved=[]), started(tables, moved=())):
+        assert after["filter"].of("FORWARD") == [*tables["filter"].of("FORWARD"), JUMP]
+        assert [chain for chain in chains if JUMP in after["filter"].of(chain)] == chains[:1]
+
+
+def test_docker_that_starts_anew_closes_nothing_meanwhile():
     after = opened(parse(SAVED))
     first = "-I FORWARD 1 -m set --match-set docker-ext-bridges-v4 dst -j DOCKER\n"
-    again = restore(after, "*filter\n-D FORWARD -j DOCKER-USER\n" + first + "-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n")
-    assert opening(again, wanted(again)) == ""
-    # Should they ever come behind ours, ours goes behind them.
-    behind = restore(after, "*filter\n-D FORWARD -j DOCKER-USER\n-I FORWARD 3 -j DOCKER-USER\nCOMMIT\n")
-    mended = opened(behind)["filter"].of("FORWARD")
-    assert mended.index("-j DOCKER-USER") + 1 == mended.index(JUMP)
-    assert mended.count(JUMP) == 1
+    again = restore(
+        after,
+        "*filter\n:{0} - [0:0]\n-A {0} -j RETURN\n-D FORWARD -j DOCKER-USER\n{1}-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n".format(
+            STAGE, first
+        ),
+    )
+    assert again["filter"].of("FORWARD")[-1] == JUMP
+    mended = opened(again)
+    assert mended["filter"].of(STAGE) == [JUMP, "-j RETURN"]
+    assert mended["filter"].of("FORWARD") == again["filter"].of("FORWARD")
 
 
 def test_a_workload_without_a_bridge_needs_no_passage():
     tables = parse(SAVED)
     assert opening(tables, wanted(tables, bridges=[], moved=[])) == ""
-    assert set(at_start(wanted(tables, bridges=[], moved=[]))) == {""}
+    assert at_start(tables, wanted(tables, bridges=[], moved=[])) == []
 
 
 def test_containers_of_podman_see_one_another_s_address_and_not_that_of_the_bridge():
@@ -302,34 +319,55 @@ def test_where_docker_has_no_chain_there_is_nothing_to_pass(saved):
     assert closing(parse(saved), "blog") == ""
 
 
+def started(tables, **given):
+    """What systemd and iptables-restore make of it."""
+    for script in at_start(tables, wanted(tables, **given)):
+        try:
+            tables = restore(tables, script.text)
+        except ValueError:
+            assert script.is_spare
+    return tables
+
+
+def by_chain(tables):
+    return {(name, chain): table.of(chain) for name, table in tables.items() for chain in table.chains}
+
+
 STATES = {
-    "a boot": "",
-    "Docker started anew": "*filter\n-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n",
-    "the user's rules behind ours": "*filter\n-D FORWARD -j DOCKER-USER\n-I FORWARD 3 -j DOCKER-USER\nCOMMIT\n",
+    "a boot": None,
+    "nothing": "",
+    "Docker started anew": "*filter\n:{0} - [0:0]\n-A {0} -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2\n-A {0} -j RETURN\n-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n".format(
+        STAGE
+    ),
+    "somebody emptied FORWARD's end": "*filter\n-D FORWARD {0}\nCOMMIT\n".format(JUMP),
     "other rules in the chain": "*filter\n:{0} - [0:0]\n-A {0} -i pm-9 -j ACCEPT\nCOMMIT\n".format(CHAIN),
+    "Docker's masquerading first": "*nat\n-D POSTROUTING {0}\n-I POSTROUTING 2 {0}\nCOMMIT\n".format(JUMP),
 }
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("times", [1, 3])
 def test_what_no_program_of_ours_applies_ends_like_what_ours_does(state, times):
-    """By systemd and iptables-restore alone, whenever Docker starts: duplicates do not pile up, and it is never closed."""
+    """By systemd and iptables-restore alone, whenever Docker starts: duplicates do not pile up."""
     tables = parse(SAVED)
-    found = tables if state == "a boot" else restore(opened(tables), STATES[state])
-    for number in range(times):
-        scripts = at_start(wanted(tables))
-        found = restore(found, scripts.rules)
-        was = found["filter"].of("FORWARD").count(JUMP)
-        found = restore(found, scripts.jumps)
-        assert found["filter"].of("FORWARD")[:2] == ["-j DOCKER-USER", JUMP]
-        if was:
-            found = restore(found, scripts.once)
-        else:
-            assert number == 0
-            with pytest.raises(ValueError, match="not in list"):
-                restore(found, scripts.once)
-    assert opening(found, wanted(tables)) == ""
-    assert restore(found, closing(found, "blog"))["filter"].of("FORWARD") == parse(SAVED)["filter"].of("FORWARD")
+    found = tables if STATES[state] is None else restore(opened(tables), STATES[state])
+    for _time in range(times):
+        found = started(found)
+        assert opening(found, wanted(found)) == ""
+    assert by_chain(found) == by_chain(opened(tables))
+    assert by_chain(restore(found, closing(found, "blog"))) == by_chain(tables)
+
+
+def test_where_docker_has_no_rules_nothing_is_let_through():
+    """Those of IPv6 came with Docker 27; what an upgrade brings is passed from then on."""
+    bare = parse("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n")
+    scripts = at_start(bare, wanted(bare, moved=()))
+    assert all(script.is_spare for script in scripts)
+    assert started(bare, moved=())["filter"].of("FORWARD") == []
+    upgraded = parse("*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n")
+    for script in scripts[:2]:
+        upgraded = restore(upgraded, script.text)
+    assert upgraded["filter"].of("FORWARD") == ["-j DOCKER-USER", JUMP]
 
 
 def test_the_names_of_dockers_bridges():

@@ -41,51 +41,49 @@ def tables(monkeypatch):
     return found
 
 
-def rules(folder, family, prefix):
+NAMES = ("rules", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-1-once", "FORWARD", "FORWARD-once")
+NAT = ("POSTROUTING", "POSTROUTING-once")
+NO_DOCKERS = ("rules", "FORWARD", "FORWARD-once")
+
+
+def rules(folder, family, names, is_needed):
+    line = "{0}/usr/bin/env flock --timeout 60 /run/docker_to_podman.lock {1}-restore --wait --noflush {2}/blog/{1}.{3}"
     return [
-        "{0}/usr/bin/env flock /run/docker_to_podman.lock {1}-restore --wait --noflush {2}/blog.{1}.{3}".format(
-            sign, family, folder, part
-        )
-        for sign, part in zip(prefix, ("rules", "jumps", "once"))
+        line.format("" if is_needed and not name.endswith("-once") else "-", family, folder, name) for name in names
     ]
 
 
 @pytest.mark.parametrize(
-    ("networks", "bridges", "has_six", "flushed", "prefixes"),
+    ("networks", "bridges", "has_six", "flushed", "names"),
     [
-        ([network()], ["pm-1"], False, [BRIDGE], [("", "", "-"), ("-", "-", "-")]),
+        ([network()], ["pm-1"], False, [BRIDGE], [NAMES + NAT, NO_DOCKERS]),
         # What Docker has rules for has to succeed.
-        ([network(given=[GIVEN, GIVEN_6])], ["pm-1"], True, [BRIDGE], [("", "", "-"), ("", "", "-")]),
-        (
-            [network(), network("shop0", "pm-2")],
-            ["pm-1", "pm-2"],
-            False,
-            [BRIDGE, "shop0"],
-            [("", "", "-"), ("-",) * 3],
-        ),
+        ([network(given=[GIVEN, GIVEN_6])], ["pm-1"], True, [BRIDGE], [NAMES + NAT, NAMES + NAT]),
+        ([network(), network("shop0", "pm-2")], ["pm-1", "pm-2"], False, [BRIDGE, "shop0"], [NAMES + NAT, NO_DOCKERS]),
         # macvlan has no bridge; what is on the default network has no address to give.
-        ([network(bridge="")], ["podman0"], False, [], [("", "", "-"), ("-", "-", "-")]),
+        ([network(bridge="")], ["podman0"], False, [], [NAMES, NO_DOCKERS]),
         ([network()], [], False, [BRIDGE], []),
     ],
 )
-def test_the_service_says_what_holds(tmp_path, tables, networks, bridges, has_six, flushed, prefixes):
+def test_the_service_says_what_holds(tmp_path, tables, networks, bridges, has_six, flushed, names):
     tables["ip6tables"] = DOCKERS if has_six else {}
     item = record(*networks, bridges=bridges)
     files = coexistence._files(tmp_path, item, tables)
     unit = files[coexistence.Path(coexistence.UNIT_DIR, "docker_to_podman-coexist-blog.service")]
     commands = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("ExecStart=")]
     wanted = [FLUSH.format(bridge) for bridge in flushed]
-    for family, prefix in zip(iptables.FAMILIES, prefixes):
-        wanted += rules(tmp_path, family, prefix)
+    for family, each in zip(iptables.FAMILIES, names):
+        wanted += rules(tmp_path, family, each, has_six or family == "iptables")
     assert commands == wanted
-    assert "ConditionPathExists={0}/blog.iptables.rules\n".format(tmp_path) in unit
+    assert "ConditionPathExists={0}/blog/iptables.rules\n".format(tmp_path) in unit
+    assert tmp_path / "blog" / "iptables.rules" in files
     assert "WantedBy=docker.service\n" in unit
 
 
 def test_each_family_keeps_its_own_subnets(tmp_path, tables):
     files = coexistence._files(tmp_path, record(network(given=[GIVEN, GIVEN_6])), tables)
     nat = {
-        family: [line for line in files[tmp_path / "blog.{0}.rules".format(family)].splitlines() if " -s " in line]
+        family: [line for line in files[tmp_path / "blog" / "{0}.rules".format(family)].splitlines() if " -s " in line]
         for family in iptables.FAMILIES
     }
     assert [line.partition(" -s ")[2] for line in nat["iptables"]] == ["172.18.0.0/16 -o pm-1 -j ACCEPT"]
@@ -115,7 +113,7 @@ def test_it_holds_from_now_on_until_it_ends(host, tmp_path):
     coexistence.install(folder, [item])
     assert coexistence.holds(folder, item)
     assert host.addresses[BRIDGE] == []
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in folder.glob("*/*")} == {0o600}
     # Docker starts anew.
     host.addresses[BRIDGE], host.rules = ["172.18.0.1/16"], iptables.parse(DOCKERS_RULES)
     assert not coexistence.holds(folder, item)
