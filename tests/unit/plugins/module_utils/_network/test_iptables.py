@@ -336,8 +336,10 @@ def by_chain(tables):
 STATES = {
     "a boot": None,
     "nothing": "",
-    "Docker started anew": "*filter\n:{0} - [0:0]\n-A {0} -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2\n-A {0} -j RETURN\n-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n".format(
-        STAGE
+    "Docker started anew": "*filter\n:{0} - [0:0]\n-A {0} {1}\n-A {0} -j RETURN\n{2}COMMIT\n".format(
+        STAGE,
+        "-i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2",
+        "-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\n",
     ),
     "somebody emptied FORWARD's end": "*filter\n-D FORWARD {0}\nCOMMIT\n".format(JUMP),
     "other rules in the chain": "*filter\n:{0} - [0:0]\n-A {0} -i pm-9 -j ACCEPT\nCOMMIT\n".format(CHAIN),
