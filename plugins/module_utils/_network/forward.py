@@ -19,10 +19,10 @@ import re
 from typing import NamedTuple, Sequence, Tuple
 
 from .._state.records import short_name
-from .iptables import COMMENT, DEFAULT_BRIDGE, OUR_CHAINS, PLAIN_LINK, USER_CHAIN, Tables, dockers_links
+from .iptables import COMMENT, DEFAULT_BRIDGE, OUR_CHAINS, PLAIN_LINK, USER_CHAIN, Tables, dockers_links, others
 
 _TO_USER = "-j " + USER_CHAIN
-# Docker's own chains in FORWARD, each behind what the user wrote there and into DOCKER-USER: since 28, and before.
+# Docker's own chains in FORWARD, which it begins anew whenever it starts: since 28, and before.
 _DOCKERS = ("DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1")
 _FORWARD, _NAT = ("filter", "FORWARD"), ("nat", "POSTROUTING")
 _Place = Tuple[str, str]
@@ -134,12 +134,19 @@ def _filled(wanted: Passage) -> str:
 def _places(tables: Tables, wanted: Passage) -> list[_Place]:
     """The built-in chains and those of Docker's through which packets come to the workload's own.
 
-    What is first in Docker's own chain is behind the user's rules and before what may close FORWARD at its end, but goes
-    whenever Docker starts; what is last in FORWARD stays. Docker masquerades what comes by its own rule first.
+    What is last in FORWARD is behind all that the user wrote, and stays when Docker starts. Where rules of others follow
+    Docker's, which may close FORWARD before its end, packets come by Docker's own chain, too.
     """
     forward = _rules(tables, *_FORWARD)
     dockers = [("filter", chain) for chain in _DOCKERS if "-j " + chain in forward]
-    return [*dockers[:1], _FORWARD, *([_NAT] if wanted.within else [])]
+    behind = dockers[:1] if _are_followed(tables, forward) else []
+    return [*behind, _FORWARD, *([_NAT] if wanted.within else [])]
+
+
+def _are_followed(tables: Tables, forward: Sequence[str]) -> bool:
+    behind = forward[forward.index(_TO_USER) :] if _TO_USER in forward else []
+    strange = others(tables, {"docker0", *dockers_links(tables)})
+    return any("-A FORWARD " + rule in strange for rule in behind)
 
 
 def _placed(place: _Place, workload: str, ours: Sequence[str]) -> str:

@@ -41,9 +41,8 @@ def tables(monkeypatch):
     return found
 
 
-NAMES = ("rules", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-1-once", "FORWARD", "FORWARD-once")
+NAMES = ("rules", "FORWARD", "FORWARD-once")
 NAT = ("POSTROUTING", "POSTROUTING-once")
-NO_DOCKERS = ("rules", "FORWARD", "FORWARD-once")
 
 
 def rules(folder, family, names, is_needed):
@@ -56,12 +55,12 @@ def rules(folder, family, names, is_needed):
 @pytest.mark.parametrize(
     ("networks", "bridges", "has_six", "flushed", "names"),
     [
-        ([network()], ["pm-1"], False, [BRIDGE], [NAMES + NAT, NO_DOCKERS]),
+        ([network()], ["pm-1"], False, [BRIDGE], [NAMES + NAT, NAMES]),
         # What Docker has rules for has to succeed.
         ([network(given=[GIVEN, GIVEN_6])], ["pm-1"], True, [BRIDGE], [NAMES + NAT, NAMES + NAT]),
-        ([network(), network("shop0", "pm-2")], ["pm-1", "pm-2"], False, [BRIDGE, "shop0"], [NAMES + NAT, NO_DOCKERS]),
+        ([network(), network("shop0", "pm-2")], ["pm-1", "pm-2"], False, [BRIDGE, "shop0"], [NAMES + NAT, NAMES]),
         # macvlan has no bridge; what is on the default network has no address to give.
-        ([network(bridge="")], ["podman0"], False, [], [NAMES, NO_DOCKERS]),
+        ([network(bridge="")], ["podman0"], False, [], [NAMES, NAMES]),
         ([network()], [], False, [BRIDGE], []),
     ],
 )
@@ -78,6 +77,12 @@ def test_the_service_says_what_holds(tmp_path, tables, networks, bridges, has_si
     assert "ConditionPathExists={0}/blog/iptables.rules\n".format(tmp_path) in unit
     assert tmp_path / "blog" / "iptables.rules" in files
     assert "WantedBy=docker.service\n" in unit
+
+
+def test_where_something_may_close_forward_packets_come_before_it(tmp_path, tables):
+    tables["iptables"] = iptables.parse(DOCKERS_RULES.replace("COMMIT", "-A FORWARD -j REJECT\nCOMMIT", 1))
+    files = coexistence._files(tmp_path, record(network()), tables)
+    assert "-I DOCKER-ISOLATION-STAGE-1 1 " in files[tmp_path / "blog" / "iptables.DOCKER-ISOLATION-STAGE-1"]
 
 
 def test_each_family_keeps_its_own_subnets(tmp_path, tables):
