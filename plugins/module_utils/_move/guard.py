@@ -176,8 +176,13 @@ def recover(engine: EngineState) -> int:
 
 
 def coexist(engine: EngineState) -> int:
-    """Have Docker keep from the addresses of workloads that Podman owns, and let their traffic pass its rules; 0."""
-    coexistence.install(engine.coexist_path, recovery.moved(engine))
+    """Have Docker keep from the addresses of workloads that Podman owns, and let their traffic pass its rules; 1 when that
+    fails, which is said and keeps no other work from being done."""
+    try:
+        coexistence.install(engine.coexist_path, recovery.moved(engine))
+    except UserError as error:
+        _say("{0}: {1}".format(engine.engine_id, error))
+        return 1
     return 0
 
 

@@ -167,6 +167,13 @@ def test_what_an_earlier_version_left_to_python_gets_files(engine, host, systemd
     assert host.addresses[BRIDGE] == []
 
 
+def test_rules_that_cannot_be_set_keep_no_other_work_from_being_done(engine, host, systemd, capsys):
+    begin(engine, host).run(cutover.commit)
+    host.broken, host.addresses[BRIDGE] = {"address delete"}, ["172.18.0.1/16"]
+    guard.install(str(engine.root.parent))
+    assert "docker_to_podman-coexist-blog.service failed" in capsys.readouterr().out
+
+
 def test_a_boot_needs_python_for_what_is_under_way_only(engine, host, systemd):
     state = engine.root.parent
     guard.install(str(state))

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -371,6 +373,23 @@ def test_where_docker_has_no_rules_nothing_is_let_through():
     for script in scripts[:2]:
         upgraded = restore(upgraded, script.text)
     assert upgraded["filter"].of("FORWARD") == ["-j DOCKER-USER", JUMP]
+
+
+def test_rules_are_changed_by_one_at_a_time(tmp_path, monkeypatch):
+    """Workloads move side by side, services start with Docker, and iptables-nft has no lock of its own."""
+    inside, most = [], []
+
+    def run(_argv, input):
+        inside.append(input)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.remove(input)
+
+    monkeypatch.setattr(iptables, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(iptables, "run", run)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: iptables.apply("iptables", str(number)), range(16)))
+    assert (max(most), len(most)) == (1, 16)
 
 
 def test_the_names_of_dockers_bridges():
