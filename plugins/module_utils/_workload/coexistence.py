@@ -65,11 +65,14 @@ def install(folder: Path, records: Sequence[Json]) -> None:
         run(["systemctl", "enable", "--quiet", *wanted])
         # The links that make them start with Docker.
         run(["sync", "--file-system", UNIT_DIR])
-    run(["systemctl", "start", *wanted], timeout=_SECONDS)
+    # What systemd knows of starts before counts no more.
+    run(["systemctl", "reset-failed", *wanted], check=False)
+    # One that Docker's start has begun goes by what was written before.
+    run(["systemctl", "restart", *wanted], timeout=_SECONDS)
     failed = [record["workload"] for record in records if not _is_so(record)]
     if failed:
         raise UserError(
-            "Docker's bridges have addresses of {0}, or its firewall is closed to it, although systemctl start {1} ended well; "
+            "Docker's bridges have addresses of {0}, or its firewall is closed to it, although systemctl restart {1} ended well; "
             "see systemctl cat {1} and iptables-save, and run this again.".format(failed[0], _unit(failed[0]))
         )
 

@@ -384,7 +384,7 @@ class Host:
     def docker_starts(self) -> None:
         """What systemd starts behind it."""
         for link in sorted(Path(coexistence.UNIT_DIR, "docker.service.wants").glob("docker_to_podman-*")):
-            self._coexist("start", link.name)
+            self._coexist("restart", link.name)
 
     def _coexist(self, verb: str, unit: str) -> Completed:
         path = Path(coexistence.UNIT_DIR, unit)
@@ -396,7 +396,7 @@ class Host:
             link.unlink()
         settings = [line.partition("=") for line in path.read_text().splitlines()]
         is_there = all(Path(value).exists() for name, _is, value in settings if name == "ConditionPathExists")
-        for line in [value for name, _is, value in settings if name == "ExecStart" and verb == "start" and is_there]:
+        for line in [value for name, _is, value in settings if name == "ExecStart" and verb == "restart" and is_there]:
             try:
                 self.run(line.lstrip("-").split()[1:])
             except (CommandError, ValueError):

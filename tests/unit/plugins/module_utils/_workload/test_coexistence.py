@@ -143,7 +143,7 @@ def test_what_does_not_hold_is_said(host, tmp_path, monkeypatch):
         coexistence.install(tmp_path / "coexist", [record(network())])
     host.broken = {"address delete"}
     host.addresses[BRIDGE] = ["172.18.0.1/16"]
-    with pytest.raises(UserError, match="start docker_to_podman-coexist-blog.service failed"):
+    with pytest.raises(UserError, match="restart docker_to_podman-coexist-blog.service failed"):
         coexistence.install(tmp_path / "coexist", [record(network())])
 
 
