@@ -144,6 +144,14 @@ dockerds:
   type: list
   elements: str
   sample: ["process 742 in /system.slice/docker.service"]
+broken_services:
+  description:
+    - Services of this collection whose program has gone from the host, for example by an upgrade of the distribution.
+    - Each is a warning, too.
+  returned: success
+  type: list
+  elements: str
+  sample: ["docker_to_podman-recover.service (/usr/bin/python3.11)"]
 awake:
   description:
     - Containers that Docker runs although Podman owns them, because somebody started them again, with their Compose project.
@@ -168,6 +176,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.
     listed_name,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host.processes import ProcessError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import helpers
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import recorded as _record
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory.collect import collect
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory.host_facts import (
@@ -303,6 +312,7 @@ def summary(document: dict[str, Any], engine: EngineState, changed: bool) -> dic
             for item in document["containers"]
         ],
         "dockerds": [str(one) for one in daemons.running()],
+        "broken_services": helpers.broken(),
         "workloads": [{"name": name, "state": recovery.state(engine.journal(name))} for name in engine.journals()],
     }
 
@@ -323,6 +333,10 @@ def main() -> None:
         module.fail_json(msg=sentence(error))
     for name in result.get("awake", []):
         module.warn("Docker runs {0} although it has moved to Podman; stop it there (docker stop).".format(name))
+    for name in result["broken_services"]:
+        module.warn(
+            "{0} cannot start, because its program has gone; run migrate.yml, which writes it anew.".format(name)
+        )
     module.exit_json(**result)
 
 

@@ -12,11 +12,11 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.j
 
 NOTHING: Any = cast(Any, None)
 TABLES: dict[str, tuple[list[Step], list[Step]]] = {
-    PODMAN: (cutover.steps(dict, NOTHING, NOTHING, 0), cutover.steps_after(NOTHING, settled=False)),
-    DOCKER: (rollback.steps(dict, NOTHING, NOTHING, 0), rollback.steps_after(NOTHING)),
+    PODMAN: (cutover.steps(dict, NOTHING, NOTHING, 0), cutover.steps_after(NOTHING, NOTHING, settled=False)),
+    DOCKER: (rollback.steps(dict, NOTHING, NOTHING, NOTHING, 0), rollback.steps_after(NOTHING, NOTHING)),
 }
-# Nothing to do there in what the matrix moves: after the commit its services run already, and no Docker was started anew.
-IDLE = {"start_services", "coexist"}
+# Nothing to do there in what the matrix moves: after the commit its services run already.
+IDLE = {"start_services"}
 # What is another thing the first time on a host: the journal is made, Podman's first secret and network are.
 FIRST_TIME = {"begin", "rehearse", "create_secrets", "start_podman"}
 

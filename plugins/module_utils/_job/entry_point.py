@@ -3,7 +3,7 @@
 """The program that systemd runs on the target: one piece of long work, its progress and its result (private to the
 collection).
 
-usage: program FOLDER, where FOLDER holds task.json; or program recover|coexist STATE_DIR
+usage: program FOLDER, where FOLDER holds task.json; or program recover STATE_DIR
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Callable
 
 from .._common.errors import UserError
@@ -15,7 +17,7 @@ from .._network import addresses, port_gate
 from .._network.probe import Outside
 from .._state.journal import Notes
 from .._volumes import rounds
-from .._workload import podman_services, wait_podman, warm_up
+from .._workload import coexistence, podman_services, wait_podman, warm_up
 from .._workload.docker_containers import DockerSide
 from .._workload.move_record import RECORD, trees
 from .steps import guarded, if_, never, nothing, on, opening
@@ -97,9 +99,9 @@ def steps(look: Callable[[], Json], docker: Docker, outside: Outside, ready_time
     ]
 
 
-def steps_after(docker: Docker, settled: bool) -> list[Step]:
-    """What follows the commit. ``settled``: it was brought to its end before, and only units that are missing are written
-    again."""
+def steps_after(docker: Docker, coexist: Path, settled: bool) -> list[Step]:
+    """What follows the commit. ``coexist``: the folder of what holds whenever Docker starts; ``settled``: it was brought to its
+    end before, and only units that are missing are written again."""
     enable = Step(
         ENABLE,
         lambda notes: settled and not podman_services.to_enable(notes[RECORD], settled),
@@ -111,8 +113,13 @@ def steps_after(docker: Docker, settled: bool) -> list[Step]:
     side = DockerSide(docker)
     return [
         Step("open_ports", never, opening("stop_docker"), nothing),
-        # Docker may have been started anew since the addresses were taken off its bridges.
-        Step("coexist", if_(addresses.coexists), on(addresses.coexist), nothing),
+        # Docker may have been started anew since the addresses were taken off its bridges, and will be.
+        Step(
+            "coexist",
+            if_(partial(coexistence.holds, coexist)),
+            on(lambda record: coexistence.install(coexist, [record])),
+            nothing,
+        ),
         # The host may have started anew since the commit.
         Step(
             "start_services",

@@ -2,34 +2,39 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the host helps itself while a migration is under way (private to the collection).
 
-Two services, there from the first move until Docker is retired: one brings an interrupted move to one side, when the
-program that made it fails and at a boot; the other keeps Docker, whenever it starts, from taking back what workloads
-that have moved need.
+What is there from the first move until Docker is retired: a service that brings an interrupted move to one side, when the
+program that made it fails and at a boot; and for each workload that has moved one that keeps Docker, whenever it starts, from taking
+back what it needs. The first is this program, and needs Python; the second needs nothing but the system
+(``_workload/coexistence.py``).
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Sequence
 
 from .._common import zipapp
 from .._common.command import run
 from .._common.errors import UserError, message_of
 from .._common.files import make_folder, sync_folder, write_file
 from .._docker.api import Docker
-from .._network import addresses
 from .._state import journal, ownership
 from .._state.engine_state import EngineState
 from .._state.journal import append_journal
 from .._state.records import StateError
-from .._workload.move_record import RECORD
+from .._workload import coexistence
 from . import recovery
 
-RECOVER, COEXIST = "docker_to_podman-recover.service", "docker_to_podman-coexist.service"
+RECOVER = "docker_to_podman-recover.service"
+# Of an earlier version, which ran this program for all workloads.
+_COEXIST = "docker_to_podman-coexist.service"
 UNIT_DIR = "/etc/systemd/system"
+# There while a move may be under way: without it no boot needs Python.
+_UNDER_WAY = "under_way"
 _PROGRAM = "program.pyz"
 _PYTHON = "/usr/bin/python3"
 # A start that takes the host down with it shall not do so at every boot.
@@ -40,7 +45,8 @@ _UNITS = {
     RECOVER: """\
 [Unit]
 Description=Bring workloads whose move between Docker and Podman was interrupted to one side
-After=docker.service docker_to_podman-coexist.service network-online.target
+ConditionPathExists={state_dir}/under_way
+After=docker.service network-online.target
 StartLimitIntervalSec=600
 StartLimitBurst=10
 
@@ -54,19 +60,6 @@ RestartPreventExitStatus={given_up}
 [Install]
 WantedBy=multi-user.target
 """,
-    COEXIST: """\
-[Unit]
-Description=Keep Docker from the addresses of workloads that moved to Podman, and let their traffic pass
-After=docker.service
-PartOf=docker.service
-
-[Service]
-Type=oneshot
-ExecStart={command} coexist {state_dir}
-
-[Install]
-WantedBy=docker.service
-""",
 }
 
 
@@ -76,6 +69,10 @@ def install(state_dir: str) -> None:
         raise StateError(
             "{0!r} cannot stand in a unit of systemd; choose a folder with a plain name.".format(state_dir)
         )
+    for engine in _engines(state_dir):
+        _guarded(coexist, engine)
+    _forget([path for path in [Path(UNIT_DIR, _COEXIST)] if path.exists()])
+    write_file(Path(state_dir, _UNDER_WAY), "")
     target = Path(state_dir, _PROGRAM)
     make_folder(target.parent)
     part = target.with_suffix(".part")
@@ -110,7 +107,7 @@ def interpreter() -> str:
 
 def found(state_dir: str) -> list[str]:
     """What of it is there."""
-    paths = [*(Path(UNIT_DIR, name) for name in _UNITS), Path(state_dir, _PROGRAM)]
+    paths = [*(Path(UNIT_DIR, name) for name in (*_UNITS, _COEXIST)), *coexistence.found(), Path(state_dir, _PROGRAM)]
     return [str(path) for path in paths if path.exists()]
 
 
@@ -128,12 +125,27 @@ def is_under_way(state_dir: str) -> bool:
 
 
 def remove(state_dir: str) -> None:
-    """Take the services away again, unless they are needed."""
+    """Take the services away again, unless they are needed; without a move under way no boot needs them to recover one."""
+    mark = Path(state_dir, _UNDER_WAY)
+    # Runs alone take it away: what recovers could meet a run that has put it there and not begun.
+    if mark.exists() and not is_under_way(state_dir):
+        mark.unlink()
     there = found(state_dir)
     if there and not is_needed(state_dir):
-        run(["systemctl", "disable", "--quiet", *_UNITS], check=False)
-        for path in there:
-            os.unlink(path)
+        _forget([Path(path) for path in there])
+        for engine in _engines(state_dir):
+            shutil.rmtree(str(engine.coexist_path), ignore_errors=True)
+
+
+def _forget(paths: Sequence[Path]) -> None:
+    """Take units and what belongs to them away."""
+    if paths:
+        run(
+            ["systemctl", "disable", "--quiet", *(path.name for path in paths if path.suffix == ".service")],
+            check=False,
+        )
+        for path in paths:
+            path.unlink()
         run(["systemctl", "daemon-reload"])
 
 
@@ -164,19 +176,17 @@ def recover(engine: EngineState) -> int:
 
 
 def coexist(engine: EngineState) -> int:
-    """Free the addresses of workloads that Podman owns, and let their traffic pass Docker's rules."""
-    failed: int = 0
-    for name in engine.committed():
-        record = journal.notes(journal.settled(engine.journal(name)))[RECORD]
-        try:
-            addresses.coexist(record)
-        except UserError as error:
-            _say("{0}: {1}".format(name, error))
-            failed = 1
-    return failed
+    """Have Docker keep from the addresses of workloads that Podman owns, and let their traffic pass its rules; 1 when that
+    fails, which is said and keeps no other work from being done."""
+    try:
+        coexistence.install(engine.coexist_path, recovery.moved(engine))
+    except UserError as error:
+        _say("{0}: {1}".format(engine.engine_id, error))
+        return 1
+    return 0
 
 
-TASKS: dict[str, Callable[[EngineState], int]] = {"recover": recover, "coexist": coexist}
+TASKS: dict[str, Callable[[EngineState], int]] = {"recover": recover}
 
 
 def _reason_to_leave(engine: EngineState, name: str) -> str:

@@ -8,6 +8,7 @@ The journal says all that is needed: no plan, no inventory, no controller.
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Sequence
 
 from .._common.errors import UserError
@@ -88,14 +89,19 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Json]) 
         with suppress(OSError):
             secrets.mend_secrets(record["graph_root"])
     if goal:
-        failures = Transaction(path, "", goal, _before(goal, docker)).undo("the run before was interrupted")
+        failures = Transaction(path, "", goal, _before(goal, docker, engine.coexist_path)).undo(
+            "the run before was interrupted"
+        )
         if failures:
             return "{0} was interrupted on its way to {1}, and could not be brought back: {2}. Repair that and run this again.".format(
                 name, goal.capitalize(), "; ".join(failures)
             )
         return ""
     goal = journal.owner(events)
-    after = cutover.steps_after(docker, settled=False) if goal == PODMAN else rollback.steps_after(docker)
+    coexist = engine.coexist_path
+    after = (
+        cutover.steps_after(docker, coexist, settled=False) if goal == PODMAN else rollback.steps_after(docker, coexist)
+    )
     try:
         Transaction(path, "", goal, (), after).run(lambda _notes: {})
     except (transaction.Unfinished, UserError) as error:
@@ -108,7 +114,8 @@ def _record(events: list[Json]) -> Json:
     return journal.notes(journal.attempts(events)[-1]).get(RECORD, {})
 
 
-def _before(goal: str, docker: Docker) -> list[Step]:
+def _before(goal: str, docker: Docker, coexist: Path) -> list[Step]:
     # An undo looks at nothing and waits for nothing.
-    make = cutover.steps if goal == PODMAN else rollback.steps
-    return make(dict, docker, Outside(), 0)
+    if goal == PODMAN:
+        return cutover.steps(dict, docker, Outside(), 0)
+    return rollback.steps(dict, docker, Outside(), coexist, 0)

@@ -29,7 +29,7 @@ from .._trees.mount_namespace import Source
 from .._volumes import rounds
 from .._volumes.rounds import Trees
 from .._volumes.space import Extent, measure
-from .._workload import podman_services, wait_docker
+from .._workload import coexistence, podman_services, wait_docker
 from .._workload.docker_containers import DockerSide
 from .._workload.move_record import RECORD, running, trees
 from .steps import guarded, if_, never, nothing, on, opening
@@ -41,9 +41,15 @@ LAST = "remove_secrets"
 
 
 def steps(
-    record: Callable[[], Json], docker: Docker, outside: Outside, ready_timeout: float, data: str = CURRENT
+    record: Callable[[], Json],
+    docker: Docker,
+    outside: Outside,
+    coexist: Path,
+    ready_timeout: float,
+    data: str = CURRENT,
 ) -> list[Step]:
-    """Everything up to the commit. ``record`` returns what ``look`` does."""
+    """Everything up to the commit. ``record`` returns what ``look`` does; ``coexist``: the folder of what holds whenever Docker
+    starts."""
     side = DockerSide(docker)
     is_current = data == CURRENT
 
@@ -71,6 +77,12 @@ def steps(
         # Undone with the step before it: what is barred cannot start.
         Step("stop_podman", never, lambda notes: podman_services.stop(notes[RECORD]), nothing),
         Step("carry_back", never, guarded(docker_is_down, _carry_back if is_current else _keep_podmans), nothing),
+        Step(
+            "end_coexistence",
+            never,
+            on(partial(coexistence.end, coexist)),
+            on(lambda record: coexistence.install(coexist, [record])),
+        ),
         Step("close_forward", never, on(addresses.close_passage), on(addresses.open_passage)),
         Step("put_addresses_back", never, on(addresses.put_back), on(addresses.free)),
         Step(
@@ -84,7 +96,7 @@ def steps(
     ]
 
 
-def steps_after(docker: Docker) -> list[Step]:
+def steps_after(docker: Docker, coexist: Path) -> list[Step]:
     """What follows the commit."""
     side = DockerSide(docker)
     return [
@@ -93,6 +105,9 @@ def steps_after(docker: Docker) -> list[Step]:
         # The host may have started anew since the commit, or something ended while nobody would have started it again.
         Step("start_services", if_(side.are_resumed), on(side.resume), nothing),
         Step("remove_units", if_(podman_services.are_removed), on(podman_services.remove), nothing),
+        Step(
+            "remove_coexistence", never, on(lambda record: coexistence.remove(coexist, [record["workload"]])), nothing
+        ),
         Step(LAST, never, on(podman_services.remove_secrets), nothing),
     ]
 

@@ -50,7 +50,8 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
         revives = _revives(host, params, leaving, broken, check)
         leaving = [item for item in leaving if item.name not in broken]
         acts = bool(leaving) and not check
-        if acts:
+        # An upgrade of the distribution may have taken from the services what they run.
+        if acts or (not check and guard.is_needed(str(engine.root.parent))):
             guard.install(str(engine.root.parent))
         if revives and not check:
             revive(engine)

@@ -5,16 +5,17 @@ the collection)."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
-from typing import Iterable
+from typing import Iterable, Mapping, Sequence
 
 from .._common.command import run
 from .._common.errors import UserError
 from .._common.json import Json
 from .._host import bridges
-from . import iptables
-from .forward import passage, passage_back
+from . import forward, iptables
+from .iptables import PLAIN_LINK
 
 
 def on(bridge: str) -> list[Json]:
@@ -36,6 +37,8 @@ def on(bridge: str) -> list[Json]:
 def require_dockers(networks: Iterable[Json]) -> None:
     """UserError when the bridge of a network is the host's too: the host would lose its address. Reads only."""
     bridged = [network for network in networks if network["bridge"]]
+    for network in bridged:
+        require_plain(network["bridge"])
     links = bridges.ports() if bridged else {}
     for network in bridged:
         own = [item["local"] for item in on(network["bridge"])]
@@ -48,6 +51,16 @@ def require_dockers(networks: Iterable[Json]) -> None:
                     network["bridge"], network["docker_name"], ", ".join(found)
                 )
             )
+
+
+def require_plain(link: str) -> str:
+    """The name of a bridge. UserError when it could mean something else to the programs that read it in a file."""
+    if not PLAIN_LINK.match(link):
+        raise UserError(
+            "The bridge {0!r} has other characters in its name than letters, digits, '-', '_' and '.'; give the network "
+            "another one (com.docker.network.bridge.name). Nothing was changed.".format(link)
+        )
+    return link
 
 
 def are_free(record: Json) -> bool:
@@ -70,39 +83,44 @@ def put_back(record: Json) -> None:
 
 
 def is_open(record: Json) -> bool:
-    return not any(_passages(record).values())
+    return not any(_openings(record).values())
 
 
 def open_passage(record: Json) -> None:
     """Let the traffic of this workload's bridges, and no other, through Docker's FORWARD chain."""
-    for family, script in _passages(record).items():
+    for family, script in _openings(record).items():
         iptables.apply(family, script)
-
-
-def coexists(record: Json) -> bool:
-    return are_free(record) and is_open(record)
-
-
-def coexist(record: Json) -> None:
-    """Keep a Docker that runs beside Podman out of the way of the workload."""
-    free(record)
-    open_passage(record)
 
 
 def close_passage(record: Json) -> None:
     for family in iptables.FAMILIES:
-        iptables.apply(family, passage_back(iptables.read(family), record["workload"]))
+        iptables.apply(family, forward.closing(iptables.read(family), record["workload"]))
 
 
-def _passages(record: Json) -> dict[str, str]:
-    moved = {
-        item["bridge"]: item["podman_bridge"] for item in record["networks"] if item["bridge"] and item["podman_bridge"]
-    }
-    there = links()
+def passages(record: Json, tables: Mapping[str, iptables.Tables]) -> dict[str, forward.Passage]:
+    """What opens the way of a workload through Docker's firewall, by family, of which ``tables`` has what is there."""
+    podmans = [require_plain(bridge) for bridge in record["bridges"]]
+    exits = forward.exits(list(tables.values()), podmans, links())
     return {
-        family: passage(iptables.read(family), record["workload"], record["bridges"], moved, there)
-        for family in iptables.FAMILIES
+        family: forward.passage(record["workload"], podmans, subnets, exits)
+        for family, subnets in zip(iptables.FAMILIES, _subnets(record["networks"]))
     }
+
+
+def _openings(record: Json) -> dict[str, str]:
+    tables = {family: iptables.read(family) for family in iptables.FAMILIES}
+    return {family: forward.opening(tables[family], wanted) for family, wanted in passages(record, tables).items()}
+
+
+def _subnets(networks: Sequence[Json]) -> list[list[tuple[str, str]]]:
+    """The subnets that have moved from a bridge of Docker's, each with the bridge that it is on now: of IPv4, and of IPv6."""
+    found = [
+        (ipaddress.ip_interface(address["local"]).network, network["podman_bridge"])
+        for network in networks
+        if network["bridge"] and network["podman_bridge"]
+        for address in network.get("addresses", [])
+    ]
+    return [[(str(subnet), bridge) for subnet, bridge in found if subnet.version == version] for version in (4, 6)]
 
 
 def links() -> list[str]:

@@ -8,6 +8,7 @@ not at all. The shapes of Docker's rules: moby, libnetwork/drivers/bridge/setup_
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import re
 from typing import Any, Dict, Iterable, NamedTuple, Sequence
@@ -15,6 +16,9 @@ from typing import Any, Dict, Iterable, NamedTuple, Sequence
 from .._common.command import CommandError, run
 
 FAMILIES = ("iptables", "ip6tables")
+LOCK = "/run/docker_to_podman.lock"
+"""Who holds it (flock(2)) changes rules. ``--wait`` is a lock of iptables-legacy: with nftables below, two at a time find rules
+gone that they are about to move, and fail."""
 USER_CHAIN = "DOCKER-USER"
 OUR_CHAINS = "DOCKER-PODMAN-"
 """What the names of our own chains begin with; they go with Docker's."""
@@ -47,6 +51,8 @@ _SHAPES = (
 )
 DEFAULT_BRIDGE = re.compile(r"br-[0-9a-f]{12}\Z")
 """How Docker calls the bridge of a network that gives it no name."""
+PLAIN_LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
+"""A name of a link that means nothing else to a program."""
 _LINK = re.compile(r"(?:^| )-[io] ([A-Za-z0-9_.-]{1,15})(?= |$)")
 _HAIRPIN = re.compile(r"-s (\S+) -d \1 -p (\w+) -m \2 --dport \d+ -j MASQUERADE\Z")
 
@@ -203,7 +209,9 @@ def read(family: str) -> Tables:
 def apply(family: str, script: str) -> None:
     """Give a script to iptables-restore, without touching what it does not name."""
     if script:
-        run([family + "-restore", "--noflush", "--wait"], input=script)
+        with open(LOCK, "a", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            run([family + "-restore", "--noflush", "--wait"], input=script)
 
 
 def save(family: str) -> str:

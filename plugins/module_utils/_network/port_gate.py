@@ -10,12 +10,12 @@ rules stay as they are.
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import Sequence
 
 from .._common.command import CommandError, run
 from .._common.json import Json
 from .._state.records import short_name
+from .iptables import PLAIN_LINK
 from .probe import HOST_END, MARK
 
 # Before raw (-300), so that no packet that is refused becomes a connection.
@@ -23,7 +23,6 @@ _PRIORITY = -310
 # As by a service that is stopped: who waits for an answer that was dropped tries again after many seconds only.
 _REFUSED = "reject with tcp reset"
 _DROPPED = ("udp", "sctp")
-_LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
 
 
 def table(workload: str) -> str:
@@ -41,7 +40,7 @@ def script(
     containers may use its published ports.
     """
     for link in bridges:
-        if not _LINK.match(link):
+        if not PLAIN_LINK.match(link):
             raise ValueError("{0!r} is no name of a link".format(link))
     inside = ", ".join('"{0}"'.format(link) for link in ["lo", HOST_END, *bridges])
     rules = [*(_match(port, closed) for port in ports), *(_connection(subnet, closed) for subnet in subnets)]

@@ -5,21 +5,18 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
 from .._common.command import run
 from .._network import iptables
 from .leftovers import Found
 
-_BRIDGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\Z")
-
 
 def remove_bridges(inventory: dict[str, Any], check: bool) -> Found:
     """The bridges of the inventory's networks, as far as nothing is attached to them."""
     result = Found([], [])
     for name in iptables.dockers_bridges(inventory.get("networks") or []):
-        if not _BRIDGE.match(name) or not os.path.isdir("/sys/class/net/{0}/bridge".format(name)):
+        if not iptables.PLAIN_LINK.match(name) or not os.path.isdir("/sys/class/net/{0}/bridge".format(name)):
             continue
         if name != "docker0" and not iptables.DEFAULT_BRIDGE.match(name):
             result.left.append("{0}: it has a name of its own, so it may be the host's".format(name))

@@ -8,6 +8,7 @@
                           retired.json         present once the engine is retired
                           unreached.json       ports that the controller has not reached since a move
                           journal/NAME.jsonl   the transaction of a workload
+                          coexist/             what holds for workloads that have moved whenever Docker starts
 
 Everything is 0600 in folders of 0700: these documents hold environment values.
 """
@@ -31,6 +32,7 @@ class EngineState:
         self.inventory_path = root / "inventory.json"
         self.plan_path = root / "plan.json"
         self.retired_path = root / "retired.json"
+        self.coexist_path = root / "coexist"
 
     @property
     def engine_id(self) -> str:

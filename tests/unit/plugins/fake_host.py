@@ -23,6 +23,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.r
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError, TreeStats
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import locate, rounds, space
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import (
+    coexistence,
     docker_containers,
     podman_services,
     precheck,
@@ -38,8 +39,15 @@ DOCKERS_RULES = """\
 *filter
 :FORWARD DROP [0:0]
 :DOCKER-USER - [0:0]
--A FORWARD -j DOCKER-USER
+:DOCKER-ISOLATION-STAGE-1 - [0:0]
 -A DOCKER-USER -j RETURN
+-A FORWARD -j DOCKER-USER
+-A FORWARD -j DOCKER-ISOLATION-STAGE-1
+-A DOCKER-ISOLATION-STAGE-1 -j RETURN
+COMMIT
+*nat
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -s 172.18.0.0/16 ! -o br-0123456789ab -j MASQUERADE
 COMMIT
 """
 PORT = {"container": "web", "host_ip": "", "host_port": 8080, "proto": "tcp", "container_port": 80}
@@ -172,16 +180,18 @@ class Host:
             self.rules,
             self.gate,
             sorted(_files(folder)),
+            sorted(_files(Path(coexistence.UNIT_DIR))),
         )
         return copy.deepcopy(held)
 
     def install(self, monkeypatch: Any, unit_dir: Path) -> None:
         """Take the place of the edges to the real host."""
-        for module in (addresses, docker_containers, port_gate, precheck, podman_services, secrets, units):
+        for module in (addresses, coexistence, docker_containers, port_gate, precheck, podman_services, secrets, units):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(iptables, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
         monkeypatch.setattr(iptables, "apply", self.apply)
         monkeypatch.setattr(addresses, "links", lambda: ["eth0", BRIDGE])
+        monkeypatch.setattr(coexistence, "UNIT_DIR", str(unit_dir.parent / "system"))
         monkeypatch.setattr(bridges, "ports", lambda: self.bridge_ports)
         monkeypatch.setattr(units.read, "__defaults__", (str(unit_dir),))
         monkeypatch.setattr(units.install, "__defaults__", (str(unit_dir),))
@@ -285,12 +295,14 @@ class Host:
             assert family == "iptables"
             self.rules = restore(self.rules, script)
 
-    def run(self, argv: Any, check: bool = True, input: str = "") -> Completed:
+    def run(self, argv: Any, check: bool = True, input: str = "", timeout: float = 0) -> Completed:
         assert PASSWORD not in " ".join(argv), "every process list shows it"
         self.input = input
         is_secret = argv[:2] == ["podman", "secret"]
         answer = (
-            self._secret(argv[2], argv[3:], input) if is_secret else getattr(self, "_" + Path(argv[0]).name)(*argv[1:])
+            self._secret(argv[2], argv[3:], input)
+            if is_secret
+            else getattr(self, "_" + Path(argv[0]).name.replace("-", "_"))(*argv[1:])
         )
         if check and answer.rc:
             raise CommandError(" ".join(argv) + " failed.")
@@ -302,6 +314,11 @@ class Host:
                 self.event("link delete")
                 self.links.remove(words[2])
             return Completed(0 if words[-1] in self.links or words[1] == "delete" else 1, "", "")
+        if words[:3] == ("address", "flush", "label") and words[4:] == ("scope", "global"):
+            if self.addresses.get(words[3]):
+                self.event("address delete")
+                self.addresses[words[3]] = []
+            return Completed(0, "", "")
         bridge = words[-1] if words[-2] == "dev" else words[4]
         if "show" in words:
             items = [{"local": a.split("/")[0], "prefixlen": int(a.split("/")[1])} for a in self.addresses[bridge]]
@@ -366,8 +383,45 @@ class Host:
     def _journalctl(self, *_words: str) -> Completed:
         return Completed(0, "cannot connect with {0}\n".format(PASSWORD), "")
 
+    def docker_starts(self) -> None:
+        """What systemd starts behind it."""
+        for link in sorted(Path(coexistence.UNIT_DIR, "docker.service.wants").glob("docker_to_podman-*")):
+            self._coexist("restart", link.name)
+
+    def _coexist(self, verb: str, unit: str) -> Completed:
+        path = Path(coexistence.UNIT_DIR, unit)
+        link = path.parent / "docker.service.wants" / unit
+        if verb == "enable" and not link.is_symlink():
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(path)
+        if verb == "disable":
+            link.unlink()
+        settings = [line.partition("=") for line in path.read_text().splitlines()]
+        is_there = all(Path(value).exists() for name, _is, value in settings if name == "ConditionPathExists")
+        for line in [value for name, _is, value in settings if name == "ExecStart" and verb == "restart" and is_there]:
+            try:
+                self.run(line.lstrip("-").split()[1:])
+            except (CommandError, ValueError):
+                if not line.startswith("-"):
+                    return Completed(1, "", "Job for {0} failed.".format(unit))
+        return Completed(0, "", "")
+
+    def _flock(self, *words: str) -> Completed:
+        return self.run(words[3:])
+
+    def _iptables_restore(self, *words: str) -> Completed:
+        assert words[:-1] == ("--wait", "--noflush")
+        self.rules = restore(self.rules, Path(words[-1]).read_text())
+        return Completed(0, "", "")
+
+    def _ip6tables_restore(self, *_words: str) -> Completed:
+        return Completed(1, "", "Chain 'DOCKER-USER' does not exist")
+
     def _systemctl(self, verb: str, *words: str) -> Completed:
         names = [word for word in words if not word.startswith("-")]
+        if names and names[0].startswith("docker_to_podman-coexist-"):
+            answers = [self._coexist(verb, name) for name in names]
+            return max(answers, key=lambda answer: answer.rc)
         if verb == "reset-failed":
             self.ended = {name: how for name, how in self.ended.items() if name not in names}
         if verb == "show":
@@ -412,4 +466,4 @@ def _has_one(document: Any, volumes: Any) -> bool:
 
 
 def _files(folder: Path) -> Any:
-    return [(path.name, path.read_text()) for path in folder.glob("*")] if folder.is_dir() else []
+    return [(path.name, path.read_text()) for path in folder.glob("*.*") if path.is_file()] if folder.is_dir() else []

@@ -25,8 +25,9 @@ def restore(tables: Tables, script: str) -> Tables:
                 table.rules[:] = [other for other in table.rules if not other.startswith("-A {0} ".format(word[1:]))]
         elif word == "-A":
             table.rules.append(line)
-        elif word == "-D":
-            table.rules.remove("-A " + rest)
+        elif word in ("-C", "-D"):
+            at = table.rules.index("-A " + rest)
+            del table.rules[at : at + (word == "-D")]
         elif word == "-I":
             number, _space, rule = rule.partition(" ") if rule[0].isdigit() else ("1", "", rule)
             place = [at for at, other in enumerate(table.rules) if other.startswith("-A {0} ".format(chain))]

@@ -199,6 +199,14 @@ def test_the_state_of_each_workload_is_told(host, events, state):
     assert host.run(answers(WEB))["workloads"] == [{"name": "web", "state": state}]
 
 
+def test_a_service_of_ours_whose_program_has_gone_is_a_warning(host, monkeypatch, tmp_path):
+    monkeypatch.setattr(docker_inventory.helpers, "UNIT_DIR", str(tmp_path))
+    (tmp_path / "docker_to_podman-recover.service").write_text("[Service]\nExecStart=/usr/bin/python3.4 program.pyz\n")
+    result = host.run(answers(WEB))
+    assert result["broken_services"] == ["docker_to_podman-recover.service (/usr/bin/python3.4)"]
+    assert "cannot start, because its program has gone; run migrate.yml" in str(result["warnings"])
+
+
 def test_what_docker_runs_again_although_it_has_moved_is_a_warning_with_its_project(host):
     host.run(answers(WEB, DB))
     commit(host, "web", WEB)

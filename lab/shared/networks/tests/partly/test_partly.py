@@ -34,6 +34,14 @@ def test_the_port_that_the_user_closed_in_docker_user_is_closed_for_podman_too(h
         checks.fetch(host, 8084, "/cgi-bin/ask", timeout=10)
 
 
-@pytest.mark.parametrize("unit", ["docker_to_podman-recover", "docker_to_podman-coexist"])
+@pytest.mark.parametrize("unit", ["docker_to_podman-recover", "docker_to_podman-coexist-shop"])
 def test_what_helps_the_host_is_there(host, unit):
     assert host.service(unit).is_enabled
+
+
+@pytest.mark.parametrize("table", ["filter", "nat"])
+def test_the_way_through_dockers_firewall_is_there_once(host, table):
+    """However often Docker and the host have started meanwhile."""
+    rules = [rule for rule in host.check_output(f"iptables-save -t {table}").splitlines() if ":shop" in rule]
+    assert rules
+    assert sorted(set(rules)) == sorted(rules)

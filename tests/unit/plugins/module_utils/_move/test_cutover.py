@@ -23,6 +23,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.locate import VolumeError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import (
+    coexistence,
     docker_containers,
     podman_services,
     precheck,
@@ -52,7 +53,13 @@ def begin(host, tmp_path):
 
     def make(settled=False):
         steps = cutover.steps(lambda: precheck.look(workload(), TREES, host, host), host, host, 0.01)
-        return Transaction(tmp_path / "blog.jsonl", "plan-hash", PODMAN, steps, cutover.steps_after(host, settled))
+        return Transaction(
+            tmp_path / "blog.jsonl",
+            "plan-hash",
+            PODMAN,
+            steps,
+            cutover.steps_after(host, tmp_path / "coexist", settled),
+        )
 
     return make
 
@@ -100,7 +107,7 @@ def test_everything_happens_in_the_order_of_the_design(host, begin):
     assert host.services == ["db.service", "web.service"]
     assert installed(host) == workload()["units"]
     # Podman waits for no disk: once after the secrets, and before the commit.
-    assert host.synced == ["/graph", "/graph", "/etc/containers/systemd"]
+    assert host.synced == ["/graph", "/graph", "/etc/containers/systemd", coexistence.UNIT_DIR]
     assert [step.name for step in run.ran][-1] == ENABLE
 
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 import sys
 
 import pytest
@@ -13,7 +15,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move im
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Transaction
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import append_journal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, write_json
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import precheck
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import coexistence, precheck
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
     DOCKERS_RULES,
@@ -42,6 +44,7 @@ def systemd(monkeypatch, tmp_path):
     (tmp_path / "units").mkdir()
     said = []
     monkeypatch.setattr(guard, "UNIT_DIR", str(tmp_path / "units"))
+    monkeypatch.setattr(coexistence, "UNIT_DIR", str(tmp_path / "units"))
     monkeypatch.setattr(guard, "run", lambda argv, check=True: said.append(argv[1]))
     return said
 
@@ -49,7 +52,9 @@ def systemd(monkeypatch, tmp_path):
 def begin(engine, host):
     item = plan()["workloads"][0]
     steps = cutover.steps(lambda: precheck.look(item, [], host, host), host, host, 0.01)
-    return Transaction(engine.journal_path("blog"), "hash", "podman", steps, cutover.steps_after(host, False))
+    return Transaction(
+        engine.journal_path("blog"), "hash", "podman", steps, cutover.steps_after(host, engine.coexist_path, False)
+    )
 
 
 def interrupt(engine, host):
@@ -90,11 +95,11 @@ def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(syst
     assert program.stat().st_mode & 0o777 == 0o600
     text = (tmp_path / "units" / guard.RECOVER).read_text()
     assert "{0} recover {1}\n".format(program, state) in text
-    assert "WantedBy=docker.service" in (tmp_path / "units" / guard.COEXIST).read_text()
+    assert "ConditionPathExists={0}/under_way\n".format(state) in text
     systemd.clear()
     guard.install(str(state))
     assert systemd == ["-c", "enable", "--file-system"]
-    assert len(guard.found(str(state))) == 3
+    assert guard.found(str(state)) == [str(tmp_path / "units" / guard.RECOVER), str(program)]
     systemd.clear()
     guard.remove(str(state))
     assert systemd == ["disable", "daemon-reload"]
@@ -135,22 +140,49 @@ def test_a_full_disk_that_cannot_count_the_tries_keeps_nothing_down(engine, host
 
 def test_whenever_docker_starts_again_it_loses_the_addresses_of_what_has_moved(engine, host):
     begin(engine, host).run(cutover.commit)
-    host.addresses[BRIDGE] = ["172.18.0.1/16"]
-    host.rules = guard.addresses.iptables.parse(DOCKERS_RULES)
-    assert guard.main("coexist", str(engine.root.parent)) == 0
-    assert host.addresses[BRIDGE] == []
-    assert "docker_to_podman:blog" in host.rules["filter"].of("FORWARD")[1]
-    host.broken, host.addresses[BRIDGE] = {"address delete"}, ["172.18.0.1/16"]
-    assert guard.main("coexist", str(engine.root.parent)) == 1
+    dockers = guard.coexistence.iptables.parse(DOCKERS_RULES)
+    for rules in (dockers, host.rules, host.rules):
+        host.addresses[BRIDGE], host.rules = ["172.18.0.1/16"], copy.deepcopy(rules)
+        host.docker_starts()
+        assert host.addresses[BRIDGE] == []
+        for table, chain in (("filter", "FORWARD"), ("nat", "POSTROUTING")):
+            assert sum("docker_to_podman:blog" in rule for rule in host.rules[table].of(chain)) == 1
 
 
-def test_a_docker_that_is_brought_back_loses_them_too(engine, host):
+@pytest.mark.parametrize("retired", [False, True], ids=["beside Podman", "brought back"])
+def test_what_an_earlier_version_left_to_python_gets_files(engine, host, systemd, tmp_path, retired):
     """A boot may come before the revival of a retired Docker is noted."""
     begin(engine, host).run(cutover.commit)
-    write_json(engine.retired_path, {"format": 1})
+    shutil.rmtree(tmp_path / "units" / "docker.service.wants")
+    shutil.rmtree(engine.coexist_path)
+    coexistence.found()[0].unlink()
+    old = tmp_path / "units" / "docker_to_podman-coexist.service"
+    old.write_text("[Service]\nExecStart=/usr/bin/python3 program.pyz coexist state\n")
+    if retired:
+        write_json(engine.retired_path, {"format": 1})
+    guard.install(str(engine.root.parent))
+    assert not old.exists()
     host.addresses[BRIDGE] = ["172.18.0.1/16"]
-    assert guard.main("coexist", str(engine.root.parent)) == 0
+    host.docker_starts()
     assert host.addresses[BRIDGE] == []
+
+
+def test_rules_that_cannot_be_set_keep_no_other_work_from_being_done(engine, host, systemd, capsys):
+    begin(engine, host).run(cutover.commit)
+    host.broken, host.addresses[BRIDGE] = {"address delete"}, ["172.18.0.1/16"]
+    guard.install(str(engine.root.parent))
+    assert "docker_to_podman-coexist-blog.service failed" in capsys.readouterr().out
+
+
+def test_a_boot_needs_python_for_what_is_under_way_only(engine, host, systemd):
+    state = engine.root.parent
+    guard.install(str(state))
+    interrupt(engine, host)
+    guard.remove(str(state))
+    assert (state / "under_way").exists()
+    assert guard.main("recover", str(state)) == 0
+    guard.remove(str(state))
+    assert not (state / "under_way").exists()
 
 
 def test_the_services_stay_while_a_workload_is_under_way_or_docker_runs_beside_podman(engine, host, systemd, tmp_path):
@@ -163,10 +195,15 @@ def test_the_services_stay_while_a_workload_is_under_way_or_docker_runs_beside_p
     begin(engine, host).run(cutover.commit)
     guard.install(state)
     guard.remove(state)
-    assert len(guard.found(state)) == 3
+    assert [path.rpartition("/")[2] for path in guard.found(state)] == [
+        guard.RECOVER,
+        "docker_to_podman-coexist-blog.service",
+        "program.pyz",
+    ]
     write_json(engine.retired_path, {"format": 1})
     guard.remove(state)
     assert guard.found(state) == []
+    assert not engine.coexist_path.exists()
 
 
 def test_a_retired_docker_comes_back_beside_what_stays_on_podman(engine, monkeypatch):

@@ -48,7 +48,7 @@ def boot(host):
 
 def there(engine, host):
     steps = cutover.steps(lambda: precheck.look(plan()["workloads"][0], [], host, host), host, host, 0.01)
-    after = cutover.steps_after(host, settled=False)
+    after = cutover.steps_after(host, engine.coexist_path, settled=False)
     return Transaction(engine.journal_path("blog"), "hash", "podman", steps, after), cutover.commit
 
 
@@ -74,7 +74,7 @@ def recover(engine, host, monkeypatch, writes):
             raise PowerCut
 
     boot(host)
-    guard.main("coexist", str(engine.root.parent))
+    host.docker_starts()
     with monkeypatch.context() as cut:
         for module in (transaction, guard):
             cut.setattr(module, "append_journal", append)

@@ -56,7 +56,9 @@ def move(engine, host, trees=(COPIED,)):
     item = plan()["workloads"][0]
     steps = cutover.steps(lambda: precheck.look(item, trees, host, host), host, host, 0.01)
     path = engine.journal_path("blog")
-    Transaction(path, "plan-hash", "podman", steps, cutover.steps_after(host, False)).run(cutover.commit)
+    Transaction(path, "plan-hash", "podman", steps, cutover.steps_after(host, engine.coexist_path, False)).run(
+        cutover.commit
+    )
 
 
 @pytest.fixture

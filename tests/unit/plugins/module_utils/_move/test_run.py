@@ -102,7 +102,8 @@ def test_it_moves_once(host, engine, move):
     again = move()
     assert not again["changed"]
     assert again["workloads"][0]["state"] == "committed"
-    assert (again["workloads"][0]["steps"], again["diff"], host.log) == ([], [], [])
+    # An upgrade of the distribution may have taken from the services what they run.
+    assert (again["workloads"][0]["steps"], again["diff"], host.log) == ([], [], ["helper"])
 
 
 def test_it_says_what_is_left_on_docker(host, engine, move):
@@ -339,7 +340,7 @@ def have_moved(engine, name, containers):
 def test_a_workload_that_moved_under_another_name_is_left_alone(host, engine, move):
     have_moved(engine, "old", ["web-id", "db-id", "job-id"])
     result = move()
-    assert (result["changed"], result["workloads"][0]["state"], host.log) == (False, "committed", [])
+    assert (result["changed"], result["workloads"][0]["state"], host.log) == (False, "committed", ["helper"])
 
 
 @pytest.mark.parametrize("name", ["blog", "old"])
@@ -348,7 +349,8 @@ def test_what_joined_a_workload_since_it_moved_is_named(host, engine, move, name
     """docker compose up made it again, or a service was added."""
     have_moved(engine, name, ["web-id"])
     result = move(check=check)
-    assert (result["changed"], result["workloads"][0]["state"], host.log) == (False, "refused", [])
+    assert (result["changed"], result["workloads"][0]["state"]) == (False, "refused")
+    assert host.log == ([] if check else ["helper"])
     assert "It has moved to Podman without db, job" in result["workloads"][0]["reason"]
 
 

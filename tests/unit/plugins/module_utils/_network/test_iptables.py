@@ -5,11 +5,19 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import iptables, user_rules
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.forward import passage, passage_back
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.forward import (
+    at_start,
+    closing,
+    exits,
+    opening,
+    passage,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.iptables import parse
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_iptables import restore
 
@@ -192,94 +200,196 @@ def test_a_chain_of_docker_that_another_program_uses_is_left():
 
 MARK = "-m comment --comment docker_to_podman:blog"
 CHAIN = "DOCKER-PODMAN-" + hashlib.sha256(b"blog").hexdigest()[:12]
-MOVED = {"br-0123456789ab": "pm-0123456789ab"}
+JUMP = "{0} -j {1}".format(MARK, CHAIN)
+STAGE = "DOCKER-ISOLATION-STAGE-1"
+BRIDGE = "pm-0123456789ab"
+MOVED = [("172.30.0.0/24", BRIDGE)]
+
+
+def wanted(tables, workload="blog", bridges=(BRIDGE,), moved=tuple(MOVED), links=()):
+    return passage(workload, bridges, moved, exits([tables], bridges, links))
+
+
+def opened(tables, **given):
+    return restore(tables, opening(tables, wanted(tables, **given)))
 
 
 def test_podmans_bridge_passes_forward_and_closes_again():
     tables = parse(SAVED)
-    opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
-    jump = "{0} -j {1}".format(MARK, CHAIN)
-    assert opened["filter"].of("FORWARD")[:3] == ["-j DOCKER-USER", jump, "-j DOCKER-ISOLATION-STAGE-1"]
-    assert opened["filter"].of(CHAIN) == [
+    after = opened(tables)
+    assert after["filter"].of("FORWARD") == [*tables["filter"].of("FORWARD"), JUMP]
+    assert after["filter"].of(STAGE) == [JUMP, *tables["filter"].of(STAGE)]
+    assert after["filter"].of(CHAIN) == [
         "-i pm-0123456789ab -o docker0 -j RETURN",
         "-i pm-0123456789ab -o br-+ -j RETURN",
         "-i pm-0123456789ab -j ACCEPT",
         "-o pm-0123456789ab -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
     ]
-    assert passage(opened, "blog", ["pm-0123456789ab"], MOVED) == ""
-    both = restore(opened, passage(opened, "blog2", ["pm-2"], {"docker0": "pm-2"}))
-    assert restore(both, passage_back(both, "blog2")) == opened
-    assert restore(opened, passage_back(opened, "blog")) == tables
+    assert opening(after, wanted(after)) == ""
+    both = opened(after, workload="blog2", bridges=["pm-2"], moved=[("172.31.0.0/24", "pm-2")])
+    assert restore(both, closing(both, "blog2")) == after
+    assert restore(after, closing(after, "blog")) == tables
 
 
 def test_dockers_networks_are_closed_and_the_hosts_bridges_are_open_whatever_they_are_called():
     named = "-A DOCKER-ISOLATION-STAGE-2 -o shopnet -j DROP\n-A DOCKER-USER -i eth0 -o eth1 -j DROP\n"
     tables = parse(SAVED.replace("-A FORWARD", named + "-A FORWARD", 1))
-    links = ["lo", "eth0", "br-lan", "br-0123456789ab", "br-fedcba987654", "shopnet", "pm-1"]
-    opened = restore(tables, passage(tables, "blog", ["pm-1"], {}, links))
-    assert [rule.rpartition("-o ")[2] for rule in opened["filter"].of(CHAIN)[:4]] == [
+    links = ["lo", "eth0", "br-lan", "br-0123456789ab", "br-fedcba987654", 'br-"x"', "shopnet", "pm-1"]
+    after = opened(tables, bridges=["pm-1"], moved=[], links=links)
+    assert [rule.rpartition("-o ")[2] for rule in after["filter"].of(CHAIN)[:4]] == [
         "br-lan -j ACCEPT",
         "docker0 -j RETURN",
         "br-+ -j RETURN",
         "shopnet -j RETURN",
     ]
-    assert passage(opened, "blog", ["pm-1"], {}, links) == ""
-    assert "-o br-ex -j ACCEPT" in passage(opened, "blog", ["pm-1"], {}, [*links, "br-ex"])
+    assert opening(after, wanted(after, bridges=["pm-1"], moved=[], links=links)) == ""
+    more = wanted(after, bridges=["pm-1"], moved=[], links=[*links, "br-ex"])
+    assert "-o br-ex -j ACCEPT" in opening(after, more)
 
 
 @pytest.mark.parametrize("end", ["-A DOCKER-USER -j RETURN", "-A DOCKER-USER -s 10.0.0.0/8 -j RETURN"])
 def test_what_the_user_drops_is_dropped_before_it_may_pass(end):
     """Rules in DOCKER-USER are how Docker's users close published ports to the world."""
     rules = ["-A DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport 5432 -j DROP", end]
-    tables = with_user_rules(*rules)
-    opened = restore(tables, passage(tables, "blog", ["pm-1"], {}))
-    assert [rule for rule in opened["filter"].rules if rule.startswith("-A DOCKER-USER ")] == rules
-    assert opened["filter"].of("FORWARD")[:2] == ["-j DOCKER-USER", "{0} -j {1}".format(MARK, CHAIN)]
+    after = opened(with_user_rules(*rules))
+    assert [rule for rule in after["filter"].rules if rule.startswith("-A DOCKER-USER ")] == rules
+    assert after["filter"].of("FORWARD").index("-j DOCKER-USER") < after["filter"].of("FORWARD").index("-j " + STAGE)
 
 
-def test_docker_that_starts_anew_puts_the_users_rules_first_again():
-    tables = parse(SAVED)
-    opened = restore(tables, passage(tables, "blog", ["pm-1"], {}))
+@pytest.mark.parametrize("end", ["", "-A FORWARD -j REJECT\n", "-A FORWARD -j ufw-reject-forward\n"])
+@pytest.mark.parametrize("chains", [["DOCKER-FORWARD"], ["DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1"], [], [STAGE]])
+def test_where_the_passage_begins(chains, end):
+    """Docker 28 and later have DOCKER-FORWARD; what the user wrote before Docker's chain, and behind it, stays where it is."""
+    jumps = "".join("-A FORWARD -j {0}\n".format(chain) for chain in ["DOCKER-USER", *chains])
+    names = "".join(":{0} - [0:0]\n".format(chain) for chain in ["DOCKER-USER", *chains])
+    user = "-A FORWARD -s 192.0.2.1/32 -j DROP\n"
+    tables = parse("*filter\n:FORWARD DROP [0:0]\n{0}{1}{2}{3}COMMIT\n".format(names, user, jumps, end))
+    for after in (opened(tables, moved=[]), started(tables, moved=())):
+        assert after["filter"].of("FORWARD") == [*tables["filter"].of("FORWARD"), JUMP]
+        assert [chain for chain in chains if JUMP in after["filter"].of(chain)] == (chains[:1] if end else [])
+
+
+def test_docker_that_starts_anew_closes_nothing_meanwhile():
+    after = opened(parse(SAVED))
     first = "-I FORWARD 1 -m set --match-set docker-ext-bridges-v4 dst -j DOCKER\n"
-    again = restore(opened, "*filter\n-D FORWARD -j DOCKER-USER\n" + first + "-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n")
-    assert passage(again, "blog", ["pm-1"], {}) == ""
-    # Should they ever come behind ours, ours goes behind them.
-    behind = restore(opened, "*filter\n-D FORWARD -j DOCKER-USER\n-I FORWARD 3 -j DOCKER-USER\nCOMMIT\n")
-    mended = restore(behind, passage(behind, "blog", ["pm-1"], {}))["filter"].of("FORWARD")
-    assert mended.index("-j DOCKER-USER") + 1 == mended.index("{0} -j {1}".format(MARK, CHAIN))
-    assert sum(CHAIN in rule for rule in mended) == 1
+    again = restore(
+        after,
+        "*filter\n:{0} - [0:0]\n-A {0} -j RETURN\n-D FORWARD -j DOCKER-USER\n{1}-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n".format(
+            STAGE, first
+        ),
+    )
+    assert again["filter"].of("FORWARD")[-1] == JUMP
+    mended = opened(again)
+    assert mended["filter"].of(STAGE) == [JUMP, "-j RETURN"]
+    assert mended["filter"].of("FORWARD") == again["filter"].of("FORWARD")
 
 
 def test_a_workload_without_a_bridge_needs_no_passage():
-    assert passage(parse(SAVED), "blog", [], {}) == ""
+    tables = parse(SAVED)
+    assert opening(tables, wanted(tables, bridges=[], moved=[])) == ""
+    assert at_start(tables, wanted(tables, bridges=[], moved=[])) == []
 
 
 def test_containers_of_podman_see_one_another_s_address_and_not_that_of_the_bridge():
     """Docker masquerades what leaves its subnet by any other bridge, such as the one that took its place."""
-    tables = parse(SAVED)
-    opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
-    ours = "-s 172.30.0.0/24 -o pm-0123456789ab {0} -j ACCEPT".format(MARK)
+    after = opened(parse(SAVED))
     dockers = "-s 172.30.0.0/24 ! -o br-0123456789ab -j MASQUERADE"
-    assert opened["nat"].of("POSTROUTING")[:2] == [ours, dockers]
+    assert after["nat"].of("POSTROUTING")[:2] == [JUMP, dockers]
+    assert after["nat"].of(CHAIN) == ["-s 172.30.0.0/24 -o pm-0123456789ab -j ACCEPT"]
     # Docker puts its own first when it starts anew.
-    opened["nat"].rules.remove("-A POSTROUTING " + dockers)
-    again = restore(opened, "*nat\n-I POSTROUTING 1 {0}\nCOMMIT\n".format(dockers))
-    assert again["nat"].of("POSTROUTING")[:2] == [dockers, ours]
-    mended = restore(again, passage(again, "blog", ["pm-0123456789ab"], MOVED))
-    assert mended["nat"].of("POSTROUTING")[:2] == [ours, dockers]
+    after["nat"].rules.remove("-A POSTROUTING " + dockers)
+    again = restore(after, "*nat\n-I POSTROUTING 1 {0}\nCOMMIT\n".format(dockers))
+    assert again["nat"].of("POSTROUTING")[:2] == [dockers, JUMP]
+    assert opened(again)["nat"].of("POSTROUTING")[:2] == [JUMP, dockers]
+
+
+def test_the_rules_of_an_earlier_version_are_ours_too():
+    tables = parse(SAVED)
+    old = restore(tables, "*nat\n-I POSTROUTING 1 -s 172.30.0.0/24 -o {0} {1} -j ACCEPT\nCOMMIT\n".format(BRIDGE, MARK))
+    assert opened(old)["nat"] == opened(tables)["nat"]
+    assert restore(old, closing(old, "blog")) == tables
 
 
 def test_nothing_of_the_passage_outlives_docker():
-    tables = parse(SAVED)
-    opened = restore(tables, passage(tables, "blog", ["pm-0123456789ab"], MOVED))
-    after = restore(opened, iptables.removal(opened, BRIDGES).script)
+    after = opened(parse(SAVED))
+    after = restore(after, iptables.removal(after, BRIDGES).script)
     assert {name: table.rules for name, table in after.items()} == FOREIGN
 
 
 @pytest.mark.parametrize("saved", ["", "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n"])
 def test_where_docker_has_no_chain_there_is_nothing_to_pass(saved):
-    assert passage(parse(saved), "blog", ["pm-1"], {}) == ""
-    assert passage_back(parse(saved), "blog") == ""
+    assert opening(parse(saved), wanted(parse(saved))) == ""
+    assert closing(parse(saved), "blog") == ""
+
+
+def started(tables, **given):
+    """What systemd and iptables-restore make of it."""
+    for script in at_start(tables, wanted(tables, **given)):
+        try:
+            tables = restore(tables, script.text)
+        except ValueError:
+            assert script.is_spare
+    return tables
+
+
+def by_chain(tables):
+    return {(name, chain): table.of(chain) for name, table in tables.items() for chain in table.chains}
+
+
+STATES = {
+    "a boot": None,
+    "nothing": "",
+    "Docker started anew": "*filter\n:{0} - [0:0]\n-A {0} {1}\n-A {0} -j RETURN\n{2}COMMIT\n".format(
+        STAGE,
+        "-i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2",
+        "-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\n",
+    ),
+    "somebody emptied FORWARD's end": "*filter\n-D FORWARD {0}\nCOMMIT\n".format(JUMP),
+    "other rules in the chain": "*filter\n:{0} - [0:0]\n-A {0} -i pm-9 -j ACCEPT\nCOMMIT\n".format(CHAIN),
+    "Docker's masquerading first": "*nat\n-D POSTROUTING {0}\n-I POSTROUTING 2 {0}\nCOMMIT\n".format(JUMP),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_no_program_of_ours_applies_ends_like_what_ours_does(state, times):
+    """By systemd and iptables-restore alone, whenever Docker starts: duplicates do not pile up."""
+    tables = parse(SAVED)
+    found = tables if STATES[state] is None else restore(opened(tables), STATES[state])
+    for _time in range(times):
+        found = started(found)
+        assert opening(found, wanted(found)) == ""
+    assert by_chain(found) == by_chain(opened(tables))
+    assert by_chain(restore(found, closing(found, "blog"))) == by_chain(tables)
+
+
+def test_where_docker_has_no_rules_nothing_is_let_through():
+    """Those of IPv6 came with Docker 27; what an upgrade brings is passed from then on."""
+    bare = parse("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n")
+    scripts = at_start(bare, wanted(bare, moved=()))
+    assert all(script.is_spare for script in scripts)
+    assert started(bare, moved=())["filter"].of("FORWARD") == []
+    upgraded = parse("*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n")
+    for script in scripts[:2]:
+        upgraded = restore(upgraded, script.text)
+    assert upgraded["filter"].of("FORWARD") == ["-j DOCKER-USER", JUMP]
+
+
+def test_rules_are_changed_by_one_at_a_time(tmp_path, monkeypatch):
+    """Workloads move side by side, services start with Docker, and iptables-nft has no lock of its own."""
+    inside, most = [], []
+
+    def run(_argv, input):
+        inside.append(input)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.remove(input)
+
+    monkeypatch.setattr(iptables, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(iptables, "run", run)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: iptables.apply("iptables", str(number)), range(16)))
+    assert (max(most), len(most)) == (1, 16)
 
 
 def test_the_names_of_dockers_bridges():
