@@ -47,7 +47,7 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *security.runtime_findings(container),
         *limits.findings(container),
         *logs.findings(container, driver),
-        *secrets.findings(container, known.image_config(container), policy.secret_rules(rules)),
+        *secrets.findings(container, known.image_config(container), policy.secret_rules(rules), known.secrets),
         *writable_layer.findings(container, known, rules),
         *persist.findings(container, known, rules),
         *commits.findings(container, known, rules),

@@ -112,7 +112,9 @@ def _layout(
         volume_files=resources.files(volumes),
         aliases=link_aliases(members, known.names),
         graph=graph,
-        secrets={name_of(item): secrets.secrets(item, known.image_config(item), rules) for item in members},
+        secrets={
+            name_of(item): secrets.secrets(item, known.image_config(item), rules, known.secrets) for item in members
+        },
         rules=policy,
     )
 

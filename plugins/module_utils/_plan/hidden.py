@@ -1,0 +1,172 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Texts without the secrets of a host, wherever these stand in them and however they are written (private to the
+collection)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shlex
+from typing import Any, Iterable, Iterator, NamedTuple, Sequence
+from urllib.parse import quote, quote_plus
+
+from .._common.json import Json, dig, items, mapping, text
+from . import quadlet
+from ._documents import credentials
+
+MASK = "********"
+LEAST = 6
+"""Characters; shorter values ("1", "true") stand everywhere, and would black out half of every text."""
+_ENOUGH = 12
+"""Characters of the beginning of a value that are hidden alone: texts are cut off."""
+_WORD = re.compile(r"[a-z]{1,11}\Z")
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]*\Z")
+
+
+def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text with a mask for each of these parts; those that overlap get one."""
+    parts, done = [], 0
+    for start, end in sorted(spans):
+        if end > done:
+            parts += [text[done:start], MASK] if start >= done else []
+            done = end
+    return "".join([*parts, text[done:]])
+
+
+class Hidden:
+    """Values that a text may not show; those of fewer than six characters are left out."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._by_beginning: dict[str, list[tuple[str, str]]] = {}
+        for value in set(values):
+            for form in _forms(value):
+                if len(form) >= LEAST:
+                    self._by_beginning.setdefault(form[:LEAST], []).append((form, value))
+
+    def text(self, text: str) -> str:
+        """The text, with a mask for each of them."""
+        return without(text, [(start, end) for start, end, _value in self._spans(text)])
+
+    def found(self, text: str) -> set[str]:
+        """Those that stand in a text."""
+        return {value for _start, _end, value in self._spans(text)}
+
+    def document(self, node: Any) -> Any:
+        """The same JSON, with all its strings and keys so."""
+        if isinstance(node, str):
+            return self.text(node)
+        if isinstance(node, list):
+            return [self.document(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        shown: Json = {}
+        for key, value in node.items():
+            name = self.text(key)
+            while name in shown:
+                name += "*"
+            shown[name] = self.document(value)
+        return shown
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int, str]]:
+        known = self._by_beginning
+        if not known:
+            return
+        # This runs for every character of every text: nothing else may stand in the loop.
+        starts = [at for at in range(len(text) - LEAST + 1) if text[at : at + LEAST] in known]
+        for start in starts:
+            found = [(_length(form, text, start), value) for form, value in known[text[start : start + LEAST]]]
+            size, value = max(found)
+            if size:
+                yield start, start + size, value
+
+
+def _length(form: str, text: str, start: int) -> int:
+    """How many characters at a place of the text are this value, or its beginning."""
+    if text.startswith(form, start):
+        return len(form) if _stands_alone(form, text, start) else 0
+    same = len(os.path.commonprefix([form, text[start : start + len(form)]]))
+    return same if same >= _ENOUGH else 0
+
+
+def _stands_alone(form: str, text: str, start: int) -> bool:
+    """Whether a word is no part of another, nor a number of another. All else is hidden inside of words, too."""
+    kind = "A-Za-z" if form.isalpha() else "0-9" if form.isdigit() else ""
+    if not kind:
+        return True
+    before, after = text[max(0, start - 2) : start], text[start + len(form) : start + len(form) + 1]
+    # -pVALUE, and the line feed of an escape.
+    is_joined = re.search(f"[{kind}]\\Z", before) and not re.search(r"[-\\][A-Za-z]\Z", before)
+    return not is_joined and not re.match(f"[{kind}]", after)
+
+
+def _forms(value: str) -> set[str]:
+    """A value, each of its lines, and how they are written in shells, JSON, URLs, units and base64."""
+    found = {value, *value.splitlines()}
+    for one in list(found):
+        found |= _encoded(one)
+        if not _PLAIN.match(one):
+            found |= _quoted(one)
+    return found
+
+
+def _quoted(value: str) -> set[str]:
+    shells = {re.sub(r"([\"$`\\])", r"\\\1", value), re.sub(r"([^A-Za-z0-9_.-])", r"\\\1", value)}
+    shells |= {value.replace("'", "'\"'\"'"), value.replace("'", "'\\''"), value.replace("$", "$$")}
+    texts = {value, *shells}
+    texts |= {json.dumps(one, ensure_ascii=is_ascii)[1:-1] for one in texts for is_ascii in (True, False)}
+    texts |= {repr(one)[1:-1] for one in (value, *shells)}
+    lines = {form for one in texts for form in (quadlet.word(one)[1:-1], quadlet.path_word(one)[1:-1])}
+    lines |= {quadlet.unexpanded(one) for one in texts}
+    with_bytes = value.encode("utf-8", "surrogatepass")
+    return texts | lines | {quote(with_bytes, safe=""), quote(with_bytes), quote_plus(with_bytes)}
+
+
+def _encoded(value: str) -> set[str]:
+    """The characters of base64 that this value alone decides, at each place where it may begin within a text."""
+    data, found = value.encode("utf-8", "surrogatepass"), set()
+    for shift in range(3):
+        whole = base64.b64encode(b"\0" * shift + data).decode().rstrip("=")
+        end = len(whole) - (1 if (shift + len(data)) % 3 else 0)
+        own = whole[(0, 2, 3)[shift] : end]
+        if len(own) >= LEAST:
+            found |= {own, own.replace("+", "-").replace("/", "_")}
+    return found
+
+
+class Secrets(NamedTuple):
+    """What is secret on a host: ``telling`` may stand in no text at all. ``words`` (``swordfish``) are hidden where a container's
+    own text is, and not in names and sentences, which have such words as well."""
+
+    telling: Hidden
+    words: Hidden
+
+    def found(self, text: str) -> set[str]:
+        """Those that stand in a text."""
+        return self.telling.found(text) | self.words.found(text)
+
+    def own_text(self, text: str) -> str:
+        """A text of a container, such as its command, without them."""
+        return self.words.text(self.telling.text(text))
+
+
+NOTHING = Secrets(Hidden(()), Hidden(()))
+
+
+def of_inventory(inventory: Any, rules: Sequence[str]) -> Secrets:
+    """What is secret on a host, in any of its documents."""
+    values = set(credentials.of_document(inventory, rules))
+    words = {value for value in values if _WORD.match(value)}
+    return Secrets(Hidden(values - words), Hidden(words.difference(_names(inventory))))
+
+
+def _names(inventory: Any) -> Iterator[str]:
+    """The words in the names of what a plan is about."""
+    containers = [mapping(item) for item in items(mapping(inventory).get("containers"))]
+    names = [text(dig(item, key)) for item in containers for key in ("Name", "Config.Image", "Config.User")]
+    for part in ("networks", "volumes"):
+        names += [text(mapping(item).get("Name")) for item in items(mapping(inventory).get(part))]
+    for name in names:
+        yield from re.findall(r"[a-z]+", name)
