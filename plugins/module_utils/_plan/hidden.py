@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import shlex
+from itertools import takewhile
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 from urllib.parse import quote, quote_plus
 
@@ -23,6 +22,7 @@ LEAST = 6
 _ENOUGH = 12
 """Characters of the beginning of a value that are hidden alone: texts are cut off."""
 _WORD = re.compile(r"[a-z]{1,11}\Z")
+_QUOTING = re.compile(r"[\\\"']+|%(?=%)|\$(?=\$)")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]*\Z")
 
 
@@ -48,11 +48,15 @@ class Hidden:
 
     def text(self, text: str) -> str:
         """The text, with a mask for each of them."""
-        return without(text, [(start, end) for start, end, _value in self._spans(text)])
+        found = self._in(_bare(text))
+        if not found:
+            return text
+        places = _places(text)
+        return without(text, [(places[start], places[end - 1] + 1) for start, end, _value in found])
 
     def found(self, text: str) -> set[str]:
         """Those that stand in a text."""
-        return {value for _start, _end, value in self._spans(text)}
+        return {value for _start, _end, value in self._in(_bare(text))}
 
     def document(self, node: Any) -> Any:
         """The same JSON, with all its strings and keys so."""
@@ -70,24 +74,33 @@ class Hidden:
             shown[name] = self.document(value)
         return shown
 
-    def _spans(self, text: str) -> Iterator[tuple[int, int, str]]:
+    def _in(self, bare: str) -> list[tuple[int, int, str]]:
         known = self._by_beginning
-        if not known:
-            return
         # This runs for every character of every text: nothing else may stand in the loop.
-        starts = [at for at in range(len(text) - LEAST + 1) if text[at : at + LEAST] in known]
+        starts = [at for at in range(len(bare) - LEAST + 1) if bare[at : at + LEAST] in known] if known else []
+        found = []
         for start in starts:
-            found = [(_length(form, text, start), value) for form, value in known[text[start : start + LEAST]]]
-            size, value = max(found)
-            if size:
-                yield start, start + size, value
+            size, value = max((_length(form, bare, start), value) for form, value in known[bare[start : start + LEAST]])
+            found += [(start, start + size, value)] if size else []
+        return found
+
+
+def _bare(text: str) -> str:
+    """A text without what shells, JSON, CSV, systemd and Compose write before or around characters."""
+    return _QUOTING.sub("", text)
+
+
+def _places(text: str) -> list[int]:
+    """Where each character of the bare text stands in the text."""
+    quoted = {at for match in _QUOTING.finditer(text) for at in range(*match.span())}
+    return [at for at in range(len(text)) if at not in quoted]
 
 
 def _length(form: str, text: str, start: int) -> int:
     """How many characters at a place of the text are this value, or its beginning."""
     if text.startswith(form, start):
         return len(form) if _stands_alone(form, text, start) else 0
-    same = len(os.path.commonprefix([form, text[start : start + len(form)]]))
+    same = sum(1 for _same in takewhile(lambda pair: pair[0] == pair[1], zip(form, text[start : start + len(form)])))
     return same if same >= _ENOUGH else 0
 
 
@@ -103,25 +116,16 @@ def _stands_alone(form: str, text: str, start: int) -> bool:
 
 
 def _forms(value: str) -> set[str]:
-    """A value, each of its lines, and how they are written in shells, JSON, URLs, units and base64."""
-    found = {value, *value.splitlines()}
-    for one in list(found):
-        found |= _encoded(one)
+    """A value, each longer line of it, and how they are written in URLs, JSON, units and base64, all bare."""
+    found: set[str] = set()
+    lines = {line.strip() for line in value.splitlines()}
+    for one in {value, *(line for line in lines if len(line) >= _ENOUGH)}:
+        found |= _encoded(one) | {one}
         if not _PLAIN.match(one):
-            found |= _quoted(one)
-    return found
-
-
-def _quoted(value: str) -> set[str]:
-    shells = {re.sub(r"([\"$`\\])", r"\\\1", value), re.sub(r"([^A-Za-z0-9_.-])", r"\\\1", value)}
-    shells |= {value.replace("'", "'\"'\"'"), value.replace("'", "'\\''"), value.replace("$", "$$")}
-    texts = {value, *shells}
-    texts |= {json.dumps(one, ensure_ascii=is_ascii)[1:-1] for one in texts for is_ascii in (True, False)}
-    texts |= {repr(one)[1:-1] for one in (value, *shells)}
-    lines = {form for one in texts for form in (quadlet.word(one)[1:-1], quadlet.path_word(one)[1:-1])}
-    lines |= {quadlet.unexpanded(one) for one in texts}
-    with_bytes = value.encode("utf-8", "surrogatepass")
-    return texts | lines | {quote(with_bytes, safe=""), quote(with_bytes), quote_plus(with_bytes)}
+            data = one.encode("utf-8", "surrogatepass")
+            in_urls = {quote(data, safe=""), quote(data), quote_plus(data)}
+            found |= {one, json.dumps(one), json.dumps(one, ensure_ascii=False), repr(one), quadlet.word(one), *in_urls}
+    return set(map(_bare, found))
 
 
 def _encoded(value: str) -> set[str]:

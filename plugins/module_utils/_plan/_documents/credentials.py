@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from functools import lru_cache
@@ -108,9 +109,9 @@ def spans(line: str, rules: Sequence[str]) -> Iterator[tuple[int, int]]:
     for pattern, is_other in ((_NAMED[0], None), (_NAMED[1], _OPTION), (_BESIDE, _WORD)):
         for match in _all(pattern, line):
             value = _value(match)
-            if _is_literal(value) and not (is_other and is_other.fullmatch(value)):
-                if _is_named(match.group("name").lstrip("-"), tuple(rules), _ABOUT):
-                    yield _span(match)
+            is_something = _is_literal(value) and not (is_other and is_other.fullmatch(value))
+            if is_something and _is_named(match.group("name").lstrip("-"), tuple(rules), _ABOUT):
+                yield _span(match)
 
 
 def _all(pattern: re.Pattern[str], line: str) -> Iterator[Match[str]]:
@@ -152,6 +153,7 @@ def of_variable(name: str, value: str, rules: Sequence[str]) -> Iterator[str]:
         if colon and user.isidentifier() and not password.startswith("//"):
             yield password
     yield from within(value, rules)
+    yield from of_document(_embedded(value), rules)
 
 
 def of_document(node: Any, rules: Sequence[str], name: str = "") -> Iterator[str]:
@@ -164,13 +166,21 @@ def of_document(node: Any, rules: Sequence[str], name: str = "") -> Iterator[str
         for item in node:
             yield from of_document(item, rules, name)
         words = [item for item in node if isinstance(item, str)]
-        if len(words) > 1 and not name == "Env":
+        if len(words) > 1 and name != "Env":
             yield from _of_words(words, rules)
     elif isinstance(node, str) and node:
         yield from of_variable(name, node, rules)
         head, equals, value = node.partition("=")
         if equals and not head.split()[1:] and (name == "Env" or not _REFERENCE.match(value)):
             yield from of_variable(head, value.strip("\"'"), rules)
+
+
+def _embedded(value: str) -> Any:
+    """The JSON that a string is, as far as it holds anything."""
+    try:
+        return json.loads(value) if value[:1] in ("{", "[") else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _of_words(words: list[str], rules: Sequence[str]) -> Iterator[str]:

@@ -12,8 +12,8 @@ import re
 from typing import Iterator, NamedTuple, Sequence
 
 from ..._common.json import Json, dig, mapping, strings, text
-from .._documents.containers import name_of
 from .._documents import credentials
+from .._documents.containers import name_of
 from .._documents.credentials import is_secret
 from ..hidden import NOTHING, Secrets
 from ..model import INFO, WARNING, Finding, is_carried
