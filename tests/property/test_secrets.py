@@ -108,7 +108,11 @@ HELD = {
 
 @pytest.mark.parametrize(
     ("secret", "entry", "ways"),
-    [(HARD, "DB_PASSWORD={}", list(WRITTEN)), *((HARD, entry, ["itself"]) for entry in HELD)],
+    [
+        (HARD, "DB_PASSWORD={}", list(WRITTEN)),
+        ("CorrectHorse", "DB_PASSWORD={}", list(WRITTEN)),
+        *((HARD, entry, ["itself"]) for entry in HELD),
+    ],
 )
 def test_a_secret_shows_nowhere_wherever_else_it_stands(secret, entry, ways):
     forms = [secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()[:-4]]

@@ -80,7 +80,7 @@ class Hidden:
         starts = [at for at in range(len(bare) - LEAST + 1) if bare[at : at + LEAST] in known] if known else []
         found = []
         for start in starts:
-            size, value = max((_length(form, bare, start), value) for form, value in known[bare[start : start + LEAST]])
+            size, value = max((_length(*pair, bare, start), pair[1]) for pair in known[bare[start : start + LEAST]])
             found += [(start, start + size, value)] if size else []
         return found
 
@@ -96,22 +96,22 @@ def _places(text: str) -> list[int]:
     return [at for at in range(len(text)) if at not in quoted]
 
 
-def _length(form: str, text: str, start: int) -> int:
-    """How many characters at a place of the text are this value, or its beginning."""
+def _length(form: str, value: str, text: str, start: int) -> int:
+    """How many characters at a place of the text are this form of a value, or its beginning."""
     if text.startswith(form, start):
-        return len(form) if _stands_alone(form, text, start) else 0
+        return len(form) if form != value or _stands_alone(value, text, start) else 0
     same = sum(1 for _same in takewhile(lambda pair: pair[0] == pair[1], zip(form, text[start : start + len(form)])))
     return same if same >= _ENOUGH else 0
 
 
-def _stands_alone(form: str, text: str, start: int) -> bool:
-    """Whether a word is no part of another, nor a number of another. All else is hidden inside of words, too."""
-    kind = "A-Za-z" if form.isalpha() else "0-9" if form.isdigit() else ""
+def _stands_alone(value: str, text: str, start: int) -> bool:
+    """Whether a plain word is no part of another, nor a number of another. All else is hidden inside of words, too."""
+    kind = "A-Za-z" if _WORD.match(value) else "0-9" if value.isdigit() else ""
     if not kind:
         return True
-    before, after = text[max(0, start - 2) : start], text[start + len(form) : start + len(form) + 1]
-    # -pVALUE, and the line feed of an escape.
-    is_joined = re.search(f"[{kind}]\\Z", before) and not re.search(r"[-\\][A-Za-z]\Z", before)
+    before, after = text[max(0, start - 2) : start], text[start + len(value) : start + len(value) + 1]
+    # -pVALUE
+    is_joined = re.search(f"[{kind}]\\Z", before) and not re.search(r"-[A-Za-z]\Z", before)
     return not is_joined and not re.match(f"[{kind}]", after)
 
 

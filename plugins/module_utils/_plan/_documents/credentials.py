@@ -63,17 +63,21 @@ _REFERENCE = re.compile(r"[$`<(]|%[({]|\{\{")
 _FILE = re.compile(
     r"(?:file://)?/(?:run|etc|var|home|opt|srv|usr|root|tmp|mnt|data|app|config|certs|secrets|keys)(?:/[\w.@-]*)*/?\Z"
 )
+# In a text, behind a colon: a path of a volume or a link.
+_PATH = re.compile(r"\.{0,2}/[\w.@-]*(?:[/:]|\Z)")
 _SETTING = re.compile(
-    r"(?i)(true|false|yes|no|on|off|none|null|nil|(?:en|dis)abled?|required?|optional|\d{1,4}[smhd]?)\Z"
+    r"(?i)(service_[a-z_]+(:\w+)*|true|false|yes|no|on|off|none|null|nil|(?:en|dis)abled?|required?|optional|\d{1,4}[smhd]?)\Z"
 )
 _ABOUT = re.compile(
     r"_(MODE|HEADERS?|POLICY|TYPE|METHODS?|FILE|PATH|DIR|TTL|LIFETIME|TIMEOUT|EXPIR[A-Z]*|ALGORITHM|NAME|ISSUER|AUDIENCE|REALM"
-    r"|ENABLED?|LENGTH|SIZE|COUNT|ADDRESS|HOST|PORT|PROVIDER|BACKEND)\Z|TOKENIZER|MAX_TOKENS"
+    r"|ENABLED?|LENGTH|SIZE|COUNT|ADDRESS|HOST|PORT|PROVIDER|BACKEND|ENCRYPTION|HASHING|SCOPES?|PLUGIN)\Z"
+    r"|TOKENIZER|MAX_TOKENS|(^|_)(AUTH|DSN|PWD)_(?!.*(PASS|SECRET|TOKEN|CREDENTIAL|KEY))"
 )
 """Names of what is about a secret, and none."""
 _ADDRESS = re.compile(
     r"(?:[a-z+]{1,12}://[a-z0-9._-]{1,200}"
-    r"|(?:[a-z0-9_-]{1,60}\.){1,9}(?:com|net|org|io|de|dev|app|test|example|local|lan|internal|localdomain)|localhost)"
+    r"|(?:[a-z0-9_-]{1,60}\.){1,9}(?:com|net|org|io|de|dev|app|test|example|local|lan|internal|localdomain)|localhost"
+    r"|\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})"
     r"(?::\d{1,5})?(?:/[a-z._-]{0,30}){0,5}\Z"
 )
 
@@ -97,7 +101,7 @@ def is_given(value: str) -> bool:
 
 
 def _is_literal(value: str) -> bool:
-    return is_given(value) and not _REFERENCE.match(value)
+    return is_given(value) and not _REFERENCE.match(value) and not _PATH.match(value)
 
 
 def spans(line: str, rules: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -156,12 +160,18 @@ def of_variable(name: str, value: str, rules: Sequence[str]) -> Iterator[str]:
     yield from of_document(_embedded(value), rules)
 
 
+_NAMES = frozenset(
+    ("Id", "Name", "Image", "Links", "Aliases", "DNSNames", "RepoTags", "RepoDigests", "Mountpoint", "Source")
+)
+"""Fields in which ``auth:1.2`` is no value of something that is called auth."""
+
+
 def of_document(node: Any, rules: Sequence[str], name: str = "") -> Iterator[str]:
     """The secrets in a document, whatever it is: keys are names, strings may be ``NAME=value``, lists may be the words of a
     command."""
     if isinstance(node, dict):
         for key, value in node.items():
-            yield from of_document(value, rules, str(key))
+            yield from of_document(value, rules, str(key)) if key not in _NAMES else ()
     elif isinstance(node, list):
         for item in node:
             yield from of_document(item, rules, name)
