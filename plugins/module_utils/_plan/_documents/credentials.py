@@ -31,8 +31,8 @@ _BEFORE_HOST = re.compile(
 )
 
 _QUOTE = r"(?:\\{0,8}[\"'])"
-_BARE = r"(?P<bare>[^\s\"'`,;&|)}\]<>\\]+)"
-_VALUE = rf"(?:(?P<quote>{_QUOTE})(?P<quoted>.{{1,400}}?)(?P=quote)|{_BARE})"
+_BARE = r"(?P<bare>[^\s\"'`,;&|)}\]<>\\]{1,4000})"
+_VALUE = rf"(?:(?P<quote>{_QUOTE})(?P<quoted>.{{1,4000}}?)(?P=quote)|{_BARE})"
 _NAMED = (
     # NAME=value, name: value, "name": "value"
     re.compile(rf"(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]{{1,80}}){_QUOTE}?\s{{0,4}}[=:]\s{{0,4}}{_VALUE}"),
