@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from bisect import bisect
 from itertools import takewhile
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 from urllib.parse import quote, quote_plus
@@ -21,6 +22,8 @@ LEAST = 6
 """Characters; shorter values ("1", "true") stand everywhere, and would black out half of every text."""
 _ENOUGH = 12
 """Characters of the beginning of a value that are hidden alone: texts are cut off."""
+_FAR = 200
+"""Characters; no two values have more in common."""
 _WORD = re.compile(r"[a-z]{1,11}\Z")
 _QUOTING = re.compile(r"[\\\"']+|%(?=%)|\$(?=\$)")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]*\Z")
@@ -40,11 +43,12 @@ class Hidden:
     """Values that a text may not show; those of fewer than six characters are left out."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        self._by_beginning: dict[str, list[tuple[str, str]]] = {}
+        found: dict[str, dict[str, str]] = {}
         for value in set(values):
             for form in _forms(value):
                 if len(form) >= LEAST:
-                    self._by_beginning.setdefault(form[:LEAST], []).append((form, value))
+                    found.setdefault(form[:LEAST], {})[form] = value
+        self._by_beginning = {beginning: _Alike(forms) for beginning, forms in found.items()}
 
     def text(self, text: str) -> str:
         """The text, with a mask for each of them."""
@@ -78,11 +82,35 @@ class Hidden:
         known = self._by_beginning
         # This runs for every character of every text: nothing else may stand in the loop.
         starts = [at for at in range(len(bare) - LEAST + 1) if bare[at : at + LEAST] in known] if known else []
-        found = []
-        for start in starts:
-            size, value = max((_length(*pair, bare, start), pair[1]) for pair in known[bare[start : start + LEAST]])
-            found += [(start, start + size, value)] if size else []
-        return found
+        found = ((start, *known[bare[start : start + LEAST]].longest(bare, start)) for start in starts)
+        return [(start, start + size, value) for start, size, value in found if size]
+
+
+class _Alike:
+    """Forms of values that begin alike, as tokens of one kind do: it may be all of a host."""
+
+    def __init__(self, forms: dict[str, str]) -> None:
+        self._values = forms
+        self._lengths = sorted({len(form) for form in forms}, reverse=True)
+        self._ordered = sorted(forms)
+
+    def longest(self, text: str, start: int) -> tuple[int, str]:
+        """How many characters at a place of the text are one of them, or its beginning, and the value; 0 for none."""
+        for length in self._lengths:
+            form = text[start : start + length]
+            value = self._values.get(form)
+            if value is not None and (form != value or _stands_alone(value, text, start)):
+                return length, value
+        # In their order, what has most in common with the text is beside it.
+        number = bisect(self._ordered, text[start : start + _FAR])
+        beside = self._ordered[max(0, number - 1) : number + 1]
+        return max((_same(form, text, start), self._values[form]) for form in beside)
+
+
+def _same(form: str, text: str, start: int) -> int:
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(form, text[start : start + len(form)]))
+    same = sum(1 for _pair in pairs)
+    return same if _ENOUGH <= same < len(form) else 0
 
 
 def _bare(text: str) -> str:
@@ -94,14 +122,6 @@ def _places(text: str) -> list[int]:
     """Where each character of the bare text stands in the text."""
     quoted = {at for match in _QUOTING.finditer(text) for at in range(*match.span())}
     return [at for at in range(len(text)) if at not in quoted]
-
-
-def _length(form: str, value: str, text: str, start: int) -> int:
-    """How many characters at a place of the text are this form of a value, or its beginning."""
-    if text.startswith(form, start):
-        return len(form) if form != value or _stands_alone(value, text, start) else 0
-    same = sum(1 for _same in takewhile(lambda pair: pair[0] == pair[1], zip(form, text[start : start + len(form)])))
-    return same if same >= _ENOUGH else 0
 
 
 def _stands_alone(value: str, text: str, start: int) -> bool:
