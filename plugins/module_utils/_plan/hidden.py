@@ -100,7 +100,7 @@ class _Alike:
             form = text[start : start + length]
             value = self._values.get(form)
             if value is not None and (form != value or _stands_alone(value, text, start)):
-                return length, value
+                return len(form), value
         # In their order, what has most in common with the text is beside it.
         number = bisect(self._ordered, text[start : start + _FAR])
         beside = self._ordered[max(0, number - 1) : number + 1]

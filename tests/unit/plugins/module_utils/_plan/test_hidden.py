@@ -34,6 +34,17 @@ def test_a_value_is_hidden_however_it_is_written(value, text, shown):
     assert Hidden([value]).text(text) == shown
 
 
+def test_values_that_begin_alike_are_told_apart():
+    hidden = Hidden(["token-1", "token-12345", "token-12345678"])
+    assert [hidden.text(text) for text in ("token-1", "token-12345", "token-123456789", "a token-1!")] == [
+        "********",
+        "********",
+        "********9",
+        "a ********!",
+    ]
+    assert hidden.found("token-1") == {"token-1"}
+
+
 def test_keys_that_become_alike_are_all_there():
     assert Hidden(["hunter22", "hunter33"]).document({"hunter22": 1, "hunter33": ["hunter22"]}) == {
         "********": 1,
