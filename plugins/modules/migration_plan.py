@@ -17,6 +17,7 @@ options:
   inventory:
     description:
       - The inventory, as the module M(podshift.docker_to_podman.docker_inventory) writes it.
+      - It holds secrets; the module keeps it out of logs and of what Ansible prints.
     type: dict
   inventory_path:
     description:
@@ -64,7 +65,7 @@ attributes:
     description: Says whether the plan would change and does not write it.
     support: full
   diff_mode:
-    description: Shows the units before and after, environment values masked.
+    description: Shows the units before and after, environment values and secrets masked.
     support: full
   platform:
     description: Runs anywhere.
@@ -91,7 +92,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan, environment values masked unless O(reveal) is set.
+  description: The plan, environment values and secrets masked unless O(reveal) is set.
   returned: success
   type: dict
 report:
