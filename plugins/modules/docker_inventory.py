@@ -185,6 +185,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._invento
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import recovery
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan._documents.containers import COMPOSE
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.hidden import of_inventory
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.units import UnitError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman.units import read as read_units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import (
@@ -213,7 +214,7 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
     recorded = _record.read_current(known, needed=bool(committed) or known.retired) if known else None
     if known and recorded and known.retired:
         require_asleep(known, socket)
-        return summary(recorded, known, changed=False)
+        return without_secrets(summary(recorded, known, changed=False), recorded)
     begun = recovery.under_way(known) if known else []
     document = collect(
         docker,
@@ -230,7 +231,13 @@ def inventory(socket: str, state_dir: str, check_mode: bool) -> dict[str, Any]:
         path = Path(SCRATCH_DIR, engine_id, "inventory.json") if check_mode else engine.inventory_path
         write_json(path, document)
         result["inventory_path"] = str(path)
-    return result
+    return without_secrets(result, document)
+
+
+def without_secrets(result: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """The result without what is secret in the record, should a name or a folder hold it."""
+    hidden = of_inventory(document, ()).telling
+    return {**result, **{key: hidden.document(result[key]) for key in ("containers", "awake") if key in result}}
 
 
 def require_asleep(engine: EngineState, socket: str) -> None:

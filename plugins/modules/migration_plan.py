@@ -17,6 +17,7 @@ options:
   inventory:
     description:
       - The inventory, as the module M(podshift.docker_to_podman.docker_inventory) writes it.
+      - It holds secrets; the module keeps it out of logs and of what Ansible prints.
     type: dict
   inventory_path:
     description:
@@ -64,7 +65,7 @@ attributes:
     description: Says whether the plan would change and does not write it.
     support: full
   diff_mode:
-    description: Shows the units before and after, environment values masked.
+    description: Shows the units before and after, environment values and secrets masked.
     support: full
   platform:
     description: Runs anywhere.
@@ -91,7 +92,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan, environment values masked unless O(reveal) is set.
+  description: The plan, environment values and secrets masked unless O(reveal) is set.
   returned: success
   type: dict
 report:
@@ -111,8 +112,10 @@ obstacles:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import sentence
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.masking import masked_plan
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.hidden import of_inventory
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.masking import masked_plan, shown_units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.model import PlanError
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.policy import checked, secret_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.report import obstacles, report
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._plan.translate import make_plan
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import (
@@ -125,7 +128,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.r
 
 def units_text(plan):
     """All units of a plan as one masked text, for the diff."""
-    units = [item for workload in masked_plan(plan)["workloads"] for item in sorted(workload["units"].items())]
+    units = [item for workload in plan["workloads"] for item in sorted(shown_units(workload).items())]
     return "".join("# {0}\n{1}\n".format(name, unit) for name, unit in units)
 
 
@@ -137,10 +140,24 @@ def recorded_plan(path):
         return {"workloads": []}
 
 
+def taken_inventory(module):
+    """The inventory that the module was given; afterwards its arguments do not hold it any more."""
+    given = module.params
+    if given["inventory"] is None:
+        try:
+            return load_json(given["inventory_path"])
+        except StateError as error:
+            module.fail_json(msg=str(error))
+    # Ansible would show the arguments at -vvv, and of an option with no_log it hides every string, also in the report.
+    inventory, given["inventory"] = given["inventory"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+    module.no_log_values = set()
+    return inventory
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
-            "inventory": {"type": "dict"},
+            "inventory": {"type": "dict", "no_log": True},
             "inventory_path": {"type": "path"},
             "podman_version": {"type": "str"},
             "policy": {"type": "dict"},
@@ -152,21 +169,28 @@ def main():
         supports_check_mode=True,
     )
     given = module.params
+    inventory = taken_inventory(module)
     try:
-        inventory = given["inventory"] or load_json(given["inventory_path"])
-        plan = make_plan(inventory, given["policy"], given["podman_version"])
-    except (PlanError, StateError) as error:
+        secrets = of_inventory(inventory, secret_rules(checked(given["policy"])))
+    except PlanError as error:
         module.fail_json(msg=str(error))
+    try:
+        plan = make_plan(inventory, given["policy"], given["podman_version"])
+    except PlanError as error:
+        module.fail_json(msg=secrets.telling.text(str(error)))
+    shown = masked_plan(plan, secrets)
     result = {
         "changed": False,
-        "plan": plan if given["reveal"] else masked_plan(plan),
-        "report": report(plan),
-        "obstacles": obstacles(plan),
+        "plan": plan if given["reveal"] else shown,
+        "report": report(shown),
+        "obstacles": obstacles(shown),
     }
     if given["plan_path"]:
         before = recorded_plan(given["plan_path"])
-        result["changed"] = before.get("hash") != plan["hash"]
-        result["diff"] = {"before": units_text(before), "after": units_text(plan)}
+        diff = {"before": secrets.telling.text(units_text(before)), "after": units_text(plan)}
+        # What may be shown can differ alone: by another version of this collection.
+        result["changed"] = before.get("hash") != plan["hash"] or diff["before"] != diff["after"]
+        result["diff"] = diff
         if result["changed"] and not module.check_mode:
             try:
                 write_json(given["plan_path"], plan)

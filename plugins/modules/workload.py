@@ -37,7 +37,7 @@ attributes:
     description: Returns the differences in diff mode.
     support: full
     details:
-      - The unit files, with every environment value masked.
+      - The unit files, with every environment value and all secrets masked.
   platform:
     description: Systems that the module works on.
     support: full

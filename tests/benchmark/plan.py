@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import Any
 
@@ -17,13 +18,30 @@ ROUNDS = 7
 
 
 def host(size: int) -> Any:
-    """An inventory of ``size`` containers: half of them in Compose projects of five, half on their own."""
-    found = [container(f"single-{number}", Mounts=[volume_mount(f"data-{number}")]) for number in range(size // 2)]
+    """An inventory of ``size`` containers, each with secrets: half of them in Compose projects of five, half on their own."""
+    found = []
+    for number in range(size // 2):
+        found.append(container(f"single-{number}", Mounts=[volume_mount(f"data-{number}")], **_secrets(number)))
     for project in range(size // 10):
         for member in range(5):
             port = {f"{8000 + member}/tcp": [{"HostIp": "", "HostPort": str(10000 + project * 5 + member)}]}
-            found.append(service(f"project{project}", f"service{member}", HostConfig__PortBindings=port))
+            given = {"HostConfig__PortBindings": port, **_secrets(size + project * 5 + member)}
+            found.append(service(f"project{project}", f"service{member}", **given))
     return inventory(found)
+
+
+def _secrets(number: int) -> dict[str, Any]:
+    """Variables, and a health check that Compose has filled one of them into. Tokens of one kind begin alike."""
+    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + digest
+    plain = [f"SETTING_{place}=value {place} of {number}" for place in range(10)]
+    secret = [
+        "DB_PASSWORD=" + digest[:20],
+        "DATABASE_URL=postgres://app:" + digest[20:40] + "@db/app",
+        "TOKEN=" + token,
+    ]
+    check = {"Test": ["CMD", "ask", "--bearer", token]}
+    return {"Config__Env": ["PATH=/bin", *plain, *secret], "Config__Healthcheck": check}
 
 
 def seconds(document: Any) -> float:

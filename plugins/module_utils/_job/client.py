@@ -29,7 +29,7 @@ from .._move.guard import RECOVER
 from .._state.records import load_json, write_json
 from . import transient_unit
 from .entry_point import PROGRESS, RESULT, TASK
-from .tasks import WORK
+from .tasks import answer
 
 # What every module that follows a job can be given (doc_fragments/job.py).
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -77,12 +77,18 @@ def call(work: str, given: Json, check: bool) -> Json:
 
     Raises JobError.
     """
+    if check:
+        return _result(answer(work, given, True, Progress()))
     try:
-        if check:
-            return WORK[work](given, True, Progress())
         return Job(work).follow(given)
     except (UserError, OSError) as error:
         raise JobError(message_of(error)) from None
+
+
+def _result(found: Json) -> Json:
+    if "error" in found:
+        raise JobError(str(found["error"]))
+    return dict(found["result"])
 
 
 class Job:
@@ -153,7 +159,7 @@ class Job:
     def _result(self, job: str) -> Json:
         folder = self._folder / job
         with self._alone():
-            answer = load_json(folder / RESULT) if (folder / RESULT).exists() else None
+            found = load_json(folder / RESULT) if (folder / RESULT).exists() else None
             is_gone = not folder.is_dir()
         if is_gone:
             raise JobError(
@@ -161,15 +167,13 @@ class Job:
                     self._work, self._kind.remedy
                 )
             )
-        if answer is None:
+        if found is None:
             raise JobError(
                 "The work on {0} ended without a result ({1}); see journalctl -u {2}. {3}".format(
                     self._work, transient_unit.ending(self._unit), self._unit, self._kind.remedy
                 )
             )
-        if "error" in answer:
-            raise JobError(str(answer["error"]))
-        return {**answer["result"], "finished": True}
+        return {**_result(found), "finished": True}
 
     def _is_under_way(self) -> bool:
         return any(transient_unit.is_under_way(unit) for unit in (self._unit, self._kind.successor) if unit)

@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .._common.errors import UserError, message_of
 from .._common.progress import Progress
 from .._move import guard
 from .._state import ownership
@@ -34,11 +33,7 @@ def main() -> None:
     # A registry may be reached only through the proxies that the task was given.
     os.environ.update(task["environment"])
     progress = Progress(lambda picture: _show(folder / PROGRESS, picture))
-    try:
-        answer: dict[str, Any] = {"result": tasks.WORK[task["work"]](task["arguments"], False, progress)}
-    except (UserError, OSError) as error:
-        answer = {"error": message_of(error)}
-    write_json(folder / RESULT, answer)
+    write_json(folder / RESULT, tasks.answer(task["work"], task["arguments"], False, progress))
     if task["work"] == "workloads" and _is_under_way(task["arguments"]):
         # Then the service that recovers takes over.
         raise SystemExit(1)

@@ -8,14 +8,18 @@ from contextlib import nullcontext
 from typing import Callable
 
 from .._common import signals
-from .._common.json import Json
+from .._common.errors import UserError, message_of
+from .._common.json import Json, mapping
 from .._common.progress import Progress
 from .._docker.api import Docker
 from .._images.space import Way
 from .._images.transfer import transfer
 from .._images.verified import ImageRecord
 from .._move import run
+from .._plan import hidden, policy
+from .._plan.masking import Masking
 from .._state import ownership
+from .._state.records import StateError, read_json
 from .._volumes import transfer as volume_copies
 from .._volumes.transfer import Patience
 
@@ -49,3 +53,25 @@ def workloads(given: Json, check: bool, _progress: Progress) -> Json:
 
 
 WORK: dict[str, Callable[[Json, bool, Progress], Json]] = {"images": images, "volumes": volumes, "workloads": workloads}
+
+
+def answer(work: str, given: Json, check: bool, progress: Progress) -> Json:
+    """``{result}`` or ``{error}`` of this work, without secrets: programs quote what they choke on."""
+    try:
+        found = WORK[work](given, check, progress)
+    except (UserError, OSError) as error:
+        return {"error": _without_secrets(message_of(error), given)}
+    for item in found.get("workloads", []):
+        if item["reason"]:
+            item["reason"] = _without_secrets(item["reason"], given)
+    return {"result": found}
+
+
+def _without_secrets(sentence: str, given: Json) -> str:
+    try:
+        plan, engine = ownership.load(given["plan_path"], given["state_dir"])
+        rules = policy.secret_rules(mapping(plan.get("policy")))
+        return Masking(hidden.of_inventory(read_json(engine.inventory_path), rules), rules).sentence(sentence)
+    except StateError:
+        # Without a plan nothing of a container was looked at.
+        return sentence

@@ -10,8 +10,8 @@ from typing import Any
 from .._common.errors import UserError
 from .._common.json import Json
 from .._docker.api import Docker, DockerError, listed_name
-from .._plan.masking import masked
-from .._plan.quadlet import is_text_of
+from .._plan.masking import shown_units
+from .._plan.quadlet import states
 from .._podman import units
 from .._state.engine_state import EngineState, container_ids
 from .._state.records import StateError, read_json
@@ -108,12 +108,13 @@ def left_on_docker(
 
 def differences(plan: dict[str, Any], results: list[dict[str, Any]], installed: dict[str, str]) -> list[dict[str, str]]:
     """The unit files before and after, without environment values."""
-    rules = plan["policy"].get("secrets") or []
+    shown = {name: text for item in plan["workloads"] for name, text in shown_units(item).items()}
     steps = {result["name"]: result["steps"] for result in results}
     ours = {name: text for item in plan["workloads"] for name, text in item["units"].items()}
     # Only of our own units is it known where values stand.
     before = {
-        name: masked(text, rules) if is_text_of(text, ours[name]) else _NOT_SHOWN for name, text in installed.items()
+        name: dict(zip(states(ours[name]), states(shown[name]))).get(text, _NOT_SHOWN)
+        for name, text in installed.items()
     }
     wanted: dict[str, str] = {}
     for item in plan["workloads"]:
@@ -126,7 +127,7 @@ def differences(plan: dict[str, Any], results: list[dict[str, Any]], installed: 
             "before_header": "{0}/{1}".format(units.UNIT_DIR, name),
             "after_header": "{0}/{1}".format(units.UNIT_DIR, name),
             "before": before.get(name, ""),
-            "after": masked(text, rules),
+            "after": shown[name] if text else "",
         }
         for name, text in sorted(wanted.items())
         if installed.get(name) != text

@@ -57,7 +57,7 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *security.runtime_findings(container),
         *limits.findings(container),
         *logs.findings(container, policy.choice(rules, "logs", *place)),
-        *secrets.findings(container, known.image_config(container), policy.secret_rules(rules)),
+        *secrets.findings(container, known.image_config(container), policy.secret_rules(rules), known.secrets),
         *writable_layer.findings(container, known, rules),
         *put_files.findings(container, known, rules),
         *persist.findings(container, known, rules),

@@ -76,7 +76,7 @@ def render(sections: Mapping[str, Sequence[Line]]) -> str:
     for section, lines in sections.items():
         for key, value in lines:
             if not is_single_line(value):
-                raise PlanError(f"[{section}] {key}= cannot carry {value!r} in one line.")
+                raise PlanError(f"[{section}] {key}= cannot carry its value in one line")
     blocks = [
         f"[{name}]\n" + "".join(f"{key}={value}\n" for key, value in lines) for name, lines in sections.items() if lines
     ]
@@ -85,7 +85,12 @@ def render(sections: Mapping[str, Sequence[Line]]) -> str:
 
 def is_text_of(text: str | None, unit: str) -> bool:
     """Whether a text is that of a unit, awake, asleep or barred."""
-    return text in (unit, without_install(unit), barred(unit))
+    return text in states(unit)
+
+
+def states(unit: str) -> tuple[str, str, str]:
+    """The texts of a unit: awake, asleep, barred."""
+    return unit, without_install(unit), barred(unit)
 
 
 def without_install(unit: str) -> str:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 from .._common.json import Json, dig, mapping, text
-from . import container_unit, coverage, fields, grouping, workload
+from . import container_unit, coverage, fields, grouping, hidden, masking, workload
 from . import policy as policies
 from ._documents.containers import name_of, networks_of
 from ._documents.context import Context, Services, context
@@ -49,10 +50,12 @@ def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) ->
     """
     rules = policies.checked(policy)
     known = _decided(context(inventory, _version(inventory, podman_version)), rules)
+    known = replace(known, secrets=hidden.of_inventory(inventory, policies.secret_rules(rules)))
     if known.version == _UNSAID:
         raise PlanError("The inventory does not say which Podman the host will have; say podman_version, as in 5.4.2.")
     covered = {name_of(item): _coverage(item, known) for item in known.containers}
     made, left, found = _workloads(known, rules, covered)
+    hide = masking.Masking(known.secrets, policies.secret_rules(rules))
     return _sealed(
         {
             "format": FORMAT,
@@ -65,9 +68,11 @@ def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) ->
             "engine": {"id": text(known.engine.get("id")), "data_root": known.data_root},
             "policy": rules,
             "registries": registries.registries(known),
-            "workloads": [item.entry for item in made],
+            "workloads": [hide.workload(item.entry) for item in made],
             "left_on_docker": left,
-            "findings": [{**item.as_json(), "accepted": policies.is_accepted(item, rules)} for item in found],
+            "findings": [
+                {**hide.finding(item.as_json()), "accepted": policies.is_accepted(item, rules)} for item in found
+            ],
             "coverage": covered,
         }
     )
@@ -163,6 +168,8 @@ def _sealed(plan: Json) -> Json:
             if item["severity"] != INFO or item["code"] not in writable_layer.MEASURED
         ],
     }
+    # What is shown of them follows from them.
+    steady["workloads"] = [{**workload, "shown": None} for workload in plan["workloads"]]
     canonical = json.dumps(steady, sort_keys=True, separators=(",", ":")).encode()
     return {**plan, "hash": hashlib.sha256(canonical).hexdigest()}
 
@@ -195,7 +202,7 @@ def _document_findings(known: Context, moving: list[Json], rules: Json) -> list[
         for name in sorted(used & set(documents)):
             covered = coverage.coverage(documents[name], _ROWS[kind], {}, {})
             found += coverage.findings(name, documents[name], covered, _ROWS[kind]) + own_findings(documents[name])
-            found += secrets.resource_findings(documents[name], policies.secret_rules(rules))
+            found += secrets.resource_findings(documents[name], policies.secret_rules(rules), known.secrets)
     for name in sorted(used_networks & set(known.networks)):
         found += network_options.host_bridge(known.networks[name], mapping(known.host.get("bridge_ports")))
     return found

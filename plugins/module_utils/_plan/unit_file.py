@@ -49,21 +49,30 @@ def lines(section: str, settings: Iterable[Setting], version: Version) -> list[L
 
 def _line(option: Option, value: str, version: Version) -> Line:
     if option.style is not LIST:
-        require_argument(value)
+        require_argument(value, _place(option, value))
     if version >= option.since and option.style.fits(value):
         return option.key, option.style.encode(value)
     if not option.flag:
-        raise PlanError(f"{option.key}= cannot carry {value[:80]!r}")
+        raise PlanError(f"{option.key}= cannot carry its value")
     return "PodmanArgs", word(option.argument(value))
 
 
-def require_argument(value: str) -> None:
-    """PlanError for what cannot be an argument of a program in a unit."""
+def _place(option: Option, value: str) -> str:
+    """The option, with the name of a variable or label. No value: nothing that goes wrong may quote one."""
+    name = value.partition("=")[0]
+    is_named = option.key in ("Environment", "Label", "Annotation") and "=" in value and quadlet.is_single_line(name)
+    return "{}={}".format(
+        option.key or option.flag.partition("=")[0], name[:80] if is_named and is_carried(name) else ""
+    )
+
+
+def require_argument(value: str, place: str) -> None:
+    """PlanError for what cannot be an argument of a program in a unit; ``place`` says what it is."""
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        raise PlanError("a value is not Unicode") from None
+        raise PlanError(f"{place} has a value that is not Unicode") from None
     if size > _ARGUMENT_LIMIT:
-        raise PlanError(f"a value of {size} bytes is longer than an argument of a program can be")
+        raise PlanError(f"{place} has a value of {size} bytes, longer than an argument of a program can be")
     if "\0" in value or not is_carried(value):
-        raise PlanError(f"a value has a character that no unit can carry: {value[:80]!r}")
+        raise PlanError(f"{place} has a character that no unit can carry (NUL, U+0080 or a noncharacter of Unicode)")

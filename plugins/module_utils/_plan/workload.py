@@ -114,7 +114,7 @@ def _layout(
         graph=graph,
         secrets={
             name_of(item): [
-                *secrets.secrets(item, known.image_config(item), rules),
+                *secrets.secrets(item, known.image_config(item), rules, known.secrets),
                 *put_files.carried(item, known, policy),
             ]
             for item in members

@@ -14,7 +14,8 @@ from .._common.signals import require_undisturbed
 from .._common.terminal import plain
 from .._docker.api import Docker, DockerError
 from .._network.probe import Outside
-from .._plan._topics import secrets
+from .._plan._documents import credentials
+from .._plan.hidden import LEAST, MASK, Hidden
 from .._podman import units
 from . import readiness
 from .move_record import running
@@ -22,8 +23,6 @@ from .move_record import running
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.03, 2.0
 _LOG_LINES = 50
 _LOG_CHARACTERS = 4000
-# Shorter values ("1", "true") would black out half of every log, unless they are secrets.
-_VALUE_LENGTH = 6
 
 
 def wait(record: Json, outside: Outside, docker: Docker, timeout: float) -> None:
@@ -97,16 +96,15 @@ def _masked(record: Json, docker: Docker, text: str) -> str:
         return "(not shown: Docker, which knows the values to hide, does not answer)"
     named = {secret.get("env") for secret in record["secrets"]}
     entries = [entry.partition("=") for document in documents for entry in document["Config"].get("Env") or []]
-    hidden = {value for document in documents for value in secrets.argument_values(document, record["rules"])}
-    hidden |= {value for name, _equals, value in entries if name in named or secrets.is_secret(name, value, ())}
-    values = hidden.union(value for _name, _equals, value in entries if len(value) >= _VALUE_LENGTH)
-    # Of a value of many lines a log may have the last ones only.
-    values |= {line for value in values for line in value.splitlines() if len(line) >= _VALUE_LENGTH}
+    secret = {value for name, _equals, value in entries if name in named or credentials.is_secret(name, value, ())}
+    secret.update(credentials.of_document([document["Config"] for document in documents], record["rules"]))
+    hidden = Hidden(secret.union(value for _name, _equals, value in entries))
+    short = sorted((value for value in secret if 0 < len(value) < LEAST), key=len, reverse=True)
+
+    def without(shown: str) -> str:
+        for value in short:
+            shown = shown.replace(value, MASK)
+        return hidden.text(shown)
+
     # Twice: a colour may stand in the middle of a value, or be a part of it.
-    return _without(values, plain(_without(values, text)))
-
-
-def _without(values: set[str], text: str) -> str:
-    for value in sorted(values - {""}, key=len, reverse=True):
-        text = text.replace(value, "********")
-    return text
+    return without(plain(without(text)))

@@ -106,11 +106,12 @@ def plan() -> dict[str, Any]:
         "ports": [PORT],
         "secrets": [{"name": "db-PASSWORD", "container": "db", "env": "PASSWORD"}],
     }
+    shown = {name: text.replace(GREETING, "********") for name, text in workload["units"].items()}
     return {
         "format": 1,
         "hash": "plan-hash",
         "engine": {"id": "engine-id", "data_root": "/var/lib/docker"},
-        "workloads": [workload],
+        "workloads": [{**workload, "shown": {"units": shown}}],
         "findings": [],
         "policy": {},
     }

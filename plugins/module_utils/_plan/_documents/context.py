@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from ..._common.json import Json, dig, items, mapping, strings, text
+from ..hidden import NOTHING, Secrets
 from ..model import PlanError, Version
 from . import daemon, image_names
 from .containers import is_running, name_of
@@ -30,7 +31,7 @@ class Context:
     ``limits``: of the first process of each container, by ID; under the empty ID what those without a process get.
     ``ambiguous``: names of networks that several have. ``missing``: the parts that the inventory does not have.
     ``persisted``: what the plan says of volumes that are folders of a container yet, by their name to be.
-    ``committed``: the names of images to be made of containers, by container.
+    ``committed``: the names of images to be made of containers, by container. ``secrets``: what no text may show.
     """
 
     version: Version
@@ -50,6 +51,7 @@ class Context:
     ambiguous: frozenset[str]
     persisted: Mapping[str, Json] = field(default_factory=dict)
     committed: Mapping[str, str] = field(default_factory=dict)
+    secrets: Secrets = NOTHING
 
     @property
     def data_root(self) -> str:

@@ -125,7 +125,7 @@ def _long_form(kind: str, source: str, target: str, modes: list[str], is_flat: b
 
 def _csv(value: str) -> str:
     if "\r\n" in value:
-        raise PlanError(f"a mount cannot have the path {value!r}: Podman would read another line break")
+        raise PlanError("a mount cannot have a path with the line break CR LF: Podman would read another one")
     return '"{}"'.format(value.replace('"', '""')) if set(value) & set(',"\r\n') else value
 
 

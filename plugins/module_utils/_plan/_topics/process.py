@@ -34,7 +34,7 @@ def command(config: Json, image: Json) -> list[Setting]:
     entrypoint, arguments = strings(config.get("Entrypoint")), strings(config.get("Cmd"))
     same_entrypoint = entrypoint == strings(image.get("Entrypoint"))
     for argument in arguments if is_splittable(arguments) else ():
-        require_argument(argument)
+        require_argument(argument, "Exec=")
     if same_entrypoint and arguments == strings(image.get("Cmd")):
         return []
     if same_entrypoint and arguments and is_splittable(arguments):

@@ -9,44 +9,37 @@ root and the group docker: what is secret must not stand in a unit.
 from __future__ import annotations
 
 import re
-import shlex
-from typing import Iterator, Sequence
+from typing import Iterator, NamedTuple, Sequence
 
 from ..._common.json import Json, dig, mapping, strings, text
+from .._documents import credentials
 from .._documents.containers import name_of
+from .._documents.credentials import is_secret
+from ..hidden import NOTHING, Secrets
 from ..model import INFO, WARNING, Finding, is_carried
 
-RULES = (
-    r"PASS(WORD|WD|PHRASE)?S?\d*(_|$)",
-    r"SECRET",
-    r"TOKEN",
-    r"CREDENTIAL",
-    r"(API|APP|ACCESS|MASTER|PRIVATE|ENCRYPTION|SIGNING)_?KEY",
-    r"(^|_)(AUTH|DSN|PWD)(_|$)",
-)
-"""Regular expressions, searched for in the upper-cased name of a variable; the policy adds others."""
-
-# Lengths are bounded, or a long value would cost the square of its length.
-_CREDENTIALS_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^/\s:@]{0,200}:[^/\s@]{1,400}@")
-_WORD = re.compile(r"[A-Za-z0-9_.-]+")
-_ASSIGNED = re.compile(r"[\"']{0,4}(?:\s{0,4}[=:,]\s{0,4}|\s{1,4})[\"']{0,4}(?=[^\s\"'-])")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def secrets(container: Json, image: Json, rules: Sequence[str]) -> list[Json]:
-    """{name, container, env} for each secret variable that the image does not set alike.
+def secrets(container: Json, image: Json, rules: Sequence[str], known: Secrets = NOTHING) -> list[Json]:
+    """{name, container, env} for each secret variable that the image does not set alike. ``known``: secrets of the host; what
+    holds one of them is one.
 
     Also for those that no unit can carry: Podman gives a secret to the container byte for byte.
     """
     found: dict[str, Json] = {}
     for env, separator, value in _own(container, image):
-        is_wanted = bool(value) and is_secret(env, value, rules)
+        is_wanted = bool(value) and (is_secret(env, value, rules) or _holds_secret(value, rules, known))
         if separator and (is_wanted or is_uncarriable(env, value)) and not set(env) & set(",\r\n"):
             name = _UNSAFE.sub("_", f"{name_of(container)}-{env}")
             while name in found and found[name]["env"] != env:
                 name += "_"
             found[name] = {"name": name, "container": name_of(container), "env": env}
     return list(found.values())
+
+
+def _holds_secret(value: str, rules: Sequence[str], known: Secrets) -> bool:
+    return any(credentials.within(value, rules)) or bool(known.telling.found(value))
 
 
 def is_uncarriable(env: str, value: str) -> bool:
@@ -60,64 +53,14 @@ def _own(container: Json, image: Json) -> Iterator[tuple[str, str, str]]:
     return (entry.partition("=") for entry in strings(dig(container, "Config.Env")) if entry not in inherited)
 
 
-def is_secret(name: str, value: str, rules: Sequence[str]) -> bool:
-    """Whether a rule matches the name, or the value holds credentials in a URL."""
-    word = re.sub(r"[^A-Z0-9]", "_", name.upper())
-    found = any(re.search(rule, word, re.IGNORECASE) for rule in (*RULES, *rules))
-    return found or _has_credentials(value)
-
-
-def mentions_secret(line: str, rules: Sequence[str]) -> bool:
-    """Whether a command line gives a value to something with the name of a secret, or holds credentials in a URL."""
-    names = (found.group()[-80:] for found in _WORD.finditer(line) if _ASSIGNED.match(line, found.end()))
-    return any(is_secret(name, "", rules) for name in set(names)) or _has_credentials(line)
-
-
-def argument_values(container: Json, rules: Sequence[str]) -> list[str]:
-    """The values that arguments, health checks and labels with the name of a secret have, and passwords in their URLs."""
-    given = [
-        word for key in ("Entrypoint", "Cmd", "Healthcheck.Test") for word in strings(dig(container, "Config." + key))
-    ]
-    labels = {key: text(value) for key, value in mapping(dig(container, "Config.Labels")).items()}
-    # The whole of a shell's program is one word.
-    words = [part for word in given for part in dict.fromkeys([word, *_split(word)])]
-    pairs = [(name, value) for name, equals, value in (word.partition("=") for word in words) if equals]
-    pairs += [(name, value) for name, value in zip(words, words[1:]) if name.startswith("-")]
-    named = [value for name, value in [*pairs, *labels.items()] if value and is_secret(name, "", rules)]
-    return named + [part for value in [*given, *labels.values()] for part in _passwords(value)]
-
-
-def _split(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError:
-        return line.split()
-
-
-def _passwords(value: str) -> list[str]:
-    """What stands before the @ of URLs, as it is and without the name of the user."""
-    found = [match.group().partition("://")[2][:-1] for match in _CREDENTIALS_IN_URL.finditer(value)]
-    return found + [credentials.partition(":")[2] for credentials in found]
-
-
-def _has_credentials(value: str) -> bool:
-    return "://" in value and bool(_CREDENTIALS_IN_URL.search(value))
-
-
-def findings(container: Json, image: Json, rules: Sequence[str]) -> list[Finding]:
+def findings(container: Json, image: Json, rules: Sequence[str], known: Secrets = NOTHING) -> list[Finding]:
     """What everybody on the host can read in the generated service, and could not read before."""
     name = name_of(container)
-    hidden = {item["env"] for item in secrets(container, image, rules)}
+    hidden = {item["env"] for item in secrets(container, image, rules, known)}
     found = [
-        Finding(
-            WARNING,
-            "readable-secret",
-            name,
-            path,
-            f"{what} looks like a secret, and every user of the host can read it in the generated service.",
-            "Give it to the program by a variable or a file instead, or accept it.",
-        )
-        for path, what in _readable_secrets(container, image, rules)
+        Finding(WARNING, "readable-secret", name, place.path, *_words(place, container, known))
+        for place in _places(container, image)
+        if any(credentials.of_document(place.content, rules, place.name)) or place.holds(known)
     ]
     keys = sorted(variable for variable, _equals, _value in _own(container, image) if variable not in hidden)
     labels = sorted(set(mapping(dig(container, "Config.Labels"))) - set(mapping(image.get("Labels"))))
@@ -133,17 +76,17 @@ def findings(container: Json, image: Json, rules: Sequence[str]) -> list[Finding
     return found
 
 
-def resource_findings(document: Json, rules: Sequence[str]) -> list[Finding]:
+def resource_findings(document: Json, rules: Sequence[str], known: Secrets = NOTHING) -> list[Finding]:
     """Secrets in the options and labels of a network or volume."""
-    places = {
-        f"{part}[{key}]": f"{key}={text(value)}"
+    places = [
+        _Place(f"{part}[{key}]", "", key, text(value))
         for part in ("Options", "Labels")
         for key, value in sorted(mapping(document.get(part)).items())
-    }
+    ]
     return [
-        Finding(WARNING, "readable-secret", text(document.get("Name")), path, *_READABLE)
-        for path, line in places.items()
-        if mentions_secret(line, rules)
+        Finding(WARNING, "readable-secret", text(document.get("Name")), place.path, *_READABLE)
+        for place in places
+        if any(credentials.of_document(place.content, rules, place.name)) or place.holds(known)
     ]
 
 
@@ -153,14 +96,51 @@ _READABLE = (
 )
 
 
-def _readable_secrets(container: Json, image: Json, rules: Sequence[str]) -> Iterator[tuple[str, str]]:
+class _Place(NamedTuple):
+    """Something of a document that stands in a unit: its path, what a sentence calls it, its name, and the value."""
+
+    path: str
+    what: str
+    name: str
+    content: str | list[str]
+
+    def holds(self, known: Secrets) -> set[str]:
+        """The known secrets in it."""
+        return known.found(self.content if isinstance(self.content, str) else " ".join(self.content))
+
+
+def _places(container: Json, image: Json) -> Iterator[_Place]:
     for key in ("Entrypoint", "Cmd"):
         words = strings(dig(container, "Config." + key))
-        if words != strings(image.get(key)) and mentions_secret(" ".join(words), rules):
-            yield "Config." + key, "An argument"
-    if mentions_secret(" ".join(strings(dig(container, "Config.Healthcheck.Test"))), rules):
-        yield "Config.Healthcheck.Test", "A word of the health check"
+        if words != strings(image.get(key)):
+            yield _Place("Config." + key, "An argument", "", words)
+    check = strings(dig(container, "Config.Healthcheck.Test"))
+    yield _Place("Config.Healthcheck.Test", "A word of the health check", "", check)
     inherited = mapping(image.get("Labels"))
-    for key, value in sorted(mapping(dig(container, "Config.Labels")).items()):
-        if inherited.get(key) != value and is_secret(key, text(value), rules):
-            yield f"Config.Labels[{key}]", "The label"
+    for path, own, given in (
+        ("Config.Labels", "The label", mapping(dig(container, "Config.Labels"))),
+        ("HostConfig.Annotations", "The annotation", mapping(dig(container, "HostConfig.Annotations"))),
+    ):
+        for key, value in sorted(given.items()):
+            if path != "Config.Labels" or inherited.get(key) != value:
+                yield _Place(f"{path}[{key}]", own, key, text(value))
+
+
+def _words(place: _Place, container: Json, known: Secrets) -> tuple[str, str]:
+    """Message and remedy. Docker's documents do not say that Compose has filled a variable in; its value does."""
+    held = place.holds(known)
+    entries = [entry.partition("=") for entry in strings(dig(container, "Config.Env"))]
+    variable = min((env for env, _equals, value in entries if value in held), default="")
+    if not held:
+        what, remedy = "looks like a secret", "Give it to the program by a variable or a file instead, or accept it."
+    elif not variable or isinstance(place.content, str):
+        what, remedy = (
+            "holds the value of a secret",
+            "Give it to the program by a variable or a file instead, or accept it.",
+        )
+    else:
+        what = f"holds the value of the secret variable {variable}"
+        remedy = (
+            f"Have a shell in the container fill it in ($${variable} in a Compose file with CMD-SHELL), or accept it."
+        )
+    return f"{place.what} {what}, and every user of the host can read it in the generated service.", remedy

@@ -24,10 +24,10 @@ class JobOnTheSpot:
     """The work without systemd between."""
 
     def __init__(self, work):
-        self.work = client.WORK[work]
+        self.work = work
 
     def follow(self, given):
-        return {**self.work(given, False, Progress()), "finished": True}
+        return {**client._result(tasks.answer(self.work, given, False, Progress())), "finished": True}
 
 
 @pytest.fixture

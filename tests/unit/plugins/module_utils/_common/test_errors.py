@@ -115,10 +115,13 @@ def test_an_archive_that_does_not_fit(tmp_path):
     assert error.value.filename == str(tmp_path / "images.tar")
 
 
+GIVEN = {"plan_path": "/nowhere/plan.json", "state_dir": "/nowhere"}
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The folder of a job whose work is ``work``."""
-    write_json(tmp_path / "job" / "task.json", {"work": "images", "arguments": {}, "environment": {}})
+    write_json(tmp_path / "job" / "task.json", {"work": "images", "arguments": GIVEN, "environment": {}})
     monkeypatch.setattr(sys, "argv", ["program", str(tmp_path / "job")])
     return tmp_path / "job"
 
@@ -129,7 +132,7 @@ def test_the_work_says_it_and_so_does_the_module(folder, monkeypatch):
     said = "Something on this host cannot be used: No space left on device; make room there and run this again."
     assert json.loads((folder / "result.json").read_text()) == {"error": said}
     with pytest.raises(JobError, match="make room there"):
-        client.call("images", {}, check=True)
+        client.call("images", GIVEN, check=True)
 
 
 def test_work_does_not_fail_for_want_of_a_progress(folder, monkeypatch):
