@@ -24,6 +24,16 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state i
 # A machine with a kernel of its own starts anew at once, with nothing synced and nothing unmounted; one without stops all its
 # processes, of which only the topmost group of a machine is capable, and loses its power in that state.
 RESET, STOP = Path("/proc/sysrq-trigger"), Path("/sys/fs/cgroup/cgroup.freeze")
+# Says that the point was reached.
+STRUCK = Path("/run/crash-struck")
+# Docker cannot start any more, also at a boot, and does not run.
+LOSE_DOCKER = """
+mkdir -p /etc/systemd/system/docker.service.d
+printf '[Service]\\nExecStartPre=/bin/false\\n' > /etc/systemd/system/docker.service.d/crash.conf
+sync
+systemctl daemon-reload
+systemctl stop docker.socket docker.service
+"""
 CONTAINERS, RECOVER = ("aside", "ledger"), "docker_to_podman-recover.service"
 
 
@@ -34,14 +44,18 @@ class Cut:
         self._end, self._point = end, point
 
     def at(self, point: str) -> None:
-        if point == self._point and self._end == "kill":
+        if point != self._point:
+            return
+        STRUCK.touch()
+        if self._end in ("absent", "dark"):
+            subprocess.run(["sh", "-c", LOSE_DOCKER], check=True)
+        if self._end in ("kill", "absent"):
             os.kill(os.getpid(), signal.SIGKILL)
-        if point == self._point:
-            if STOP.exists():
-                STOP.write_text("1")
-            else:
-                RESET.write_text("b")
-            signal.pause()
+        if STOP.exists():
+            STOP.write_text("1")
+        else:
+            RESET.write_text("b")
+        signal.pause()
 
 
 def cut_off(cut: Cut, fails: bool) -> None:
@@ -127,6 +141,7 @@ def look() -> None:
                 "secrets": said("podman", "secret", "ls", "--noheading").count("\n"),
                 "bridges": ["docker" if name.startswith("br-") else "podman" for name in holders],
                 "has_passage": "docker_to_podman:" in said("iptables-save"),
+                "failed": said("systemctl", "list-units", "--failed", "--plain", "--no-legend").split("\n")[:-1],
                 "recovery": said("systemctl", "show", "--property=Result", "--value", RECOVER).strip(),
             }
         )

@@ -38,7 +38,7 @@ sync
 """
 # Without its count of starts: nobody's host has this many moves cut off within minutes.
 START = """
-rm -f /run/crash-answer; systemctl reset-failed {job} {recover} 2>/dev/null
+rm -f /run/crash-answer /run/crash-struck; systemctl reset-failed {job} {recover} 2>/dev/null
 systemd-run --quiet --unit={job} --service-type=exec --property=OnFailure={recover}.service --setenv=HOME=/root \
     python3 {folder} move '{given}'
 """
@@ -55,10 +55,20 @@ ended() {{
 quiet() {{ until systemctl list-jobs | grep -q '^No jobs'; do sleep 0.5; done; }}
 systemctl is-system-running --wait > /dev/null || true
 ended {job}; quiet; ended {recover}; quiet
-systemctl show --property=Result --value {job}
+[ -e /run/crash-struck ] && echo struck || systemctl show --property=Result --value {job}
 cat /run/crash-answer 2>/dev/null || true
 echo
 python3 {folder} look
+"""
+# What needs Docker has to wait meanwhile, and nobody tells it that Docker is back.
+REPAIR = """
+set -e
+until systemctl show --property=ActiveState --value {job} | grep -qxE 'inactive|failed'; do sleep 0.2; done
+sleep 5
+rm /etc/systemd/system/docker.service.d/crash.conf
+systemctl daemon-reload
+systemctl reset-failed docker.socket docker.service
+systemctl start docker.socket docker.service
 """
 # A boot or a failure starts nothing then.
 HOLD = """
@@ -130,6 +140,7 @@ def expected(owner: str) -> dict[str, Any]:
         else [],
         "awake": ["shop.pod"] if on_podman else [],
         "secrets": 1 if on_podman else 0,
+        "failed": [],
         "recovery": "success",
     }
 
@@ -206,12 +217,14 @@ class Station:
     def cut_off(self, case: Case) -> dict[str, Any]:
         """What is so when the case has struck, and the host has done what it does by itself."""
         start = self._start(case._asdict() | {"fails": case.fails})
-        if case.end == "power":
+        if case.end in ("power", "dark"):
             boot = self.ssh("cat /proc/sys/kernel/random/boot_id; " + start)
             self._wait_for_boot(boot)
             start = ""
+        if case.end in ("absent", "dark"):
+            start += REPAIR.format(job=JOB)
         result, _answer, seen = self._settle(start)
-        if case.end == "kill" and result == "success":
+        if case.end in ("kill", "absent") and result == "success":
             raise Broken(f"{case.point} was never reached")
         return seen
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the host helps itself while a migration is under way (private to the collection).
 
-Two services, there from the first move until Docker is retired: one brings an interrupted move to one side, when the
-program that made it fails and at a boot; the other keeps Docker, whenever it starts, from taking back what workloads
-that have moved need.
+Two services, there from the first move until Docker is retired: one brings interrupted moves to one side, when the
+program that made one fails, at a boot and whenever Docker starts, and tries until it is done; the other keeps Docker,
+whenever it starts, from taking back what workloads that have moved need.
 """
 
 from __future__ import annotations
@@ -19,40 +19,37 @@ from .._common import zipapp
 from .._common.command import run
 from .._common.errors import UserError, message_of
 from .._common.files import make_folder, sync_folder, write_file
-from .._docker.api import Docker
 from .._network import addresses
-from .._state import journal, ownership
+from .._state import journal
 from .._state.engine_state import EngineState
-from .._state.journal import append_journal
 from .._state.records import StateError
 from .._workload.move_record import RECORD
-from . import recovery
+from . import persistence, recovery
 
 RECOVER, COEXIST = "docker_to_podman-recover.service", "docker_to_podman-coexist.service"
+MOVES = "docker_to_podman-workloads.service"
+"""The service that moves workloads (``_job/client.py``)."""
 UNIT_DIR = "/etc/systemd/system"
 _PROGRAM = "program.pyz"
 _PYTHON = "/usr/bin/python3"
-# A start that takes the host down with it shall not do so at every boot.
-_TRIES = 5
-_GIVEN_UP = 2
 _PLAIN = re.compile(r"/[A-Za-z0-9_./-]+\Z")
 _UNITS = {
     RECOVER: """\
 [Unit]
 Description=Bring workloads whose move between Docker and Podman was interrupted to one side
 After=docker.service docker_to_podman-coexist.service network-online.target
-StartLimitIntervalSec=600
-StartLimitBurst=10
+StartLimitIntervalSec=0
 
 [Service]
-Type=oneshot
+Type=notify
 ExecStart={command} recover {state_dir}
+TimeoutStartSec=infinity
 Restart=on-failure
 RestartSec=5
 RestartPreventExitStatus={given_up}
 
 [Install]
-WantedBy=multi-user.target
+WantedBy=multi-user.target docker.service
 """,
     COEXIST: """\
 [Unit]
@@ -86,7 +83,8 @@ def install(state_dir: str) -> None:
     sync_folder(target.parent)
     command = "{0} {1}".format(interpreter(), target)
     wanted = {
-        name: text.format(command=command, given_up=_GIVEN_UP, state_dir=state_dir) for name, text in _UNITS.items()
+        name: text.format(command=command, given_up=persistence.GIVEN_UP, state_dir=state_dir)
+        for name, text in _UNITS.items()
     }
     if any(_text(name) != text for name, text in wanted.items()):
         for name, text in wanted.items():
@@ -137,30 +135,35 @@ def remove(state_dir: str) -> None:
         run(["systemctl", "daemon-reload"])
 
 
+def calm(state_dir: str) -> None:
+    """Have systemd forget that moves failed, when all of them have been brought to one side since."""
+    if not is_under_way(state_dir):
+        run(["systemctl", "reset-failed", "--", MOVES, RECOVER], check=False)
+
+
 def main(what: str, state_dir: str) -> int:
     """The services themselves; returns the exit code."""
-    return max((_guarded(TASKS[what], engine) for engine in _engines(state_dir)), default=0)
+    return TASKS[what](state_dir)
 
 
-def _guarded(task: Callable[[EngineState], int], engine: EngineState) -> int:
-    """A task for one engine, whose trouble is not that of the others."""
+def recover(state_dir: str) -> int:
+    """Bring what was interrupted to one side, however long that takes."""
+    code = persistence.main(list(_engines(state_dir)))
+    calm(state_dir)
+    return code
+
+
+def keep_away(state_dir: str) -> int:
+    """``coexist`` for all engines; the trouble of one is not that of the others."""
+    return max([_guarded(engine) for engine in _engines(state_dir)], default=0)
+
+
+def _guarded(engine: EngineState) -> int:
     try:
-        return task(engine)
+        return coexist(engine)
     except (UserError, OSError) as error:
         _say("{0}: {1}".format(engine.engine_id, message_of(error)))
         return 1
-
-
-def recover(engine: EngineState) -> int:
-    """Undo or finish what was interrupted; 0, 1 (try again) or 2 (given up)."""
-    with ownership.locked(engine, wait=True):
-        left = {name: reason for name in engine.journals() for reason in [_reason_to_leave(engine, name)] if reason}
-        names, broken = recovery.recover(engine, Docker(engine.socket), leave=list(left))
-    for name, reason in left.items():
-        _say("{0}: {1}".format(name, reason))
-    for name in names:
-        _say("{0}: {1}".format(name, broken[name]["reason"] if name in broken else "brought to one side"))
-    return 1 if broken else _GIVEN_UP if left else 0
 
 
 def coexist(engine: EngineState) -> int:
@@ -176,28 +179,7 @@ def coexist(engine: EngineState) -> int:
     return failed
 
 
-TASKS: dict[str, Callable[[EngineState], int]] = {"recover": recover, "coexist": coexist}
-
-
-def _reason_to_leave(engine: EngineState, name: str) -> str:
-    """Why this service does nothing more about a workload; "" when it does."""
-    try:
-        tries = _tries(engine, name)
-    except StateError as error:
-        return str(error)
-    except OSError:
-        # A full disk, which cannot count the tries either, must not keep an application from coming back.
-        return ""
-    return "given up after {0} tries; run the playbook again.".format(_TRIES) if tries > _TRIES else ""
-
-
-def _tries(engine: EngineState, name: str) -> int:
-    """How often this service has tried to bring the last attempt to an end, this time included."""
-    events = engine.journal(name)
-    if not recovery.is_under_way(events):
-        return 0
-    append_journal(engine.journal_path(name), {"event": "recover", "step": "recover", "data": {}})
-    return len([event for event in journal.attempts(events)[-1] if event["event"] == "recover"]) + 1
+TASKS: dict[str, Callable[[str], int]] = {"recover": recover, "coexist": keep_away}
 
 
 def _say(sentence: str) -> None:

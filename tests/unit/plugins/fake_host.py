@@ -210,6 +210,11 @@ class Host:
         policy = {"Name": "always", "MaximumRetryCount": 0}
         self.docker["new-" + name] = {**old, "State": {"Running": True}, "HostConfig": {"RestartPolicy": policy}}
 
+    @property
+    def version(self) -> Any:
+        self.event("version", DockerError)
+        return {"ApiVersion": "1.45"}
+
     def inspect(self, item: str) -> Any:
         return copy.deepcopy(self.container(item))
 

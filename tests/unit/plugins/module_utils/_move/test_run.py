@@ -68,6 +68,7 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setattr(moves, "Outside", Outside)
     monkeypatch.setattr(moves.guard, "install", lambda _state_dir: host.event("helper"))
     monkeypatch.setattr(moves.guard, "remove", lambda _state_dir: None)
+    monkeypatch.setattr(moves.guard, "calm", lambda _state_dir: None)
     monkeypatch.setattr(moves.guard, "coexist", lambda _engine: host.event("coexist"))
     return host
 
