@@ -70,6 +70,16 @@ systemctl daemon-reload
 systemctl reset-failed docker.socket docker.service
 systemctl start docker.socket docker.service
 """
+# All calls that hung have gone on by then.
+WAKE = """
+until systemctl show --property=ActiveState --value {job} | grep -qxE 'inactive|failed'; do sleep 0.2; done
+rm -f /run/crash-hang
+while pgrep -f '^sleep 45.0625' > /dev/null; do sleep 0.5; done
+grep -o ' /[a-z/]* ' /proc/self/mountinfo | grep -E '^ /usr/s?bin/' | xargs -r umount
+sleep 3
+"""
+# Seconds in which a workload runs again in whose move a program hangs.
+HUNG = 75.0
 # A boot or a failure starts nothing then.
 HOLD = """
 mkdir -p /run/systemd/system/{recover}.service.d
@@ -223,9 +233,13 @@ class Station:
             start = ""
         if case.end in ("absent", "dark"):
             start += REPAIR.format(job=JOB)
-        result, _answer, seen = self._settle(start)
-        if case.end in ("kill", "absent") and result == "success":
+        if case.end.startswith("hang"):
+            start += WAKE.format(job=JOB)
+        result, answer, seen = self._settle(start)
+        if case.end not in ("power", "dark") and result == "success":
             raise Broken(f"{case.point} was never reached")
+        if case.end.startswith("hang"):
+            _require_undone(case, json.loads(answer)["workloads"][0])
         return seen
 
     def cut_off_elsewhere(self, case: Case, origin: bytes) -> dict[str, Any]:
@@ -308,6 +322,15 @@ class Station:
             hosts.write_text(inventory(self._machine))
             argv = ["ansible-playbook", "-i", str(hosts), str(Path(__file__).parent / name)]
             subprocess.run(argv, env=environment, cwd=self._root, check=True, stdin=subprocess.DEVNULL)
+
+
+def _require_undone(case: Case, result: dict[str, Any]) -> None:
+    """Broken unless a workload in whose move a program hung ran again soon, and not only when that went on. While all calls
+    of a program hang, its rests stay, and the host removes them later."""
+    ends = ("rolled_back", "stuck") if " all " in case.end else ("rolled_back",)
+    if result["state"] not in ends or not 0 < result["downtime"] < HUNG:
+        raise Broken(f"it is {result['state']} after {result['downtime']} s: {result['reason'][-1500:]}")
+    print(f"  {case}: it stood still for {result['downtime']} s", flush=True)
 
 
 def digest(root: Path) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -27,8 +28,6 @@ from .._workload.move_record import RECORD
 from . import persistence, recovery
 
 RECOVER, COEXIST = "docker_to_podman-recover.service", "docker_to_podman-coexist.service"
-MOVES = "docker_to_podman-workloads.service"
-"""The service that moves workloads (``_job/client.py``)."""
 UNIT_DIR = "/etc/systemd/system"
 _PROGRAM = "program.pyz"
 _PYTHON = "/usr/bin/python3"
@@ -137,8 +136,10 @@ def remove(state_dir: str) -> None:
 
 def calm(state_dir: str) -> None:
     """Have systemd forget that moves failed, when all of them have been brought to one side since."""
-    if not is_under_way(state_dir):
-        run(["systemctl", "reset-failed", "--", MOVES, RECOVER], check=False)
+    # Of what a damaged journal is about nobody knows.
+    with suppress(StateError):
+        if not is_under_way(state_dir):
+            run(["systemctl", "reset-failed", "--", persistence.MOVES, RECOVER], check=False)
 
 
 def main(what: str, state_dir: str) -> int:

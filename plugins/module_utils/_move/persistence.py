@@ -9,6 +9,7 @@ followed by another; one that took the process or the host down with it is, too,
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -21,12 +22,16 @@ from .._common.parallel import each
 from .._common.signals import Interrupted, require_undisturbed
 from .._docker import daemons
 from .._docker.api import Docker, DockerError
+from .._host import cgroups
+from .._podman import units
 from .._state import journal, ownership
 from .._state.engine_state import EngineState
 from .._state.journal import DOCKER, append_journal
 from .._state.records import StateError
 from . import recovery
 
+MOVES = "docker_to_podman-workloads.service"
+"""The service that moves workloads (``_job/client.py``)."""
 DONE, AGAIN, GIVEN_UP, WAITS = 0, 1, 2, 3
 """How a try ended: nothing is left, something failed, nothing is left but what was given up, or Docker does not answer."""
 # A start that takes the host down with it shall not do so at every boot.
@@ -34,6 +39,7 @@ _TRIES = 5
 # Earlier programs wrote "recover" before a try and nothing after it: theirs say nothing of how it ended, and do not count.
 _BEGUN, _FAILED = "recover_begun", "recover_failed"
 _FIRST_PAUSE, _LOOK, _TELLING = 2.0, 2.0, 5.0
+_DYING, _STEP = 3.0, 0.05
 # Seconds. Tries that fail write into the journal; to ask Docker costs nothing.
 _LONGEST_PAUSE = {AGAIN: 300.0, WAITS: 10.0}
 
@@ -98,6 +104,7 @@ class Tries:
         # Not while the lock is held: Docker may take its time to say nothing.
         silence = self._silence()
         with ownership.locked(self._engine, wait=True):
+            _end_strays()
             left = {name: left for name in self._engine.journals() for left in [self._left(name, silence)] if left}
             names, broken = recovery.recover(self._engine, Docker(self._engine.socket), leave=list(left))
             for name in broken:
@@ -164,6 +171,31 @@ class Tries:
             self._said[name] = sentence
             sys.stdout.write("{0}: {1}\n".format(name, sentence))
             sys.stdout.flush()
+
+
+def _end_strays() -> None:
+    """End what a program that was cut off has started: it would go on with what is undone here. UserError when that cannot be
+    ended."""
+    until = time.monotonic() + _DYING
+    strays = _strays()
+    while strays:
+        if time.monotonic() > until:
+            raise UserError(
+                "Nothing is tried while what a move that was cut off has started cannot be ended: {0} of {1}.".format(
+                    ", ".join("process {0}".format(pid) for pid in strays), MOVES
+                )
+            )
+        for pid in strays:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_STEP)
+        strays = _strays()
+
+
+def _strays() -> list[int]:
+    found = [pid for pid, _unit in cgroups.processes_in([MOVES])]
+    # Of a program that lives they are not astray: it is about to wait for the lock, or has another engine's.
+    return found if found and not units.services([MOVES])[MOVES].is_active else []
 
 
 def unended(events: Sequence[Any]) -> int:

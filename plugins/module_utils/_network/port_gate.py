@@ -13,7 +13,7 @@ import ipaddress
 import re
 from typing import Sequence
 
-from .._common.command import CommandError, run
+from .._common.command import CommandError, CommandTimeout, run
 from .._common.json import Json
 from .._state.records import short_name
 from .probe import HOST_END, MARK
@@ -75,6 +75,8 @@ def close(record: Json) -> None:
         return
     try:
         run(["nft", "-f", "-"], input=script(*wanted))
+    except CommandTimeout:
+        raise
     except CommandError:
         # Kernels before 5.9 refuse nobody at this place; nothing of the script was applied.
         run(["nft", "-f", "-"], input=script(*wanted, closed="drop"))

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError, Completed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError, DockerNotFound
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges, cgroups
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses, iptables, port_gate
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import secrets, storage, units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import EngineState
@@ -180,6 +180,7 @@ class Host:
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(iptables, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
         monkeypatch.setattr(iptables, "apply", self.apply)
+        monkeypatch.setattr(cgroups, "processes_in", lambda _units: [])
         monkeypatch.setattr(addresses, "links", lambda: ["eth0", BRIDGE])
         monkeypatch.setattr(bridges, "ports", lambda: self.bridge_ports)
         monkeypatch.setattr(units.read, "__defaults__", (str(unit_dir),))
@@ -288,7 +289,7 @@ class Host:
             assert family == "iptables"
             self.rules = restore(self.rules, script)
 
-    def run(self, argv: Any, check: bool = True, input: str = "") -> Completed:
+    def run(self, argv: Any, check: bool = True, input: str = "", timeout: float = 0) -> Completed:
         assert PASSWORD not in " ".join(argv), "every process list shows it"
         self.input = input
         is_secret = argv[:2] == ["podman", "secret"]

@@ -185,8 +185,15 @@ def test_what_is_still_under_way_stays_a_failure(engine, host, systemd):
     assert systemd == []
 
 
+def test_a_damaged_journal_does_not_have_the_service_fail_again_and_again(engine, host, systemd):
+    engine.journal_path("b").parent.mkdir(parents=True)
+    engine.journal_path("b").write_text("damaged\n")
+    assert guard.main("recover", str(engine.root.parent)) == persistence.GIVEN_UP
+    assert systemd == []
+
+
 def test_the_service_that_moves_is_called_so_by_both():
-    assert Job("workloads")._unit == guard.MOVES
+    assert Job("workloads")._unit == persistence.MOVES
 
 
 def test_the_program_is_one_of_the_services_when_it_is_told_so(monkeypatch):

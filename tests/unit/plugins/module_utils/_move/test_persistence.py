@@ -249,6 +249,25 @@ def test_a_rest_ends_early_when_docker_comes_or_a_run_writes(engine, host, monke
     assert persistence.rest(engine, 60)
 
 
+@pytest.mark.parametrize(("state", "outcome"), [("active", DONE), ("deactivating", AGAIN), ("failed", AGAIN)])
+def test_nothing_is_undone_while_what_a_dead_move_has_started_lives(engine, host, monkeypatch, capsys, state, outcome):
+    before = host.state(host.unit_dir)
+    interrupt(engine, host)
+    host.ended[persistence.MOVES] = state
+    monkeypatch.setattr(persistence, "_DYING", 0.1)
+    with monkeypatch.context() as stuck:
+        astray = [(4711, persistence.MOVES)]
+        stuck.setattr(persistence.cgroups, "processes_in", lambda names: astray * (list(names) == [persistence.MOVES]))
+        killed = []
+        stuck.setattr(persistence.os, "kill", lambda pid, _signal: killed.append(pid))
+        assert Tries(engine).once() == outcome
+        assert set(killed) == ({4711} if outcome == AGAIN else set())
+    if outcome == AGAIN:
+        assert "cannot be ended: process 4711 of" in capsys.readouterr().out
+        assert Tries(engine).once() == DONE
+    assert host.state(host.unit_dir) == before
+
+
 def test_a_service_that_is_told_to_end_does_so(engine, host, monkeypatch):
     interrupt(engine, host)
     host.broken = {"version"}
