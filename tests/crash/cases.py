@@ -17,14 +17,38 @@ TABLES: dict[str, tuple[list[Step], list[Step]]] = {
 }
 # Nothing to do there in what the matrix moves: after the commit its services run already.
 IDLE = {"start_services"}
+# Where Docker, too, goes away for a while: it cannot start until it is repaired.
+DOCKER_GONE = {
+    PODMAN: ("before do stop_docker", "after do stop_docker", "after do start_podman", "after do open_ports"),
+    DOCKER: ("after do stop_podman", "after do start_docker", "after do open_ports"),
+}
+# Where a program hangs that the move asks then, and goes on later, when it is undone: all calls of it, or one.
+HANGS = {
+    PODMAN: (
+        ("all podman", "before do start_podman"),
+        ("all podman", "before do wait_ready"),
+        ("one podman", "before do wait_ready"),
+        ("one systemctl", "before do start_podman"),
+        ("one systemctl", "before do wait_ready"),
+        ("one nft", "before do close_ports"),
+        ("one ip", "before do free_addresses"),
+    ),
+    DOCKER: (
+        ("all podman", "before do stop_podman"),
+        ("one systemctl", "before do stop_podman"),
+        ("one nft", "before do close_ports"),
+        ("one ip", "before do put_addresses_back"),
+    ),
+}
 # What is another thing the first time on a host: the journal is made, Podman's first secret and network are.
 FIRST_TIME = {"begin", "rehearse", "create_secrets", "start_podman"}
 
 
 class Case(NamedTuple):
     """A move to ``goal``, cut off at ``point`` by ``end``: the process killed (``before do STEP``, ``after undo STEP``), or the
-    power of the machine cut (``written EVENT STEP``, when the journal has it). ``owner`` is the engine that has the
-    workload afterwards."""
+    power of the machine cut (``written EVENT STEP``, when the journal has it); ``absent`` and ``dark`` are the same with a
+    Docker that cannot start until it is repaired; in ``hang HOW PROGRAM`` the move goes on, and its programs hang. ``owner``
+    is the engine that has the workload afterwards."""
 
     goal: str
     end: str
@@ -69,7 +93,12 @@ def _of(goal: str) -> list[Case]:
     written += [(f"{event} {name}", goal) for name in acting for event in ("do", "done")]
     written += [(f"{event} {name}", origin) for name in undone for event in ("undo", "undone")]
     written += [("failed wait_ready", origin), ("rollback rollback", origin)]
+    gone = [(point, owner) for point, owner in points if point in DOCKER_GONE[goal]]
+    dark = [(f"done {point.split()[-1]}", owner) for point, owner in gone]
     return [
         *(Case(goal, "kill", point, owner) for point, owner in points),
         *(Case(goal, "power", f"written {point}", owner) for point, owner in written),
+        *(Case(goal, "absent", point, owner) for point, owner in gone),
+        *(Case(goal, "dark", f"written {point}", owner) for point, owner in dark),
+        *(Case(goal, f"hang {how}", point, origin) for how, point in HANGS[goal]),
     ]

@@ -18,12 +18,38 @@ from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import signals
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import recovery, run, transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import (
+    guard,
+    recovery,
+    run,
+    transaction,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state import engine_state, journal
 
 # A machine with a kernel of its own starts anew at once, with nothing synced and nothing unmounted; one without stops all its
 # processes, of which only the topmost group of a machine is capable, and loses its power in that state.
 RESET, STOP = Path("/proc/sysrq-trigger"), Path("/sys/fs/cgroup/cgroup.freeze")
+# Says that the point was reached.
+STRUCK = Path("/run/crash-struck")
+# Docker cannot start any more, also at a boot, and does not run.
+LOSE_DOCKER = """
+mkdir -p /etc/systemd/system/docker.service.d
+printf '[Service]\\nExecStartPre=/bin/false\\n' > /etc/systemd/system/docker.service.d/crash.conf
+sync
+systemctl daemon-reload
+systemctl stop docker.socket docker.service
+"""
+# A program in the place of another: it sleeps, once or always, and then does what it was asked for.
+HANG = """
+set -e
+real=$(readlink -f "$(command -v {program})"); kept=/usr/local/lib/crash-{program}
+cp --preserve "$real" $kept
+printf '#!/bin/sh\\n{condition} && sleep 45.0625\\nexec %s "$@"\\n' $kept > /run/crash-{program}
+chmod 755 /run/crash-{program}
+mount --bind /run/crash-{program} "$real"
+touch /run/crash-hang
+"""
+HANGS = {"all": "[ -e /run/crash-hang ]", "one": "rm /run/crash-hang 2>/dev/null"}
 CONTAINERS, RECOVER = ("aside", "ledger"), "docker_to_podman-recover.service"
 
 
@@ -34,14 +60,23 @@ class Cut:
         self._end, self._point = end, point
 
     def at(self, point: str) -> None:
-        if point == self._point and self._end == "kill":
+        if point != self._point:
+            return
+        STRUCK.touch()
+        if self._end in ("absent", "dark"):
+            subprocess.run(["sh", "-c", LOSE_DOCKER], check=True)
+        if self._end.startswith("hang"):
+            _hang, how, program = self._end.split()
+            script = HANG.format(program=program, condition=HANGS[how])
+            subprocess.run(["sh", "-c", script], check=True)
+            return
+        if self._end in ("kill", "absent"):
             os.kill(os.getpid(), signal.SIGKILL)
-        if point == self._point:
-            if STOP.exists():
-                STOP.write_text("1")
-            else:
-                RESET.write_text("b")
-            signal.pause()
+        if STOP.exists():
+            STOP.write_text("1")
+        else:
+            RESET.write_text("b")
+        signal.pause()
 
 
 def cut_off(cut: Cut, fails: bool) -> None:
@@ -89,10 +124,14 @@ def move(case: dict[str, Any]) -> None:
         "parallel": 1,
     }
     plan = glob.glob("/var/lib/docker_to_podman/*/plan.json")[0]
+    ready_timeout = 2 if case["end"].startswith("hang") else 300
     answer = run.move(
-        {**given, "plan_path": plan, "engine": case["goal"], "ready_timeout": 300, "ready_timeouts": {}}, False
+        {**given, "plan_path": plan, "engine": case["goal"], "ready_timeout": ready_timeout, "ready_timeouts": {}},
+        False,
     )
     Path("/run/crash-answer").write_text(json.dumps(answer))
+    if guard.is_under_way(given["state_dir"]):
+        raise SystemExit(1)
 
 
 def look() -> None:
@@ -127,6 +166,7 @@ def look() -> None:
                 "secrets": said("podman", "secret", "ls", "--noheading").count("\n"),
                 "bridges": ["docker" if name.startswith("br-") else "podman" for name in holders],
                 "has_passage": "docker_to_podman:" in said("iptables-save"),
+                "failed": said("systemctl", "list-units", "--failed", "--plain", "--no-legend").split("\n")[:-1],
                 "recovery": said("systemctl", "show", "--property=Result", "--value", RECOVER).strip(),
             }
         )

@@ -38,7 +38,7 @@ sync
 """
 # Without its count of starts: nobody's host has this many moves cut off within minutes.
 START = """
-rm -f /run/crash-answer; systemctl reset-failed {job} {recover} 2>/dev/null
+rm -f /run/crash-answer /run/crash-struck; systemctl reset-failed {job} {recover} 2>/dev/null
 systemd-run --quiet --unit={job} --service-type=exec --property=OnFailure={recover}.service --setenv=HOME=/root \
     python3 {folder} move '{given}'
 """
@@ -55,11 +55,31 @@ ended() {{
 quiet() {{ until systemctl list-jobs | grep -q '^No jobs'; do sleep 0.5; done; }}
 systemctl is-system-running --wait > /dev/null || true
 ended {job}; quiet; ended {recover}; quiet
-systemctl show --property=Result --value {job}
+[ -e /run/crash-struck ] && echo struck || systemctl show --property=Result --value {job}
 cat /run/crash-answer 2>/dev/null || true
 echo
 python3 {folder} look
 """
+# What needs Docker has to wait meanwhile, and nobody tells it that Docker is back.
+REPAIR = """
+set -e
+until systemctl show --property=ActiveState --value {job} | grep -qxE 'inactive|failed'; do sleep 0.2; done
+sleep 5
+rm /etc/systemd/system/docker.service.d/crash.conf
+systemctl daemon-reload
+systemctl reset-failed docker.socket docker.service
+systemctl start docker.socket docker.service
+"""
+# All calls that hung have gone on by then.
+WAKE = """
+until systemctl show --property=ActiveState --value {job} | grep -qxE 'inactive|failed'; do sleep 0.2; done
+rm -f /run/crash-hang
+while pgrep -f '^sleep 45.0625' > /dev/null; do sleep 0.5; done
+grep -o ' /[a-z/]* ' /proc/self/mountinfo | grep -E '^ /usr/s?bin/' | xargs -r umount
+sleep 3
+"""
+# Seconds in which a workload runs again in whose move a program hangs.
+HUNG = 75.0
 # A boot or a failure starts nothing then.
 HOLD = """
 mkdir -p /run/systemd/system/{recover}.service.d
@@ -130,6 +150,7 @@ def expected(owner: str) -> dict[str, Any]:
         else [],
         "awake": ["shop.pod"] if on_podman else [],
         "secrets": 1 if on_podman else 0,
+        "failed": [],
         "recovery": "success",
     }
 
@@ -206,13 +227,19 @@ class Station:
     def cut_off(self, case: Case) -> dict[str, Any]:
         """What is so when the case has struck, and the host has done what it does by itself."""
         start = self._start(case._asdict() | {"fails": case.fails})
-        if case.end == "power":
+        if case.end in ("power", "dark"):
             boot = self.ssh("cat /proc/sys/kernel/random/boot_id; " + start)
             self._wait_for_boot(boot)
             start = ""
-        result, _answer, seen = self._settle(start)
-        if case.end == "kill" and result == "success":
+        if case.end in ("absent", "dark"):
+            start += REPAIR.format(job=JOB)
+        if case.end.startswith("hang"):
+            start += WAKE.format(job=JOB)
+        result, answer, seen = self._settle(start)
+        if case.end not in ("power", "dark") and result == "success":
             raise Broken(f"{case.point} was never reached")
+        if case.end.startswith("hang"):
+            _require_undone(case, json.loads(answer)["workloads"][0])
         return seen
 
     def cut_off_elsewhere(self, case: Case, origin: bytes) -> dict[str, Any]:
@@ -295,6 +322,15 @@ class Station:
             hosts.write_text(inventory(self._machine))
             argv = ["ansible-playbook", "-i", str(hosts), str(Path(__file__).parent / name)]
             subprocess.run(argv, env=environment, cwd=self._root, check=True, stdin=subprocess.DEVNULL)
+
+
+def _require_undone(case: Case, result: dict[str, Any]) -> None:
+    """Broken unless a workload in whose move a program hung ran again soon, and not only when that went on. While all calls
+    of a program hang, its rests stay, and the host removes them later."""
+    ends = ("rolled_back", "stuck") if " all " in case.end else ("rolled_back",)
+    if result["state"] not in ends or not 0 < result["downtime"] < HUNG:
+        raise Broken(f"it is {result['state']} after {result['downtime']} s: {result['reason'][-1500:]}")
+    print(f"  {case}: it stood still for {result['downtime']} s", flush=True)
 
 
 def digest(root: Path) -> str:

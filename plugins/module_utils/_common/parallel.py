@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Callable, Sequence
 
 
 def each(action: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """The same for several things at once; the first error is raised when all are through."""
+    """The same for several things at once, each within the deadline of the caller; the first error is raised when all are
+    through."""
     with ThreadPoolExecutor(max(1, len(items))) as pool:
-        return [result.result() for result in [pool.submit(action, item) for item in items]]
+        return [result.result() for result in [pool.submit(copy_context().run, action, item) for item in items]]

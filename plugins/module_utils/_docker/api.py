@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Iterator, NamedTuple, Tuple
 from urllib.parse import quote, urlencode
 
+from .._common import deadlines
 from .._common.errors import UserError
 
 Version = Tuple[int, int]
@@ -174,6 +175,7 @@ class Docker:
     @contextmanager
     def _open(self, method: str, target: str, body: Any, timeout: float) -> Iterator[http.client.HTTPResponse]:
         """The answer to a request, to be read inside; what breaks off meanwhile is a DockerError."""
+        timeout = deadlines.capped(timeout)
         connection = _UnixConnection(self.socket_path, timeout)
         payload = None if body is None else json.dumps(body).encode()
         try:

@@ -10,8 +10,9 @@ of its PID namespace, wherever their groups are (pid_namespaces(7)).
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 from .._common.files import text_of
 from .processes import parse_cgroup
@@ -47,6 +48,31 @@ def is_deserted(watched: Watch | None) -> bool:
         return False
     told = _text(watched.events).splitlines()
     return (not told or "populated 0" in told) and _is_dead(_text(watched.stat))
+
+
+def processes_in(units: Iterable[str], proc: str = "/proc") -> list[tuple[int, str]]:
+    """The processes in control groups of units of this host's systemd, or below, and each one's unit; those that are dead
+    aside. A machine or container inside of the host can have units of the same name, which are not meant."""
+    wanted, found = set(units), []
+    tops = {hierarchy: path.rsplit("/init.scope", 1)[0] for hierarchy, path in _groups(Path(proc, "1"))}
+    for entry in filter(str.isdigit, os.listdir(proc)):
+        its = {_unit(path, tops.get(hierarchy, "")) for hierarchy, path in _groups(Path(proc, entry))} & wanted
+        if its and not _is_dead(_text(Path(proc, entry, "stat"))):
+            found.append((int(entry), min(its)))
+    return sorted(found)
+
+
+def _groups(process: Path) -> list[tuple[str, str]]:
+    """Hierarchy and path of each control group of a process (cgroups(7): ``id:controllers:path``)."""
+    lines = [line.split(":", 2) for line in _text(process / "cgroup").splitlines()]
+    return [(words[0], words[2].rstrip("/")) for words in lines if len(words) == 3]
+
+
+def _unit(path: str, top: str) -> str:
+    """The unit that a group belongs to, below slices alone and the group ``top`` of systemd itself; "" when it is in none."""
+    if not path.startswith(top + "/"):
+        return ""
+    return next((part for part in path[len(top) + 1 :].split("/") if not part.endswith(".slice")), "")
 
 
 def _is_dead(stat: str) -> bool:

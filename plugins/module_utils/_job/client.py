@@ -176,7 +176,8 @@ class Job:
         return {**_result(found), "finished": True}
 
     def _is_under_way(self) -> bool:
-        return any(transient_unit.is_under_way(unit) for unit in (self._unit, self._kind.successor) if unit)
+        successor = self._kind.successor
+        return transient_unit.is_under_way(self._unit) or (bool(successor) and transient_unit.is_at_work(successor))
 
     def _progress(self, job: str) -> Json:
         """What this job shows; without one, that which has no result yet."""

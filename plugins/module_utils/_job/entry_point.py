@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .._common import signals
 from .._common.progress import Progress
 from .._move import guard
 from .._state import ownership
@@ -27,6 +28,7 @@ TASK, PROGRESS, RESULT = "task.json", "progress.json", "result.json"
 def main() -> None:
     """Do the task and leave ``{result}`` or ``{error}``, or be one of the helping services."""
     if sys.argv[1] in guard.TASKS:
+        signals.heed()
         raise SystemExit(guard.main(sys.argv[1], sys.argv[2]))
     folder = Path(sys.argv[1])
     task = load_json(folder / TASK)

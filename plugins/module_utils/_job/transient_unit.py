@@ -43,15 +43,26 @@ def start(unit: str, command: Sequence[str], given: Sequence[str]) -> None:
 
 
 def is_under_way(unit: str) -> bool:
-    """Whether this service runs. Raises CommandError when systemd, asked again and again, does not say so: a busy one
-    answers nobody (its clients wait 25 s), and its silence is no no."""
+    """Whether this service runs. Raises CommandError when systemd does not say so."""
+    return _STATES[_state(unit)]
+
+
+def is_at_work(unit: str) -> bool:
+    """The same of one that is active only while it waits. Raises CommandError."""
+    state = _state(unit)
+    return state != "active" and _STATES[state]
+
+
+def _state(unit: str) -> str:
+    """Raises CommandError when systemd, asked again and again, does not say so: a busy one answers nobody (its clients wait
+    25 s), and its silence is no no."""
     for attempt in range(_TRIES):
         if attempt:
             time.sleep(_PAUSE)
         answer = run(["systemctl", "show", "--property=ActiveState", "--value", unit], check=False)
         state = answer.stdout.strip()
         if answer.rc == 0 and state in _STATES:
-            return _STATES[state]
+            return state
     raise CommandError(
         "systemd does not say whether {0} runs ({1}), so nothing was begun, and what is under way goes on; see "
         "systemctl status {0} and run this again.".format(unit, answer.stderr.strip() or state or "no answer")
@@ -59,6 +70,6 @@ def is_under_way(unit: str) -> bool:
 
 
 def ending(unit: str) -> str:
-    """How this service ended, in systemd's words."""
-    shown = run(["systemctl", "show", "--property=Result,ExecMainStatus", unit], check=False).stdout
-    return ", ".join(shown.split()) or "systemd does not say how"
+    """How this service ended, in systemd's words, which it forgets when what the service had begun has been dealt with."""
+    shown = run(["systemctl", "show", "--property=Result,ExecMainStatus", unit], check=False).stdout.split()
+    return ", ".join(shown) if shown and "Result=success" not in shown else "systemd does not say how any more"

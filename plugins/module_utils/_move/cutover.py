@@ -77,7 +77,7 @@ def steps(look: Callable[[], Json], docker: Docker, outside: Outside, ready_time
             "install_units",
             if_(podman_services.are_asleep),
             on(podman_services.install),
-            guarded(podman_services.require_down, podman_services.remove),
+            guarded(podman_services.require_down, podman_services.forget),
         ),
         Step(
             "create_volumes",
@@ -94,7 +94,7 @@ def steps(look: Callable[[], Json], docker: Docker, outside: Outside, ready_time
         Step("sync_volumes", never, sync, nothing),
         Step("await_docker", never, on(side.await_stopped), nothing),
         Step("free_addresses", if_(addresses.are_free), on(addresses.free), on(addresses.put_back)),
-        Step("start_podman", never, guarded(require_asleep, podman_services.start), on(podman_services.stop)),
+        Step("start_podman", never, guarded(require_asleep, podman_services.start), on(podman_services.discard)),
         Step("wait_ready", never, wait, nothing),
     ]
 

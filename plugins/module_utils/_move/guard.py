@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the host helps itself while a migration is under way (private to the collection).
 
-What is there from the first move until Docker is retired: a service that brings an interrupted move to one side, when the
-program that made it fails and at a boot; and for each workload that has moved one that keeps Docker, whenever it starts, from taking
-back what it needs. The first is this program, and needs Python; the second needs nothing but the system
-(``_workload/coexistence.py``).
+What is there from the first move until Docker is retired: a service that brings interrupted moves to one side, when the
+program that made one fails, at a boot and whenever Docker starts, and tries until it is done; and for each workload that
+has moved one that keeps Docker, whenever it starts, from taking back what it needs. The first is this program, and needs
+Python; the second needs nothing but the system (``_workload/coexistence.py``).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
@@ -21,13 +22,10 @@ from .._common import zipapp
 from .._common.command import run
 from .._common.errors import UserError, message_of
 from .._common.files import make_folder, sync_folder, write_file
-from .._docker.api import Docker
-from .._state import journal, ownership
 from .._state.engine_state import EngineState
-from .._state.journal import append_journal
 from .._state.records import StateError
 from .._workload import coexistence
-from . import recovery
+from . import persistence, recovery
 
 RECOVER = "docker_to_podman-recover.service"
 # Of an earlier version, which ran this program for all workloads.
@@ -37,9 +35,6 @@ UNIT_DIR = "/etc/systemd/system"
 _UNDER_WAY = "under_way"
 _PROGRAM = "program.pyz"
 _PYTHON = "/usr/bin/python3"
-# A start that takes the host down with it shall not do so at every boot.
-_TRIES = 5
-_GIVEN_UP = 2
 _PLAIN = re.compile(r"/[A-Za-z0-9_./-]+\Z")
 _UNITS = {
     RECOVER: """\
@@ -47,18 +42,18 @@ _UNITS = {
 Description=Bring workloads whose move between Docker and Podman was interrupted to one side
 ConditionPathExists={state_dir}/under_way
 After=docker.service network-online.target
-StartLimitIntervalSec=600
-StartLimitBurst=10
+StartLimitIntervalSec=0
 
 [Service]
-Type=oneshot
+Type=notify
 ExecStart={command} recover {state_dir}
+TimeoutStartSec=infinity
 Restart=on-failure
 RestartSec=5
 RestartPreventExitStatus={given_up}
 
 [Install]
-WantedBy=multi-user.target
+WantedBy=multi-user.target docker.service
 """,
 }
 
@@ -70,7 +65,7 @@ def install(state_dir: str) -> None:
             "{0!r} cannot stand in a unit of systemd; choose a folder with a plain name.".format(state_dir)
         )
     for engine in _engines(state_dir):
-        _guarded(coexist, engine)
+        _guarded(engine)
     _forget([path for path in [Path(UNIT_DIR, _COEXIST)] if path.exists()])
     write_file(Path(state_dir, _UNDER_WAY), "")
     target = Path(state_dir, _PROGRAM)
@@ -83,7 +78,8 @@ def install(state_dir: str) -> None:
     sync_folder(target.parent)
     command = "{0} {1}".format(interpreter(), target)
     wanted = {
-        name: text.format(command=command, given_up=_GIVEN_UP, state_dir=state_dir) for name, text in _UNITS.items()
+        name: text.format(command=command, given_up=persistence.GIVEN_UP, state_dir=state_dir)
+        for name, text in _UNITS.items()
     }
     if any(_text(name) != text for name, text in wanted.items()):
         for name, text in wanted.items():
@@ -149,30 +145,33 @@ def _forget(paths: Sequence[Path]) -> None:
         run(["systemctl", "daemon-reload"])
 
 
+def calm(state_dir: str) -> None:
+    """Have systemd forget that moves failed, when all of them have been brought to one side since."""
+    # Of what a damaged journal is about nobody knows.
+    with suppress(StateError):
+        if not is_under_way(state_dir):
+            run(["systemctl", "reset-failed", "--", persistence.MOVES, RECOVER], check=False)
+
+
 def main(what: str, state_dir: str) -> int:
     """The services themselves; returns the exit code."""
-    return max((_guarded(TASKS[what], engine) for engine in _engines(state_dir)), default=0)
+    return TASKS[what](state_dir)
 
 
-def _guarded(task: Callable[[EngineState], int], engine: EngineState) -> int:
-    """A task for one engine, whose trouble is not that of the others."""
+def recover(state_dir: str) -> int:
+    """Bring what was interrupted to one side, however long that takes."""
+    code = persistence.main(list(_engines(state_dir)))
+    calm(state_dir)
+    return code
+
+
+def _guarded(engine: EngineState) -> int:
+    """``coexist`` for one engine, whose trouble is not that of the others."""
     try:
-        return task(engine)
+        return coexist(engine)
     except (UserError, OSError) as error:
         _say("{0}: {1}".format(engine.engine_id, message_of(error)))
         return 1
-
-
-def recover(engine: EngineState) -> int:
-    """Undo or finish what was interrupted; 0, 1 (try again) or 2 (given up)."""
-    with ownership.locked(engine, wait=True):
-        left = {name: reason for name in engine.journals() for reason in [_reason_to_leave(engine, name)] if reason}
-        names, broken = recovery.recover(engine, Docker(engine.socket), leave=list(left))
-    for name, reason in left.items():
-        _say("{0}: {1}".format(name, reason))
-    for name in names:
-        _say("{0}: {1}".format(name, broken[name]["reason"] if name in broken else "brought to one side"))
-    return 1 if broken else _GIVEN_UP if left else 0
 
 
 def coexist(engine: EngineState) -> int:
@@ -186,28 +185,7 @@ def coexist(engine: EngineState) -> int:
     return 0
 
 
-TASKS: dict[str, Callable[[EngineState], int]] = {"recover": recover}
-
-
-def _reason_to_leave(engine: EngineState, name: str) -> str:
-    """Why this service does nothing more about a workload; "" when it does."""
-    try:
-        tries = _tries(engine, name)
-    except StateError as error:
-        return str(error)
-    except OSError:
-        # A full disk, which cannot count the tries either, must not keep an application from coming back.
-        return ""
-    return "given up after {0} tries; run the playbook again.".format(_TRIES) if tries > _TRIES else ""
-
-
-def _tries(engine: EngineState, name: str) -> int:
-    """How often this service has tried to bring the last attempt to an end, this time included."""
-    events = engine.journal(name)
-    if not recovery.is_under_way(events):
-        return 0
-    append_journal(engine.journal_path(name), {"event": "recover", "step": "recover", "data": {}})
-    return len([event for event in journal.attempts(events)[-1] if event["event"] == "recover"]) + 1
+TASKS: dict[str, Callable[[str], int]] = {"recover": recover}
 
 
 def _say(sentence: str) -> None:

@@ -21,6 +21,8 @@ from .cutover import ENABLE
 from .transaction import RolledBack, Transaction
 
 _NOT_SHOWN = "(It was changed since it was installed, and may hold values: not shown.)\n"
+# The steps that stop a workload, and those whose undo starts it again.
+_RESTARTS = {"stop_docker": "stop_docker", "stop_podman": "bar_units"}
 EMPTY: Json = {"reason": "", "downtime": 0.0, "seconds": {}, "changed": False, "steps": [], "ports": []}
 
 
@@ -41,10 +43,14 @@ def of(run: Transaction) -> Json:
 
 
 def _downtime(run: Transaction) -> float:
-    """Until the ports were open; without that until now, when it runs where it was or still stands still."""
+    """Until the ports were open, or it ran again where it was; without either until now, when it still stands still."""
     opened = [step.data["downtime"] for step in run.ran if step.name == "open_ports"]
-    stopped = [run.began[name] for name in ("stop_docker", "stop_podman") if name in run.began]
-    return opened[0] if opened else round(time.time() - stopped[0], 2) if stopped else 0.0
+    stopped = [
+        run.undone.get(restart, time.time()) - run.began[stop]
+        for stop, restart in _RESTARTS.items()
+        if stop in run.began
+    ]
+    return opened[0] if opened else round(stopped[0], 2) if stopped else 0.0
 
 
 def undone(error: RolledBack, where: str) -> str:

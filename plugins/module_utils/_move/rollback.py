@@ -55,6 +55,8 @@ def steps(
 
     def start_again(record: Json) -> None:
         side.require_down(record)
+        # A Docker that came while this was undone, perhaps in several tries, has taken the addresses of its bridges again.
+        addresses.free(record)
         units.install(record["installed"])
         # They ran, and systemd counts starts: one too many in a day is refused.
         units.forget_failures(record["running"])

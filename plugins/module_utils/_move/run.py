@@ -63,6 +63,7 @@ def move(params: dict[str, Any], check: bool) -> dict[str, Any]:
             results += [broken[name] for name in sorted(set(broken).difference(item.name for item in moves))]
     if not check:
         guard.remove(str(engine.root.parent))
+        guard.calm(str(engine.root.parent))
     return {
         "changed": bool(recovered) or revives or any(result["changed"] for result in results),
         "workloads": results,

@@ -88,6 +88,8 @@ class Transaction:
         self.ran: list[Ran] = []
         self.began: dict[str, float] = {}
         """When each step began, in seconds of the epoch; also of those that failed."""
+        self.undone: dict[str, float] = {}
+        """When each step that this run undid was undone, in seconds of the epoch."""
 
     def pending(self, record: Json) -> list[str]:
         """The steps that ``run`` would do, in order. Reads only; ``record`` is what the first step would return."""
@@ -166,6 +168,8 @@ class Transaction:
         # A full disk refuses the journal, but must not keep an application from coming back.
         self._try(step.name, failures, lambda: self._write(step.name, "undo"))
         event = "undone" if self._try(step.name, failures, lambda: step.undo(found)) else "undo_failed"
+        if event == "undone":
+            self.undone[step.name] = time.time()
         self._try(step.name, failures, lambda: self._write(step.name, event))
 
     def _try(self, name: str, failures: list[str], action: Callable[[], None]) -> bool:

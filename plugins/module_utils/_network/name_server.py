@@ -13,9 +13,11 @@ import socket
 import struct
 import time
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
+from .._common import deadlines
 from .probe import enter
 
 _CONFIG = Path("/run/containers/networks/aardvark-dns")
@@ -53,7 +55,9 @@ def is_served(process: int, servers: Sequence[Server]) -> bool:
     questions = [(address, one.name) for one in servers for address in one.addresses]
     with ThreadPoolExecutor(1, initializer=enter, initargs=("/proc/{0}/ns/net".format(process),)) as inside:
         try:
-            return any(inside.submit(answers, address, name).result() for address, name in questions)
+            return any(
+                inside.submit(copy_context().run, answers, address, name).result() for address, name in questions
+            )
         except BrokenExecutor:
             # The process has ended, which others notice.
             return True
@@ -65,6 +69,8 @@ def answers(address: str, name: str, port: int = _PORT) -> bool:
     question = _HEADER + b"".join(bytes([len(label)]) + label for label in labels) + b"\0" + _TYPE_A_CLASS_IN
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
     for attempt in range(_TRIES):
+        if attempt and deadlines.over():
+            break
         # A port at which nobody listens yet says so at once.
         time.sleep(_SECONDS if attempt else 0)
         try:

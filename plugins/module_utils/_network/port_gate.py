@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Sequence
 
-from .._common.command import CommandError, run
+from .._common.command import CommandError, CommandTimeout, run
 from .._common.json import Json
 from .._state.records import short_name
 from .iptables import PLAIN_LINK
@@ -74,6 +74,8 @@ def close(record: Json) -> None:
         return
     try:
         run(["nft", "-f", "-"], input=script(*wanted))
+    except CommandTimeout:
+        raise
     except CommandError:
         # Kernels before 5.9 refuse nobody at this place; nothing of the script was applied.
         run(["nft", "-f", "-"], input=script(*wanted, closed="drop"))

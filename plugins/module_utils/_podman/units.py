@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
@@ -27,6 +28,8 @@ _GENERATED = "/run/systemd/generator/"
 _PROPERTIES = (
     "Id,LoadState,FragmentPath,ActiveState,SubState,Result,NRestarts,ExecMainStatus,Job,ExecMainStartTimestampMonotonic"
 )
+# Seconds. Each service can be in the middle of several programs, which end one after the other.
+_KILLING, _KILL_PAUSE = 20.0, 0.3
 # podman-run(1): podman's own failure, a command that cannot be invoked, a command that is not found.
 _PODMAN_FAILURES = (125, 126, 127)
 
@@ -205,14 +208,33 @@ def start(names: Sequence[str]) -> None:
         run(["systemctl", "start", "--", *names])
 
 
-def stop(names: Sequence[str]) -> None:
-    """Stop the services. UnitError when one is still up afterwards."""
+def stop(names: Sequence[str], seconds: float | None = None) -> None:
+    """Stop the services, for ``seconds`` at most, or as long as systemd gives one. UnitError when one is still up afterwards."""
     if not names:
         return
-    run(["systemctl", "stop", "--", *names], check=False)
-    left = [str(service) for service in services(names).values() if not service.is_down]
+    run(["systemctl", "stop", "--", *names], check=False, timeout=seconds)
+    left = _still_up(names)
     if left:
-        raise UnitError("systemctl stop did not stop all: {0}.".format("; ".join(left)))
+        raise UnitError("systemctl stop did not stop all: {0}.".format("; ".join(map(str, left))))
+
+
+def kill(names: Sequence[str]) -> None:
+    """End what does not stop: all processes of the services, those that were to stop them, too, until systemd has them down.
+    UnitError when some are not soon."""
+    # What waits to be started is not killed.
+    run(["systemctl", "stop", "--no-block", "--", *names], check=False)
+    until = time.monotonic() + _KILLING
+    left = _still_up(names)
+    while left:
+        if time.monotonic() > until:
+            raise UnitError("systemctl kill did not end all: {0}.".format("; ".join(map(str, left))))
+        run(["systemctl", "kill", "--signal=KILL", "--", *(service.name for service in left)], check=False)
+        time.sleep(_KILL_PAUSE)
+        left = _still_up(names)
+
+
+def _still_up(names: Sequence[str]) -> list[Service]:
+    return [service for service in services(names).values() if not service.is_down or service.job]
 
 
 def journal_tail(service: str, since: float, lines: int = 50) -> list[str]:

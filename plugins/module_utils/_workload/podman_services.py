@@ -5,15 +5,23 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
-from .._common.command import run
+from .._common import deadlines, families
+from .._common.command import CommandError, run
 from .._common.errors import UserError
 from .._common.json import Json
 from .._docker.api import Docker
+from .._host import cgroups
 from .._plan._topics import put_files, restart
 from .._plan.quadlet import barred, is_text_of, without_install
 from .._podman import units
 from .._podman.secrets import OWNER_LABEL, owner_of_secret
+
+# Seconds: what Podman needs to remove containers and networks on a busy host; what it gets for that before Docker starts again;
+# for what is left of it, once Docker runs; what stands for no limit; and how long what is given up is waited for, however long it
+# may take otherwise.
+_PODMANS_PART, _RESTS, _REMOVAL, _ENDLESS, _LONGEST_DISCARD = 20.0, 10.0, 60.0, 86400.0, 900.0
 
 # Secrets
 
@@ -59,9 +67,10 @@ def _sync(*folders: str) -> None:
 def remove_secrets(record: Json) -> None:
     """Remove those that were made from these containers."""
     owners = [container["id"] for container in record["containers"]]
-    for secret in record["secrets"]:
-        if owner_of_secret(secret["name"]) in owners:
-            run(["podman", "secret", "rm", secret["name"]])
+    with deadlines.within(_REMOVAL):
+        for secret in record["secrets"]:
+            if owner_of_secret(secret["name"]) in owners:
+                run(["podman", "secret", "rm", secret["name"]])
 
 
 # Units
@@ -99,6 +108,13 @@ def install(record: Json) -> None:
 
 def remove(record: Json) -> None:
     units.remove(record["units"])
+
+
+def forget(record: Json) -> None:
+    """Remove the units of what was given up, and all that Podman still has of them."""
+    with deadlines.within(_REMOVAL):
+        remove_rests(record)
+    remove(record)
 
 
 def are_removed(record: Json) -> bool:
@@ -184,7 +200,29 @@ def stop(record: Json) -> Json:
     """Stop the services, and remove the networks that came with them: Docker needs their addresses. Returns the moment
     of the first request, in seconds of the epoch."""
     moment = {"at": time.time()}
-    units.stop(units.services_of(record["units"]))
+    units.stop(units.services_of(record["units"]), _patience(record))
+    remove_rests(record)
+    _remove_bridges(record)
+    return moment
+
+
+def discard(record: Json) -> None:
+    """The same for what is given up, whatever Podman does meanwhile. UserError unless it is proven that nothing of it runs
+    any more, or is about to."""
+    names = units.services_of(record["units"])
+    try:
+        units.stop(names, min(_patience(record), _LONGEST_DISCARD))
+    except UserError:
+        units.kill(names)
+    # Rests of Podman keep nobody from Docker, and are removed with the units at the latest.
+    with deadlines.within(_RESTS), suppress(CommandError):
+        remove_rests(record)
+    _remove_bridges(record)
+    require_down(record)
+
+
+def remove_rests(record: Json) -> None:
+    """Remove what Podman has of services that are down: the pod, and the networks that came with them."""
     if record.get("pod"):
         # After a power cut its service is down, and Podman has it all the same.
         run(["podman", "pod", "rm", "--force", "--ignore", record["pod"]])
@@ -192,11 +230,14 @@ def stop(record: Json) -> Json:
         exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
         if exists and not network["existed"]:
             _remove_network(network["name"], record)
+
+
+def _remove_bridges(record: Json) -> None:
+    for network in record["networks"]:
         # A container that could not be connected leaves Netavark's bridge behind, with the address that Docker needs.
         bridge = network["podman_bridge"]
         if bridge and not network["existed"] and _link_exists(bridge):
             run(["ip", "link", "delete", bridge, "type", "bridge"])
-    return moment
 
 
 def _remove_network(name: str, record: Json) -> None:
@@ -206,6 +247,14 @@ def _remove_network(name: str, record: Json) -> None:
         run(["podman", "network", "rm", name])
 
 
+def _patience(record: Json) -> float:
+    """Seconds until all services have stopped: the longest of each layer, one layer after the other, and Podman's own part."""
+    timeouts = {item["name"]: item.get("stop_timeout", 10) for item in record["containers"]}
+    longest = [max((timeouts[name] for name in layer), default=0) for layer in record.get("layers", [list(timeouts)])]
+    # Docker waits for ever where the timeout is negative, and so does its unit.
+    return _ENDLESS if any(timeout < 0 for timeout in timeouts.values()) else sum(longest) + _PODMANS_PART
+
+
 def up(record: Json) -> list[str]:
     """The names of the containers whose services are not down."""
     states = _not_down(record)
@@ -213,13 +262,18 @@ def up(record: Json) -> list[str]:
 
 
 def require_down(record: Json) -> None:
-    """UserError while any of the containers runs under Podman, or has not come to its end there.
+    """UserError unless it is proven that none of the containers runs under Podman, or is about to: no service that is up or
+    waits for its turn, no process in the control group of a service, and nothing that this program could not end.
 
     Never both engines: two databases on one volume are worse than none.
     """
-    running = _not_down(record)
+    names = units.services_of(record["units"])
+    running = list(map(str, _not_down(record).values()))
+    running += ["{0} waits for its turn".format(name) for name, service in units.services(names).items() if service.job]
+    running += ["process {0} of {1} is left".format(*found) for found in cgroups.processes_in(names)]
+    running += ["{0} cannot be ended, and may go on at any moment".format(name) for name in families.left()]
     if running:
-        raise UserError("Podman still runs the workload: {0}.".format("; ".join(map(str, running.values()))))
+        raise UserError("Podman still runs the workload: {0}.".format("; ".join(running)))
 
 
 def _not_down(record: Json) -> dict[str, units.Service]:

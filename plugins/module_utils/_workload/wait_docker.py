@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from typing import Callable, Iterable
 
+from .._common import deadlines
 from .._common.errors import UserError
 from .._common.json import Json
 from .._common.signals import require_undisturbed
@@ -17,6 +18,8 @@ from .docker_containers import has_done, is_up
 from .move_record import running
 
 _POLL_SECONDS = 0.3
+# Seconds for a look that began in time; Docker runs programs to answer.
+_LAST_LOOK = 10.0
 
 
 def wait(
@@ -28,14 +31,16 @@ def wait(
 ) -> None:
     """Return when nothing is missing; UserError after ``timeout`` seconds. ``help_up`` is called until then."""
     deadline = time.monotonic() + timeout
-    missing = lacks(record, outside, docker)
-    while missing:
+    while True:
+        with deadlines.within(deadline + _LAST_LOOK - time.monotonic()):
+            missing = lacks(record, outside, docker)
+        if not missing:
+            return
         require_undisturbed()
         if time.monotonic() > deadline:
             raise UserError("It was not ready within {0:g} s on Docker: {1}.".format(timeout, "; ".join(missing)))
         help_up(record)
         time.sleep(_POLL_SECONDS)
-        missing = lacks(record, outside, docker)
 
 
 def let_start(containers: Iterable[Json], docker: Docker, timeout: float) -> None:

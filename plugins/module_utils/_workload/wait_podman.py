@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Sequence
 
+from .._common import deadlines
 from .._common.errors import UserError
 from .._common.json import Json
 from .._common.signals import require_undisturbed
@@ -21,6 +22,8 @@ from . import readiness
 from .move_record import running
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.03, 2.0
+# Seconds for a look that began in time.
+_LAST_LOOK = 3.0
 _LOG_LINES = 50
 _LOG_CHARACTERS = 4000
 
@@ -30,7 +33,8 @@ def wait(record: Json, outside: Outside, docker: Docker, timeout: float) -> None
     wanted, since, began = expected(record), time.time(), time.monotonic()
     while True:
         looked = time.monotonic()
-        missing = readiness.lacks(wanted, outside)
+        with deadlines.within(began + timeout + _LAST_LOOK - looked):
+            missing = readiness.lacks(wanted, outside)
         if not missing:
             return
         require_undisturbed()

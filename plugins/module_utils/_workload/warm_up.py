@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from .._common import deadlines
 from .._common.command import CommandError, run
 from .._common.files import make_folder
 from .._common.json import Json
@@ -67,12 +68,13 @@ def _network(record: Json) -> str:
 
 def forget(record: Json) -> None:
     """Remove what there is of it."""
-    if record.get("pod"):
-        _try("podman", "pod", "rm", "--force", "--ignore", _POD)
-    _try("podman", "rm", "--force", "--ignore", "--time=0", _NAME)
-    _try("podman", "network", "rm", _NAME)
-    # A container that could not be started leaves the bridge behind.
-    _try("ip", "link", "delete", _LINK, "type", "bridge")
+    with deadlines.within(_SECONDS):
+        if record.get("pod"):
+            _try("podman", "pod", "rm", "--force", "--ignore", _POD)
+        _try("podman", "rm", "--force", "--ignore", "--time=0", _NAME)
+        _try("podman", "network", "rm", _NAME)
+        # A container that could not be started leaves the bridge behind.
+        _try("ip", "link", "delete", _LINK, "type", "bridge")
 
 
 def _try(*argv: str) -> None:

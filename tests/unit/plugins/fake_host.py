@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.command import CommandError, Completed
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError, DockerNotFound
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges, cgroups
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import rollback
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses, iptables, port_gate
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import secrets, storage, units
@@ -191,6 +191,7 @@ class Host:
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(iptables, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
         monkeypatch.setattr(iptables, "apply", self.apply)
+        monkeypatch.setattr(cgroups, "processes_in", lambda _units: [])
         monkeypatch.setattr(addresses, "links", lambda: ["eth0", BRIDGE])
         monkeypatch.setattr(coexistence, "UNIT_DIR", str(unit_dir.parent / "system"))
         monkeypatch.setattr(bridges, "ports", lambda: self.bridge_ports)
@@ -222,6 +223,11 @@ class Host:
         old = self.docker.pop(name + "-id")
         policy = {"Name": "always", "MaximumRetryCount": 0}
         self.docker["new-" + name] = {**old, "State": {"Running": True}, "HostConfig": {"RestartPolicy": policy}}
+
+    @property
+    def version(self) -> Any:
+        self.event("version", DockerError)
+        return {"ApiVersion": "1.45"}
 
     def inspect(self, item: str) -> Any:
         return copy.deepcopy(self.container(item))

@@ -82,3 +82,29 @@ def test_what_cannot_be_read_is_an_error(host):
     watched.events.mkdir()
     with pytest.raises(OSError, match="directory"):
         is_deserted(watched)
+
+
+@pytest.mark.parametrize("top", ["", "/lab/try"], ids=["host", "machine without a namespace of groups"])
+def test_processes_that_are_left_of_a_unit_are_found_wherever_its_group_is(tmp_path, top):
+    groups = {
+        1: "4:memory:/\n0::{0}/init.scope",
+        20: "0::{0}/system.slice/web.service/libpod-payload-ab12",
+        21: "4:memory:/\n0::{0}/custom.slice/custom-more.slice/db.service",
+        22: "0::{0}/system.slice/web.service.d",
+        23: "0::{0}/system.slice/web.service",
+        24: "0::{0}/system.slice/other.service",
+        # Units of machines and containers on this host.
+        25: "0::{0}/lxc.payload.x/system.slice/web.service",
+        26: "0::{0}/machine.slice/systemd-nspawn@x.service/payload/system.slice/web.service",
+        27: "0::{0}/system.slice/docker-ab12.scope/system.slice/web.service",
+        28: "0::/elsewhere/system.slice/web.service",
+        29: "4:memory:/system.slice/web.service\n0::{0}/",
+    }
+    for pid, text in groups.items():
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "cgroup").write_text(text.format(top) + "\n")
+        (tmp_path / str(pid) / "stat").write_text("{0} (x) {1} 1".format(pid, "Z" if pid == 23 else "D"))
+    (tmp_path / "self").mkdir()
+    (tmp_path / "30").mkdir()
+    found = cgroups.processes_in(["web.service", "db.service"], str(tmp_path))
+    assert found == [(20, "web.service"), (21, "db.service"), (29, "web.service")]

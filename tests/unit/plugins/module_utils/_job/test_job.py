@@ -207,6 +207,30 @@ def test_work_that_was_killed_is_no_success(systemd, follow, gate):
     assert follow()["images"] == ["copied"]
 
 
+@pytest.mark.parametrize(
+    ("state", "is_at_work"),
+    [("activating", True), ("reloading", True), ("active", False), ("inactive", False), ("failed", False)],
+)
+def test_a_run_waits_for_what_recovers_while_it_works_and_not_while_it_waits(monkeypatch, state, is_at_work):
+    said = {"docker_to_podman-workloads.service": "inactive\n", "docker_to_podman-recover.service": state + "\n"}
+    monkeypatch.setattr(transient_unit, "run", lambda argv, check: Completed(0, said[argv[-1]], ""))
+    assert Job("workloads")._is_under_way() is is_at_work
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ("Result=signal\nExecMainStatus=9\n", "Result=signal, ExecMainStatus=9"),
+        ("Result=success\nExecMainStatus=0\n", "systemd does not say how any more"),
+        ("", "systemd does not say how any more"),
+    ],
+    ids=["killed", "dealt with", "no answer"],
+)
+def test_systemd_forgets_how_work_ended_that_was_dealt_with(monkeypatch, shown, said):
+    monkeypatch.setattr(transient_unit, "run", lambda argv, check: Completed(0, shown, ""))
+    assert transient_unit.ending("docker_to_podman-workloads.service") == said
+
+
 PROXY = "http://user:secret@proxy.example:3128"
 
 

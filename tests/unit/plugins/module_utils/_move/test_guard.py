@@ -11,9 +11,14 @@ import sys
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job import entry_point
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, guard, revive, transaction
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._job.client import Job
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import (
+    cutover,
+    guard,
+    persistence,
+    revive,
+)
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Transaction
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.journal import append_journal
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import StateError, write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import coexistence, precheck
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
@@ -21,7 +26,6 @@ from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host 
     DOCKERS_RULES,
     Host,
     engine_state,
-    full_disk,
     plan,
 )
 
@@ -35,7 +39,7 @@ def engine(tmp_path):
 def host(monkeypatch, tmp_path):
     host = Host()
     host.install(monkeypatch, tmp_path / "quadlets")
-    monkeypatch.setattr(guard, "Docker", lambda _socket: host)
+    monkeypatch.setattr(persistence, "Docker", lambda _socket: host)
     return host
 
 
@@ -94,6 +98,8 @@ def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(syst
     program = state / "program.pyz"
     assert program.stat().st_mode & 0o777 == 0o600
     text = (tmp_path / "units" / guard.RECOVER).read_text()
+    assert "WantedBy=multi-user.target docker.service\n" in text
+    assert "StartLimitIntervalSec=0\n" in text
     assert "{0} recover {1}\n".format(program, state) in text
     assert "ConditionPathExists={0}/under_way\n".format(state) in text
     systemd.clear()
@@ -109,33 +115,15 @@ def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(syst
     assert systemd == []
 
 
-def test_what_was_interrupted_is_undone_and_then_there_is_nothing_to_do(engine, host):
+def test_what_was_interrupted_is_undone_and_then_there_is_nothing_to_do(engine, host, systemd):
     before = host.state(host.unit_dir)
     interrupt(engine, host)
     assert guard.main("recover", str(engine.root.parent)) == 0
     assert host.state(host.unit_dir) == before
+    assert systemd == ["reset-failed"]
     host.log.clear()
     assert guard.main("recover", str(engine.root.parent)) == 0
     assert host.log == []
-
-
-def test_it_gives_up_when_it_fails_again_and_again_and_a_run_by_hand_does_not(engine, host, capsys):
-    interrupt(engine, host)
-    host.broken = {"start db"}
-    answers = [guard.main("recover", str(engine.root.parent)) for _try in range(6)]
-    assert answers == [1, 1, 1, 1, 1, 2]
-    assert "blog: given up after 5 tries" in capsys.readouterr().out
-    host.broken = set()
-    assert guard.recovery.recover(engine, host) == (["blog"], {})
-
-
-def test_a_full_disk_that_cannot_count_the_tries_keeps_nothing_down(engine, host, monkeypatch):
-    interrupt(engine, host)
-
-    monkeypatch.setattr(guard, "append_journal", full_disk)
-    monkeypatch.setattr(transaction, "append_journal", full_disk)
-    assert guard.main("recover", str(engine.root.parent)) == 1
-    assert host.docker_runs()
 
 
 def test_whenever_docker_starts_again_it_loses_the_addresses_of_what_has_moved(engine, host):
@@ -228,35 +216,30 @@ class _Service:
         self.load = load
 
 
+def test_what_is_still_under_way_stays_a_failure(engine, host, systemd):
+    interrupt(engine, host)
+    guard.calm(str(engine.root.parent))
+    assert systemd == []
+
+
+def test_a_damaged_journal_does_not_have_the_service_fail_again_and_again(engine, host, systemd):
+    engine.journal_path("b").parent.mkdir(parents=True)
+    engine.journal_path("b").write_text("damaged\n")
+    assert guard.main("recover", str(engine.root.parent)) == persistence.GIVEN_UP
+    assert systemd == []
+
+
+def test_the_service_that_moves_is_called_so_by_both():
+    assert Job("workloads")._unit == persistence.MOVES
+
+
 def test_the_program_is_one_of_the_services_when_it_is_told_so(monkeypatch):
     monkeypatch.setattr(entry_point.sys, "argv", ["program", "recover", "/srv/state"])
+    monkeypatch.setattr(entry_point.signals, "heed", lambda: None)
     monkeypatch.setattr(entry_point.guard, "main", lambda *given: {("recover", "/srv/state"): 7}[given])
     with pytest.raises(SystemExit) as ended:
         entry_point.main()
     assert ended.value.code == 7
-
-
-def test_tries_are_counted_for_what_is_under_way_only(engine):
-    assert guard._tries(engine, "blog") == 0
-    append_journal(engine.journal_path("blog"), {"step": "begin", "event": "begin", "data": {"goal": "podman"}})
-    assert [guard._tries(engine, "blog") for _try in range(3)] == [1, 2, 3]
-    append_journal(engine.journal_path("blog"), {"step": "rollback", "event": "rollback", "data": {}})
-    assert guard._tries(engine, "blog") == 0
-
-
-def test_one_workloads_trouble_does_not_keep_the_others_down(engine, host, capsys):
-    append_journal(engine.journal_path("a"), {"step": "begin", "event": "begin", "data": {"goal": "podman"}})
-    for _try in range(guard._TRIES):
-        append_journal(engine.journal_path("a"), {"step": "recover", "event": "recover", "data": {}})
-    engine.journal_path("b").write_text("damaged\n")
-    before = host.state(host.unit_dir)
-    interrupt(engine, host)
-    assert guard.main("recover", str(engine.root.parent)) == 2
-    assert host.state(host.unit_dir) == before
-    said = capsys.readouterr().out
-    assert "a: given up after 5 tries" in said
-    assert "b.jsonl, line 1, is damaged" in said
-    assert "blog: brought to one side" in said
 
 
 def test_a_state_folder_that_would_bend_a_unit_is_refused(systemd):

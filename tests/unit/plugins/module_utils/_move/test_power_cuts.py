@@ -14,6 +14,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move im
     cutover,
     directions,
     guard,
+    persistence,
     rollback,
     transaction,
 )
@@ -76,7 +77,7 @@ def recover(engine, host, monkeypatch, writes):
     boot(host)
     host.docker_starts()
     with monkeypatch.context() as cut:
-        for module in (transaction, guard):
+        for module in (transaction, persistence):
             cut.setattr(module, "append_journal", append)
         return guard.main("recover", str(engine.root.parent))
 
@@ -87,7 +88,8 @@ def test_after_power_cuts_one_engine_has_it_all(case, cuts, tmp_path, monkeypatc
     engine = engine_state(tmp_path)
     host = Host()
     host.install(monkeypatch, tmp_path / "units")
-    monkeypatch.setattr(guard, "Docker", lambda _socket: host)
+    monkeypatch.setattr(guard, "run", lambda _argv, check: None)
+    monkeypatch.setattr(persistence, "Docker", lambda _socket: host)
     monkeypatch.setattr(port_check, "answering", lambda ports, _processes, _outside: list(ports))
     if case.goal == "docker":
         run, commit = there(engine, host)

@@ -9,6 +9,7 @@ import copy
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import disk_space
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import DockerError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import (
     cutover,
     directions,
@@ -26,7 +27,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.locate import trees as volumes_of
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes.rounds import Trees
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import precheck, wait_docker
-from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import Host, plan
+from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, plan
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_podman import FakePodman
 
 COPIED = Trees("data", "/docker/data", "/podman/data", None)
@@ -181,6 +182,25 @@ def test_after_a_power_cut_on_the_way_back_it_is_podmans_again(host, begin, engi
     assert recovery.recover(engine, host) == (["blog"], {})
     assert host.state(host.unit_dir) == before
     assert engine.committed() == {"blog": ["db-id", "web-id", "job-id"]}
+
+
+def test_a_docker_that_came_while_the_way_back_was_undone_loses_the_addresses_again(host, begin, engine, monkeypatch):
+    before = host.state(host.unit_dir)
+
+    def cut(_notes):
+        raise PowerCut
+
+    run = begin()
+    run._before[6] = run._before[6]._replace(do=cut)
+    with pytest.raises(PowerCut):
+        run.run(rollback.commit)
+    with monkeypatch.context() as gone:
+        gone.setattr(host, "inspect", lambda _item: host.event("inspect", DockerError))
+        host.broken = {"inspect"}
+        assert "inspect failed" in recovery.recover(engine, host)[1]["blog"]["reason"]
+    host.broken, host.addresses[BRIDGE] = set(), ["172.18.0.1/16"]
+    assert recovery.recover(engine, host) == (["blog"], {})
+    assert host.state(host.unit_dir) == before
 
 
 @pytest.mark.parametrize("step", range(5))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
@@ -28,6 +29,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.r
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._volumes import rounds
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import (
     docker_containers,
+    podman_services,
     precheck,
     readiness,
     wait_docker,
@@ -68,6 +70,7 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setattr(moves, "Outside", Outside)
     monkeypatch.setattr(moves.guard, "install", lambda _state_dir: host.event("helper"))
     monkeypatch.setattr(moves.guard, "remove", lambda _state_dir: None)
+    monkeypatch.setattr(moves.guard, "calm", lambda _state_dir: None)
     monkeypatch.setattr(moves.guard, "coexist", lambda _engine: host.event("coexist"))
     return host
 
@@ -199,7 +202,7 @@ def test_a_way_back_that_fails_too_is_reported_in_full(host, move):
     host.broken = {"network rm", "policy job always"}
     [blog] = move()["workloads"]
     assert blog["state"] == "stuck"
-    assert "start_podman: network rm failed." in blog["reason"]
+    assert "install_units: network rm failed." in blog["reason"]
     assert "hold_restarts: policy job always failed." in blog["reason"]
     host.broken, host.lacks = set(), []
     result = move()
@@ -572,6 +575,21 @@ def test_what_did_not_stop_as_a_whole_was_down_too(host, move, monkeypatch):
     [blog] = move()["workloads"]
     assert (blog["state"], "stop_docker" in blog["steps"]) == ("rolled_back", False)
     assert blog["downtime"] > 0
+
+
+@pytest.mark.parametrize("is_stuck", [False, True])
+def test_what_was_undone_was_down_until_it_ran_again(host, move, monkeypatch, is_stuck):
+    host.lacks = [readiness.Lack("web.service is failed", "web.service", True)]
+
+    def remove_slowly(_record):
+        time.sleep(0.6)
+        if is_stuck:
+            raise UserError("Podman hangs.")
+
+    monkeypatch.setattr(podman_services, "remove_secrets", remove_slowly)
+    [blog] = move()["workloads"]
+    assert blog["state"] == ("stuck" if is_stuck else "rolled_back")
+    assert 0 < blog["downtime"] < 0.6
 
 
 def test_a_docker_that_does_not_answer_at_the_end_hides_nothing_and_is_not_retired(host, move, monkeypatch):

@@ -45,7 +45,7 @@ def commands(monkeypatch):
     """Commands that were run, and what they answer: by the first two words."""
     ran, answers = [], {}
 
-    def run(argv, check=True):
+    def run(argv, check=True, timeout=None):
         ran.append(" ".join(argv))
         return answers.get(" ".join(argv[:2]), Completed(0, "", ""))
 

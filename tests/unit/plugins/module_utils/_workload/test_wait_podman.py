@@ -4,8 +4,14 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import deadlines
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.deadlines import Deadline
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import readiness, wait_podman
 
@@ -109,3 +115,26 @@ def test_what_arguments_say_that_is_secret_is_hidden(monkeypatch, words):
 )
 def test_the_longer_it_takes_the_less_is_looked(waited, looked, seconds):
     assert wait_podman.pause(waited, looked) == pytest.approx(seconds)
+
+
+def test_the_deadline_holds_also_while_a_program_that_is_asked_hangs(monkeypatch, tmp_path):
+    answer = "Id=web.service\\nLoadState=loaded\\nActiveState=active\\nSubState=running\\nResult=success\\n"
+    for name, body in {
+        "podman": "sleep 45",
+        "systemctl": "printf '{0}'".format(answer),
+        "journalctl": "sleep 45",
+    }.items():
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\n{0}\n".format(body))
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", "{0}:{1}".format(tmp_path, os.environ["PATH"]))
+    monkeypatch.setattr(wait_podman, "_LAST_LOOK", 0.5)
+    monkeypatch.setattr(deadlines, "ROWS", [(("journalctl",), Deadline(0.3), ""), *deadlines.ROWS])
+    container = {"name": "web", "id": "a", "service": "web.service", "running": True, "restarting": False}
+    listening = {"listening": [], "health": False, "healthy": False}
+    record = {**RECORD, "containers": [{**container, **listening}], "ports": [], "answered": [], "networks": []}
+    record["units"], record["secrets"] = {"web.container": "[Container]\n"}, []
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"was not ready within 1 s on Podman: podman did not finish within 1 s"):
+        wait_podman.wait(record, None, Docker(), 1.0)
+    assert time.monotonic() - began < 4
