@@ -60,7 +60,9 @@ def interrupt(engine, host, step="stop_docker", when="before"):
     """A move of the workload that a power cut ends at a step."""
     item = plan()["workloads"][0]
     steps = cutover.steps(lambda: precheck.look(item, [], host, host), host, host, 0.01)
-    run = Transaction(engine.journal_path("blog"), "hash", "podman", steps, cutover.steps_after(host, False))
+    run = Transaction(
+        engine.journal_path("blog"), "hash", "podman", steps, cutover.steps_after(host, engine.coexist_path, False)
+    )
 
     def cut(_notes):
         raise PowerCut

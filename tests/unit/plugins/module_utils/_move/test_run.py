@@ -571,6 +571,13 @@ def test_what_is_stuck_comes_to_its_end_when_its_containers_are_created_anew(hos
 
 
 def test_what_did_not_stop_as_a_whole_was_down_too(host, move, monkeypatch):
+    stop = host.stop
+
+    def stop_slowly(*given):
+        time.sleep(0.02)
+        return stop(*given)
+
+    monkeypatch.setattr(host, "stop", stop_slowly)
     monkeypatch.setattr(host, "broken", {"stop db"})
     [blog] = move()["workloads"]
     assert (blog["state"], "stop_docker" in blog["steps"]) == ("rolled_back", False)
