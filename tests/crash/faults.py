@@ -77,8 +77,8 @@ FAULTS = [
     Fault(
         "units start at a boot before the commit",
         "_workload/podman_services.py",
-        "return {name: without_install(text) for name, text in texts.items()}",
-        "return dict(texts)",
+        "without_install(text) if units.is_unit(name) else text",
+        "text",
         "podman: power written done install_units",
     ),
     Fault(
@@ -133,7 +133,7 @@ FAULTS = [
     Fault(
         "a Docker that comes late keeps the addresses",
         "_move/rollback.py",
-        "        addresses.coexist(record)\n",
+        "        addresses.free(record)\n",
         "",
         "docker: dark written done stop_podman",
     ),
