@@ -132,7 +132,9 @@ def expected(owner: str) -> dict[str, Any]:
     """What has to be so when this engine has the workload."""
     on_podman = owner == "podman"
     both = ["aside", "ledger"]
-    containers = [name + ".container" for name in both]
+    containers = [name + ending for name in both for ending in (".container", ".dockerenv")]
+    # The user of the ledger is not root.
+    containers.append("ledger.containers.conf")
     return {
         "owner": owner,
         "interrupted": "",
