@@ -104,5 +104,5 @@ def test_no_string_became_a_command(host):
 
 def test_no_string_became_a_unit(host):
     units = host.check_output("find /etc/containers/systemd -type f -printf '%P\\n'").split("\n")
-    files = [name + ending for name in NAMES for ending in (".container", ".dockerenv")]
+    files = [name + ending for name in NAMES for ending in (".container", ".containers.conf", ".dockerenv")]
     assert sorted(units) == sorted(["hostile.network", *files])

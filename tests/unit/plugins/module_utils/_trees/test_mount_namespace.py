@@ -234,7 +234,10 @@ def test_the_data_root_may_be_a_link(tmp_path):
 
 @needs_mounts
 def test_who_may_not_mount_is_told(folders, monkeypatch):
-    monkeypatch.setattr(mounts, "_call", lambda *_given, **_named: (_ for _ in ()).throw(PermissionError(1, "No", "x")))
+    def refused(*_given, **_named):
+        raise PermissionError(1, "No", "x")
+
+    monkeypatch.setattr(mounts, "_call", refused)
     with pytest.raises(TreeError, match=r"No namespace can be made for .*: No \(x\); see that root may mount"):
         with confined([Source(folders[0])]):
             pass

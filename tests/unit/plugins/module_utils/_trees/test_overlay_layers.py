@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -65,8 +65,8 @@ class Container:
 def opened(layers, path=PATH):
     """What can be called in a thread that sees a folder of these layers, and its path there."""
     source = Source(path, tuple(layers), "v")
-    with confined([source]) as within:
-        yield within.run, source.seen
+    with ExitStack() as stack:
+        yield stack.enter_context(confined([source])).run, source.seen
 
 
 def write(path, text):

@@ -245,7 +245,11 @@ def test_a_file_that_nobody_may_read_is_no_such_exchange(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     line = 'rsync: [sender] send_files failed to open "{0}": Permission denied (13)'.format(tmp_path / "file")
     assert rsync._has_moved_on(line)
-    monkeypatch.setattr(rsync.os, "open", lambda *_given: (_ for _ in ()).throw(PermissionError()))
+
+    def refused(*_given):
+        raise PermissionError
+
+    monkeypatch.setattr(rsync.os, "open", refused)
     assert not rsync._has_moved_on(line)
     (tmp_path / "file").unlink()
     os.mkfifo(tmp_path / "file")
