@@ -117,13 +117,6 @@ FAULTS = [
         "docker: kill after do open_ports",
     ),
     Fault(
-        "what waits for Docker is given up",
-        "_move/persistence.py",
-        'return WAITS, "waits for Docker.',
-        'return GIVEN_UP, "waits for Docker.',
-        "podman: absent after do stop_docker",
-    ),
-    Fault(
         "what was mended stays a failed unit",
         "_move/guard.py",
         "    calm(state_dir)\n    return code",
