@@ -124,13 +124,6 @@ FAULTS = [
         "podman: kill after do sync_volumes",
     ),
     Fault(
-        "a Docker that comes late keeps the addresses",
-        "_move/rollback.py",
-        "        addresses.free(record)\n",
-        "",
-        "docker: dark written done stop_podman",
-    ),
-    Fault(
         "a program that hangs has no deadline",
         "_common/deadlines.py",
         "return row if seconds == row.seconds else Deadline(seconds)",
