@@ -175,7 +175,7 @@ def main():
     except PlanError as error:
         module.fail_json(msg=str(error))
     try:
-        plan = make_plan(inventory, given["policy"], given["podman_version"])
+        plan = make_plan(inventory, given["policy"], given["podman_version"], secrets)
     except PlanError as error:
         module.fail_json(msg=secrets.telling.text(str(error)))
     shown = masked_plan(plan, secrets)

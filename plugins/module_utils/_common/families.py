@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 _GRACE, _STEP = 3.0, 0.02
 # proc(5), /proc/PID/stat behind the name of the program: state, parent, session, user and system time, start.
 _STATE, _PARENT, _SESSION, _TIMES, _START = 0, 1, 3, slice(11, 13), 19
-_DEAD = ("Z", "X")
+DEAD = ("Z", "X")
 
 
 def _opened() -> int:
@@ -51,7 +51,7 @@ def members(pid: int, proc: int = _PROC) -> list[Member]:
         if words:
             children.setdefault(int(words[_PARENT]), []).append(int(entry))
             left += [int(entry)] if words[_SESSION] == str(pid) else []
-        if words and words[_STATE] not in _DEAD:
+        if words and words[_STATE] not in DEAD:
             alive[int(entry)] = Member(int(entry), words[_START])
     found: set[int] = set()
     while left:
@@ -102,13 +102,18 @@ def left() -> list[str]:
 
 def _is_alive(member: Member) -> bool:
     words = _stat(str(member.pid), _PROC)
-    return bool(words) and words[_STATE] not in _DEAD and words[_START] == member.start
+    return bool(words) and words[_STATE] not in DEAD and words[_START] == member.start
+
+
+def stat_fields(stat: str) -> list[str]:
+    """The fields of /proc/PID/stat behind the name of the program, which can have blanks and brackets."""
+    return stat.rpartition(")")[2].split()
 
 
 def _stat(entry: str, proc: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the name of the program, which can have blanks and brackets; none when it is gone."""
+    """Those of a process; none when it is gone."""
     try:
-        return _read(entry + "/stat", proc).rpartition(")")[2].split()
+        return stat_fields(_read(entry + "/stat", proc))
     except OSError:
         return []
 

@@ -14,12 +14,12 @@ import os
 from pathlib import Path
 from typing import Iterable, NamedTuple
 
+from .._common import families
 from .._common.files import text_of
 from .processes import parse_cgroup
 
 _ROOT = "/sys/fs/cgroup"
 _GONE = (errno.ENOENT, errno.ENODEV, errno.ESRCH)
-_DEAD = ("Z", "X")
 
 
 class Watch(NamedTuple):
@@ -76,8 +76,7 @@ def _unit(path: str, top: str) -> str:
 
 
 def _is_dead(stat: str) -> bool:
-    # A program's name can have blanks and brackets.
-    return not stat or stat.rpartition(")")[2].split()[0] in _DEAD
+    return not stat or families.stat_fields(stat)[0] in families.DEAD
 
 
 def _text(path: Path) -> str:

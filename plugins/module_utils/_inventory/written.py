@@ -50,14 +50,17 @@ class Entry(NamedTuple):
 def changes(docker: Docker, containers: list[Json], data_root: str) -> Json:
     """The writable layers: ``{container ID: {size, largest, put, removed}}``, size in bytes.
 
-    ``largest``: ``[{path, bytes}]``; ``put``: what came from outside, ``[{path, type, uid, gid, mode, size, mtime}]``;
+    ``largest``: ``[{path, bytes}]``; ``put``: what came from outside, ``[{path, type, uid, gid, mode, size, mtime, ctime}]``;
     ``removed``: paths of the image. ``made_workdir`` is there, and true, where the working directory is in that layer
     and perhaps nowhere else. ``layers`` are all folders of the container's file system, the upper one first, where only
     its mount says them.
     """
 
     def read(container: Json) -> Json:
-        upper, mounted = upper_dir(container), [] if _told_upper_dir(container) else _mounted(container)
+        # Without a driver that says it, only the mount of a running container does: the containerd image store.
+        told = str(((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
+        mounted = [] if told else _mounted(container)
+        upper = told or next(iter(mounted), "")
         return {
             "size": container.get("SizeRw") or 0,
             **(_walked(container, upper, data_root) if upper else _asked(docker, container)),
@@ -199,16 +202,6 @@ def _has_workdir(container: Json, upper: str) -> bool:
         return bool(upper) and folder.startswith("/") and stat.S_ISDIR(beneath.status(upper, folder).st_mode)
     except OSError:
         return False
-
-
-def upper_dir(container: Json) -> str:
-    """Where overlayfs keeps the writable layer; "" with other drivers, and with the containerd image store while the
-    container does not run: then only its mount says so."""
-    return _told_upper_dir(container) or next(iter(_mounted(container)), "")
-
-
-def _told_upper_dir(container: Json) -> str:
-    return str(((container.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
 
 
 def _mounted(container: Json) -> list[str]:

@@ -60,18 +60,21 @@ def answer(work: str, given: Json, check: bool, progress: Progress) -> Json:
     try:
         found = WORK[work](given, check, progress)
     except (UserError, OSError) as error:
-        return {"error": _without_secrets(message_of(error), given)}
-    for item in found.get("workloads", []):
-        if item["reason"]:
-            item["reason"] = _without_secrets(item["reason"], given)
+        return {"error": _without_secrets([message_of(error)], given)[0]}
+    failed = [item for item in found.get("workloads", []) if item["reason"]]
+    for item, reason in zip(failed, _without_secrets([item["reason"] for item in failed], given)):
+        item["reason"] = reason
     return {"result": found}
 
 
-def _without_secrets(sentence: str, given: Json) -> str:
+def _without_secrets(sentences: list[str], given: Json) -> list[str]:
+    if not sentences:
+        return []
     try:
         plan, engine = ownership.load(given["plan_path"], given["state_dir"])
         rules = policy.secret_rules(mapping(plan.get("policy")))
-        return Masking(hidden.of_inventory(read_json(engine.inventory_path), rules), rules).sentence(sentence)
+        hide = Masking(hidden.of_inventory(read_json(engine.inventory_path), rules), rules)
+        return [hide.sentence(sentence) for sentence in sentences]
     except StateError:
         # Without a plan nothing of a container was looked at.
-        return sentence
+        return sentences

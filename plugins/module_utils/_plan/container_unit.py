@@ -62,7 +62,7 @@ class Layout:
 def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
     """What the user set, Docker's defaults where Podman's differ, nothing of the image's."""
     name, config = name_of(container), mapping(container.get("Config"))
-    notifies = name in _notifying(layout, known)
+    notifies = _notifies(name, layout, known)
     awaited = _awaited(name, layout, known)
     image = known.committed.get(name) or image_reference(container, known)
     # Podman would take a command like /sbin/init for systemd, and give it mounts and a stop signal that Docker does not.
@@ -99,10 +99,8 @@ def container_unit(container: Json, layout: Layout, known: Context) -> Unit:
 def _companions(container: Json, layout: Layout, known: Context) -> dict[str, str]:
     """The files that the unit refers to, by the ending of their names."""
     hardened = policy.is_hardened(layout.rules, project_of(container), name_of(container))
-    profile, configuration = (
-        security.own_profile(container),
-        security.configuration(container, hardened, known.version),
-    )
+    profile = security.own_profile(container)
+    configuration = security.configuration(container, hardened, known.version)
     return {
         **({SECCOMP: profile + "\n"} if profile else {}),
         **({CONFIGURATION: configuration} if configuration else {}),
@@ -160,13 +158,10 @@ def is_of_pod(setting: Setting) -> bool:
     return setting[0] in POD_OPTIONS or (setting[0] == "sysctl" and setting[1].startswith("net."))
 
 
-def _notifying(layout: Layout, known: Context) -> set[str]:
-    """The containers whose start lasts until they are healthy: all that wait for them have asked for that."""
-    conditions: dict[str, set[str]] = {}
-    for needs in layout.graph.values():
-        for other, condition in needs.items():
-            conditions.setdefault(other, set()).add(condition)
-    return {other for other, asked in conditions.items() if asked == {order.HEALTHY} and _can_be_awaited(other, known)}
+def _notifies(name: str, layout: Layout, known: Context) -> bool:
+    """Whether its start lasts until it is healthy: all that wait for it have asked for that."""
+    asked = {needs[name] for needs in layout.graph.values() if name in needs}
+    return asked == {order.HEALTHY} and _can_be_awaited(name, known)
 
 
 def _awaited(name: str, layout: Layout, known: Context) -> list[str]:
@@ -175,10 +170,9 @@ def _awaited(name: str, layout: Layout, known: Context) -> list[str]:
     A health check may need those (Compose: each dependency has a condition of its own). One that is not there is not
     waited for.
     """
-    needs = layout.graph.get(name, {})
-    asked = [other for other, condition in sorted(needs.items()) if condition == order.HEALTHY]
-    notifying = _notifying(layout, known)
-    return [other for other in asked if other not in notifying and _can_be_awaited(other, known)]
+    needs = sorted(layout.graph.get(name, {}).items())
+    asked = [other for other, condition in needs if condition == order.HEALTHY and _can_be_awaited(other, known)]
+    return [other for other in asked if not _notifies(other, layout, known)]
 
 
 def _can_be_awaited(name: str, known: Context) -> bool:

@@ -42,15 +42,18 @@ _ROWS = {
 }
 
 
-def make_plan(inventory: Any, policy: Any, podman_version: str | None = None) -> Json:
+def make_plan(
+    inventory: Any, policy: Any, podman_version: str | None = None, known_secrets: hidden.Secrets | None = None
+) -> Json:
     """The plan (design: "Contract of migration_plan"), complete and with environment values.
 
     Without ``podman_version`` it is made for the Podman that the inventory names: installed, or to be installed.
+    ``known_secrets``: those of the inventory, when they have been looked for already.
     Raises PlanError when inventory, policy or version are not what they should be; everything else is a finding.
     """
     rules = policies.checked(policy)
     known = _decided(context(inventory, _version(inventory, podman_version)), rules)
-    known = replace(known, secrets=hidden.of_inventory(inventory, policies.secret_rules(rules)))
+    known = replace(known, secrets=known_secrets or hidden.of_inventory(inventory, policies.secret_rules(rules)))
     if known.version == _UNSAID:
         raise PlanError("The inventory does not say which Podman the host will have; say podman_version, as in 5.4.2.")
     covered = {name_of(item): _coverage(item, known) for item in known.containers}

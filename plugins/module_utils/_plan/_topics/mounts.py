@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import Iterator, Mapping
+from typing import Iterable, Iterator, Mapping
 
 from ..._common.json import Json, dig, items, mapping, strings, text
 from .._documents.containers import name_of
@@ -185,10 +185,11 @@ def targets(container: Json) -> list[str]:
     return [*_OF_EVERY_CONTAINER, *(posixpath.normpath(target) for target in found if target)]
 
 
-def is_covered(container: Json, path: str) -> bool:
-    """Whether a path of the container's own file system cannot be seen, or is a place where Docker mounts a file of its
-    own (``docker cp`` leaves an empty one there)."""
-    return path in _OF_DOCKER or any(is_below(path, target) for target in targets(container))
+def uncovered(container: Json, files: Iterable[Json]) -> list[Json]:
+    """Of files (``path``) of the container's own file system those that it sees, and that are not where Docker mounts a
+    file of its own (``docker cp`` leaves an empty one there)."""
+    covered = [*_OF_DOCKER, *targets(container)]
+    return [item for item in files if not any(is_below(text(item.get("path")), target) for target in covered)]
 
 
 def has_mark(container: Json) -> bool:

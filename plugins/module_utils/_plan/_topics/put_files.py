@@ -66,14 +66,15 @@ def paths(container: Json, known: Context) -> set[str]:
 def findings(container: Json, known: Context, rules: Json) -> list[Finding]:
     """The files that are carried, and those that cannot be."""
     name, found = name_of(container), []
-    files = sorted(item["file"] for item in carried(container, known, rules))
+    judged = [(text(entry.get("path")), why) for entry, why in _judged(container, known, rules)]
+    files = sorted(path for path, why in judged if not why)
     if files:
         message = (
             "Files that were put into it before it started become Podman secrets, and begin anew at each start: {}."
         )
         remedy = "To change one, use podman secret create --replace with the name in its unit."
         found.append(Finding(INFO, "put-files", name, "SizeRw", message.format(_listed(files)), remedy))
-    lost = ["{0} ({1})".format(text(entry.get("path")), why) for entry, why in _judged(container, known, rules) if why]
+    lost = ["{0} ({1})".format(path, why) for path, why in judged if why]
     if lost:
         message = f"It was put into the container before it started, and is gone under Podman: {_listed(sorted(lost))}."
         remedy = (
@@ -96,9 +97,8 @@ def _put(container: Json, known: Context, rules: Json) -> list[Json]:
     kept = policy.persist(rules, name_of(container))
     return [
         entry
-        for entry in _entries(container, known)
-        if not mounts.is_covered(container, text(entry.get("path")))
-        and not any(is_below(text(entry.get("path")), folder) for folder in kept)
+        for entry in mounts.uncovered(container, _entries(container, known))
+        if not any(is_below(text(entry.get("path")), folder) for folder in kept)
     ]
 
 

@@ -70,14 +70,20 @@ def configuration(container: Json, hardened: bool, version: Version) -> str:
     What is added to Docker's default set may be used by programs with file capabilities only. Podman gives what
     ``--cap-add`` names to the user's every process, and what the default set of its configuration names to none.
     """
-    added = [name for option, name in capabilities(container, hardened) if option == "cap_add"]
-    if not added or _is_root(container) or version < options.CONFIGURATION:
+    added = _added_for_user(container, hardened)
+    if not added or version < options.CONFIGURATION:
         return ""
     dropped = {name for option, name in capabilities(container, hardened) if option == "cap_drop"}
     base = [name for name in _DEFAULT_CAPABILITIES if not (hardened and name in PARITY_CAPABILITIES)]
     every = [*_DEFAULT_CAPABILITIES, *_FURTHER_CAPABILITIES]
     given = {*([] if "ALL" in dropped else base), *(every if "ALL" in added else added)} - dropped
     return "[containers]\ndefault_capabilities = {}\n".format(json.dumps(sorted(given)))
+
+
+def _added_for_user(container: Json, hardened: bool) -> list[str]:
+    """The capabilities that are added for a user other than root; none for root."""
+    added = [name for option, name in capabilities(container, hardened) if option == "cap_add"]
+    return [] if _is_root(container) else added
 
 
 def _is_root(container: Json) -> bool:
@@ -146,8 +152,8 @@ def _is_ignored(option: str) -> bool:
 def findings(container: Json, hardened: bool, version: Version) -> list[Finding]:
     """Security options and hidden paths that Podman has no word for."""
     name, found = name_of(container), []
-    added = [capability for option, capability in capabilities(container, hardened) if option == "cap_add"]
-    if added and not _is_root(container) and version < options.CONFIGURATION:
+    added = _added_for_user(container, hardened)
+    if added and version < options.CONFIGURATION:
         message = "This Podman gives its user {}, which Docker gives only to programs that have them by their file."
         remedy = "Use Podman 4.5 or newer, or drop them under Docker (cap_drop) when nothing needs them."
         found.append(

@@ -53,8 +53,11 @@ def findings(container: Json, known: Context, rules: Json) -> list[Finding]:
     files = [mapping(item) for item in items(change.get("largest"))]
     files = [item for item in files if not _is_kept(item, kept) and text(item.get("path")) not in put]
     removed = [path for path in strings(change.get("removed")) if not _is_kept({"path": path}, kept)]
-    seen = [item for item in files if not mounts.is_covered(container, text(item.get("path")))]
-    return [*_data(container, change, files, rules), *_written(container, seen), *_removed(container, removed)]
+    return [
+        *_data(container, change, files, rules),
+        *_written(container, mounts.uncovered(container, files)),
+        *_removed(container, removed),
+    ]
 
 
 def _data(container: Json, change: Json, files: Sequence[Json], rules: Json) -> list[Finding]:

@@ -24,23 +24,8 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workloa
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     BRIDGE,
     DOCKERS_RULES,
-    Host,
-    engine_state,
     plan,
 )
-
-
-@pytest.fixture
-def engine(tmp_path):
-    return engine_state(tmp_path)
-
-
-@pytest.fixture
-def host(monkeypatch, tmp_path):
-    host = Host()
-    host.install(monkeypatch, tmp_path / "quadlets")
-    monkeypatch.setattr(persistence, "Docker", lambda _socket: host)
-    return host
 
 
 @pytest.fixture

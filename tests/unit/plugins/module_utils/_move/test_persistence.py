@@ -31,7 +31,6 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.r
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import precheck
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import (
     Host,
-    engine_state,
     full_disk,
     plan,
 )
@@ -42,15 +41,7 @@ class PowerCut(BaseException):
 
 
 @pytest.fixture
-def engine(tmp_path):
-    return engine_state(tmp_path)
-
-
-@pytest.fixture
-def host(monkeypatch, tmp_path):
-    host = Host()
-    host.install(monkeypatch, tmp_path / "quadlets")
-    monkeypatch.setattr(persistence, "Docker", lambda _socket: host)
+def host(host, monkeypatch):
     monkeypatch.setattr(persistence, "_LOOK", 0.01)
     monkeypatch.setattr(persistence.daemons, "running", list)
     return host
