@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the host helps itself while a migration is under way (private to the collection).
 
-What is there from the first move until Docker is retired: a service that brings interrupted moves to one side, when the
-program that made one fails, at a boot and whenever Docker starts, and tries until it is done; and for each workload that
-has moved one that keeps Docker, whenever it starts, from taking back what it needs. The first is this program, and needs
-Python; the second needs nothing but the system (``_workload/coexistence.py``).
+There are two kinds of services, from the first move until Docker is retired. One brings interrupted moves to one side: when
+the program that made one fails, at a boot, and whenever Docker starts. It is this program, and needs Python. The others, one
+for each workload that has moved, keep Docker from taking back what the workload needs. They need nothing but the system
+(``_workload/coexistence.py``).
 """
 
 from __future__ import annotations

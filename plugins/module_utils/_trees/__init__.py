@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """File trees: exact copies, clones, comparisons, and the layers of a container's own file system.
 
-Whoever owns a tree can change any name in it at any time: what goes by names runs in mount_namespace.py, and what does not
+The owner of a tree can change any name in it at any time. Work that goes by names runs in mount_namespace.py; all other work
 goes by open folders (beneath.py). Knows no volume and no engine. May import _state and _common. Begin with rsync.py.
 """

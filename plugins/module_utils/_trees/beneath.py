@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names below a folder, opened part by part: none of them leads out of it by a link (private to the collection).
 
-Whoever can write there can exchange a name for a link or a device between a look at it and its use. A descriptor of
+A container that can write there can exchange a name for a link or a device, between our look at it and its use. A descriptor of
 ``O_PATH`` opens nothing: what it stands for is looked at first, and only a regular file is opened then.
 """
 

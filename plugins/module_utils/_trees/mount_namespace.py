@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A thread that sees nothing of the host but the trees it works on (private to the collection).
 
-Who owns a volume can exchange any name in it for a link to the host or for a device, between the look at it and its use. So
-rsync, and all else that goes by names in such trees, runs in a mount namespace of its own. Its root is an empty memory file
+The owner of a volume can exchange any name in it for a link to the host or for a device, between our look at it and its
+use. So rsync runs in a mount namespace of its own, and so does all else that goes by names in such trees. Its root is an empty memory file
 system with the trees at their own paths, and what rsync needs to run. The trees are mounted without devices, without
 programs, and without links that lead anywhere (Linux 5.10); those that are read are read-only.
 

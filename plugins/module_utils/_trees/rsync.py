@@ -34,8 +34,8 @@ _VANISHED, _PARTIAL = 24, 23
 # A folder that became one more name of a file since the last round is cured by the next (rsync asks for its ACL when it
 # is gone: "Permission denied"); what a running application changes meanwhile, often too.
 _TRIES, _LIVE_TRIES = 2, 3
-# What rsync says of files that were removed, truncated or rewritten while it read them, of names that became something
-# else, and its summary of that.
+# rsync's words for files that were removed, truncated or rewritten while it read them, and for names that became something
+# else; and its summary of both.
 _MOVED_ON = re.compile(
     r"has vanished|No data available|failed verification|some files(/attrs)? (vanished|were not)"
     r"|No such file or directory \(2\)|Not a directory \(20\)|Is a directory \(21\)"

@@ -58,7 +58,7 @@ _HINT = re.compile(
     r"(?i)pass|secret|token|credential|key|auth|dsn|pwd|://|:[^/]*@|mysql|mariadb|mongo|redis-cli|ldap|curl"
 )
 
-# What a shell or a template fills in, what stands in a file, and what is no secret whatever its name says.
+# No secrets, whatever their names say: references that a shell or a template fills in, names of files, and settings.
 _REFERENCE = re.compile(r"[$`<(]|%[({]|\{\{")
 _FILE = re.compile(
     r"(?:file://)?/(?:run|etc|var|home|opt|srv|usr|root|tmp|mnt|data|app|config|certs|secrets|keys)(?:/[\w.@-]*)*/?\Z"
