@@ -125,7 +125,8 @@ class Docker:
             if size > largest + _ARCHIVE_OVERHEAD:
                 break
         with suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(b"".join(parts)), mode="r:") as archive:
-            entry = archive.next()
+            # Not next(): asked again about an empty archive, Python 3.8 seeks to before its beginning.
+            entry = next(iter(archive), None)
             if entry and entry.isreg() and entry.size <= largest:
                 stream = archive.extractfile(entry)
                 return stream.read() if stream else b""
