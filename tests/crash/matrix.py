@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cut a move off at every point, by killing its process and by cutting the machine's power, and see what the host makes
-of it by itself; then move again.
+"""Cut a move off at every point, by killing its process and by cutting the machine's power, and have the host fail it in other
+ways; see what the host makes of it by itself; then move again.
 
 usage: matrix.py [--sample COUNT] [--seed SEED] [--faults] [--from COMMIT] [--write SECONDS] [WORD...]; cases that contain all
 words. What passed with the same files on a machine of the same kind is not repeated, unless it is a sample. --from kills the
@@ -25,6 +25,7 @@ import station
 from cases import Case, cases, other
 from faults import FAULTS, Fault
 from station import Station, digest
+from workloads import HOSTS, expected
 from writer import Writer, kept
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,13 +49,13 @@ def main() -> int:
     chosen = [case for case in cases() if all(word in str(case) for word in given.words)]
     if given.origin:
         # A power cut leaves no moment in which the program could be exchanged.
-        chosen = [case for case in chosen if case.end == "kill"]
+        chosen = [case for case in chosen if case.end == "kill" and case.host == "pod"]
     if given.sample:
         seed = given.seed or str(secrets.randbelow(10000))
         print(f"SEED={seed}", flush=True)
         chosen = random.Random(seed).sample(chosen, min(given.sample, len(chosen)))
     if given.write:
-        with Station(ROOT) as machine:
+        with station_of("pod") as machine:
             return keep_writing(machine, given.write)
     if given.faults:
         return find_faults([fault for fault in FAULTS if all(word in fault.what for word in given.words)])
@@ -63,13 +64,19 @@ def main() -> int:
     return run(Results(KNOWN, chosen, again=bool(given.sample)))
 
 
+def station_of(host: str) -> Station:
+    """The machine of a kind of host."""
+    return Station(ROOT, f"crash-{host}", HOSTS[host])
+
+
 def run(results: Results) -> int:
     """Run the cases that are left; the exit code."""
-    left = results.left()
-    if left:
-        with Station(ROOT) as machine:
-            machine.save_starts(left)
-            work_off(left, machine, results)
+    for host in HOSTS:
+        left = [case for case in results.left() if case.host == host]
+        if left:
+            with station_of(host) as machine:
+                machine.save_starts(left)
+                work_off(left, machine, results)
     failed = len(results.left())
     print(f"{len(results.chosen) - failed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
@@ -117,9 +124,9 @@ class Results:
 
 def find_faults(faults: list[Fault]) -> int:
     """Run the case of each fault with the fault; the exit code."""
-    by_name = {str(case): case for case in cases()}
+    by_name = {str(case): case for case in cases() if case.host == "pod"}
     missed = 0
-    with Station(ROOT) as machine:
+    with station_of("pod") as machine:
         machine.save_starts([by_name[fault.case] for fault in faults])
         for fault in faults:
             machine.install(fault)
@@ -136,7 +143,7 @@ def find_faults(faults: list[Fault]) -> int:
 def take_over(chosen: list[Case], origin: bytes) -> int:
     """Run the cases with the program ``origin``, and recover with this one; the exit code."""
     failed = 0
-    with Station(ROOT) as machine:
+    with station_of("pod") as machine:
         machine.save_starts(chosen)
         for number, case in enumerate(chosen, 1):
             wrong = attempt(machine, case, origin)
@@ -171,8 +178,8 @@ def attempt(machine: Station, case: Case, origin: bytes = b"") -> str:
         machine.begin(start_of(case))
         # Other numbers than those that an earlier case may have left there.
         with Writer(machine.port, first=round(time.monotonic() * 1000)) as writer:
-            seen = machine.cut_off_elsewhere(case, origin) if origin else machine.cut_off(case)
-            require(seen, case.owner, writer)
+            seen = machine.trouble_elsewhere(case, origin) if origin else machine.trouble(case)
+            require(machine, seen, {case.workload: case.owner or seen["owners"][case.workload]}, writer)
             move_again(machine, case.goal, writer)
         machine.state = other(case.goal)
     except (Wrong, station.Broken) as error:
@@ -182,12 +189,12 @@ def attempt(machine: Station, case: Case, origin: bytes = b"") -> str:
 
 def move_again(machine: Station, goal: str, writer: Writer) -> None:
     """Move once more, cut off by nothing; Wrong unless all is there afterwards."""
-    require(machine.move_again(goal), goal, writer)
+    require(machine, machine.move_again(goal), dict.fromkeys(machine.host.workloads, goal), writer)
 
 
-def require(seen: dict[str, Any], owner: str, writer: Writer) -> None:
-    """Wrong unless the workload is whole, on this engine alone, with every record that was acknowledged."""
-    for key, value in station.expected(owner).items():
+def require(machine: Station, seen: dict[str, Any], owners: dict[str, str], writer: Writer) -> None:
+    """Wrong unless each workload is whole, on one engine alone, these on theirs, with every record that was acknowledged."""
+    for key, value in expected(machine.host, {**seen["owners"], **owners}).items():
         if seen[key] != value:
             raise Wrong(f"{key} is {seen[key]!r} instead of {value!r} ({json.dumps(seen)})")
     told = list(writer.acknowledged)

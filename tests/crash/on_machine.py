@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program's main on the machine: a move that is cut off at one point.
+"""The program's main on the machine: a move that is troubled at one point.
 
-usage: python3 FOLDER move '{"goal": ..., "end": ..., "point": ..., "fails": ...}', or python3 FOLDER look
+usage: python3 FOLDER move, with a case as JSON in /dev/shm/crash-case; python3 FOLDER look '{"workloads": {NAME: ...}, "echo":
+SCRIPT}'; and, by the first, python3 FOLDER watch WORKLOAD EVENT STEP
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,67 +32,103 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state i
 # A machine with a kernel of its own starts anew at once, with nothing synced and nothing unmounted; one without stops all its
 # processes, of which only the topmost group of a machine is capable, and loses its power in that state.
 RESET, STOP = Path("/proc/sysrq-trigger"), Path("/sys/fs/cgroup/cgroup.freeze")
-# Says that the point was reached.
-STRUCK = Path("/run/crash-struck")
-# Docker cannot start any more, also at a boot, and does not run.
-LOSE_DOCKER = """
-mkdir -p /etc/systemd/system/docker.service.d
-printf '[Service]\\nExecStartPre=/bin/false\\n' > /etc/systemd/system/docker.service.d/crash.conf
-sync
-systemctl daemon-reload
-systemctl stop docker.socket docker.service
-"""
-# A program in the place of another: it sleeps, once or always, and then does what it was asked for.
-HANG = """
-set -e
-real=$(readlink -f "$(command -v {program})"); kept=/usr/local/lib/crash-{program}
-cp --preserve "$real" $kept
-printf '#!/bin/sh\\n{condition} && sleep 45.0625\\nexec %s "$@"\\n' $kept > /run/crash-{program}
-chmod 755 /run/crash-{program}
-mount --bind /run/crash-{program} "$real"
-touch /run/crash-hang
-"""
-HANGS = {"all": "[ -e /run/crash-hang ]", "one": "rm /run/crash-hang 2>/dev/null"}
-CONTAINERS, RECOVER = ("aside", "ledger"), "docker_to_podman-recover.service"
+# STRUCK says that the point was reached. All of it where no trouble of the disk or of /run reaches.
+CASE, ANSWER, STRUCK = (Path("/dev/shm/crash-" + name) for name in ("case", "answer", "struck"))
+# What a step asks of the host, as Python tells it: a program, a request to a server, a file put into its place or taken away.
+ASKED = ("subprocess.Popen", "socket.connect", "os.rename", "os.remove")
+# Seconds: a program is in the middle of its work then.
+AMIDST = 0.03
+STATE, RECOVER = "/var/lib/docker_to_podman", "docker_to_podman-recover.service"
 
 
 class Cut:
-    """Ends everything at one point."""
+    """Makes a trouble at one point, and ends everything where that belongs to it."""
 
-    def __init__(self, end: str, point: str) -> None:
-        self._end, self._point = end, point
+    def __init__(self, case: dict[str, Any]) -> None:
+        self._end, self._make = case["end"], case["make"]
+        self._point, _comma, then = case["point"].partition(", ")
+        self._then = [case["workload"], *then.split()]
+        self._step, self._asked = "", 0
+        if self._point.startswith("in do"):
+            sys.addaudithook(self._ask)
 
     def at(self, point: str) -> None:
-        if point != self._point:
+        when, _do, self._step = point.partition(" do ")
+        self._step = self._step if when == "before" else ""
+        self._asked = 0
+        if point != self._point or STRUCK.exists():
             return
-        STRUCK.touch()
-        if self._end in ("absent", "dark"):
-            subprocess.run(["sh", "-c", LOSE_DOCKER], check=True)
-        if self._end.startswith("hang"):
-            _hang, how, program = self._end.split()
-            script = HANG.format(program=program, condition=HANGS[how])
-            subprocess.run(["sh", "-c", script], check=True)
-            return
-        if self._end in ("kill", "absent"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if STOP.exists():
-            STOP.write_text("1")
+        if self._end == "again":
+            watch(*self._then)
         else:
-            RESET.write_text("b")
-        signal.pause()
+            STRUCK.touch()
+        if self._make:
+            subprocess.run(["sh", "-c", self._make], check=True, stdin=subprocess.DEVNULL)
+        if self._end in ("kill", "absent", "again"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self._end in ("power", "dark"):
+            lose_power()
+
+    def _ask(self, event: str, asked: tuple[Any, ...]) -> None:
+        if not self._step or event not in ASKED:
+            return
+        self._asked += 1
+        _in, _do, step, which = self._point.split()
+        program = os.path.basename(asked[1][0]) if event == "subprocess.Popen" else event
+        if os.environ.get("CRASH_TELL"):
+            print(f"{self._step} {self._asked} {program} {asked[:2]}", flush=True)
+        if self._step == step and which in (str(self._asked), program):
+            STRUCK.touch()
+            if event == "subprocess.Popen":
+                threading.Timer(AMIDST, os.kill, (os.getpid(), signal.SIGKILL)).start()
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
-def cut_off(cut: Cut, fails: bool) -> None:
-    """Make transactions end at that point."""
+def lose_power() -> None:
+    if STOP.exists():
+        STOP.write_text("1")
+    else:
+        RESET.write_text("b")
+    signal.pause()
+
+
+def watch(*what: str) -> None:
+    """Have what recovers killed, by a process that does not end with this one."""
+    argv = ["systemd-run", "--quiet", "--collect", "--unit=crash-watch", sys.executable, sys.argv[0], "watch", *what]
+    subprocess.run(argv, check=True)
+
+
+def kill_recovery(workload: str, event: str, step: str) -> None:
+    """When it has written this into the journal of the workload."""
+    engine = engine_of_host()
+    while not _has_tried(engine.journal(workload), event, step):
+        time.sleep(0.002)
+    subprocess.run(["systemctl", "kill", "--kill-whom=main", "--signal=KILL", RECOVER], check=True)
+    STRUCK.touch()
+
+
+def _has_tried(events: list[dict[str, Any]], event: str, step: str) -> bool:
+    begun = [number for number, item in enumerate(events) if item["event"] == "recover_begun"]
+    tried = events[begun[-1] :] if begun else []
+    # A run before has ended with one, too.
+    return any((item["event"], item["step"]) == (event, step) for item in tried) and events[-1]["event"] != "rollback"
+
+
+def cut_off(cut: Cut, workload: str, fails: bool) -> None:
+    """Have the transaction of the workload meet the trouble."""
 
     class CutOff(transaction.Transaction):
         def __init__(self, journal: Path, plan_hash: str, aim: str, before: Any, after: Any = ()) -> None:
-            steps = [[_step(step, cut, fails) for step in table] for table in (before, after)]
+            steps = [before, after]
+            if journal.stem == workload:
+                steps = [[_step(step, cut, fails) for step in table] for table in steps]
             super().__init__(journal, plan_hash, aim, *steps)
 
     def append(path: Path, event: dict[str, Any]) -> None:
         journal.append_journal(path, event)
-        cut.at(f"written {event['event']} {event['step']}")
+        if path.stem == workload:
+            cut.at(f"written {event['event']} {event['step']}")
 
     run.Transaction = CutOff  # type: ignore[misc]
     transaction.append_journal = append
@@ -113,64 +152,69 @@ def _step(step: transaction.Step, cut: Cut, fails: bool) -> transaction.Step:
 
 
 def move(case: dict[str, Any]) -> None:
-    """Move the workload, as the service would."""
-    cut_off(Cut(case["end"], case["point"]), case["fails"])
+    """Move the workloads, as the service would."""
+    cut_off(Cut(case), case["workload"], case["fails"])
     signals.heed()
     given = {
-        "state_dir": "/var/lib/docker_to_podman",
+        "plan_path": str(engine_of_host().plan_path),
+        "state_dir": STATE,
         "socket": "/run/docker.sock",
         "workloads": [],
         "data": "current",
-        "parallel": 1,
+        "parallel": case["parallel"],
+        "engine": case["goal"],
+        "ready_timeout": 2 if case["end"].startswith("hang") else 60,
+        "ready_timeouts": {},
     }
-    plan = glob.glob("/var/lib/docker_to_podman/*/plan.json")[0]
-    ready_timeout = 2 if case["end"].startswith("hang") else 300
-    answer = run.move(
-        {**given, "plan_path": plan, "engine": case["goal"], "ready_timeout": ready_timeout, "ready_timeouts": {}},
-        False,
-    )
-    Path("/run/crash-answer").write_text(json.dumps(answer))
-    if guard.is_under_way(given["state_dir"]):
+    answer = run.move(given, False)
+    ANSWER.write_text(json.dumps(answer))
+    if guard.is_under_way(STATE):
         raise SystemExit(1)
 
 
-def look() -> None:
+def look(what: dict[str, Any]) -> None:
     """Print what is so."""
-    engine = engine_state.EngineState(Path(glob.glob("/var/lib/docker_to_podman/*/engine.json")[0]).parent)
-    (workload,) = engine.journals()
-    events = engine.journal(workload)
-    addresses = json.loads(said("ip", "-json", "-4", "address"))
-    subnet = "172.30.0."
-    holders = [
-        link["ifname"]
-        for link in addresses
-        if any(item.get("local", "").startswith(subnet) for item in link["addr_info"])
-    ]
+    engine = engine_of_host()
+    events = {name: engine.journal(name) for name in what["workloads"]}
     units = {path.name: path.read_text() for path in Path("/etc/containers/systemd").glob("*.*")}
-    print(
-        json.dumps(
-            {
-                "owner": journal.owner(events),
-                "interrupted": journal.interrupted(events),
-                "finished": recovery.is_finished(events),
-                "docker": sorted(said("docker", "ps", "--format", "{{.Names}}").split()),
-                "podman": sorted(said("podman", "ps", "--all", "--format", "{{.Names}}").split()),
-                "policies": said(
-                    "docker", "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", *CONTAINERS
-                ).split(),
-                "units": sorted(units),
-                "awake": sorted(name for name, text in units.items() if "[Install]" in text),
-                "networks": sorted(said("podman", "network", "ls", "--format", "{{.Name}}").split()),
-                "rehearsals": sum(link["ifname"] == "pm-rehearsal" for link in addresses),
-                "gates": said("nft", "list", "tables").count("docker_to_podman"),
-                "secrets": said("podman", "secret", "ls", "--noheading").count("\n"),
-                "bridges": ["docker" if name.startswith("br-") else "podman" for name in holders],
-                "has_passage": "docker_to_podman:" in said("iptables-save"),
-                "failed": said("systemctl", "list-units", "--failed", "--plain", "--no-legend").split("\n")[:-1],
-                "recovery": said("systemctl", "show", "--property=Result", "--value", RECOVER).strip(),
-            }
-        )
-    )
+    rules = said("iptables-save")
+    containers = [name for workload in what["workloads"].values() for name in workload["containers"]]
+    policies = said("docker", "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", *containers).split()
+    links = json.loads(said("ip", "-json", "-4", "address"))
+    found = {
+        "owners": {name: journal.owner(item) for name, item in events.items()},
+        "interrupted": [name for name, item in events.items() if journal.interrupted(item)],
+        "unfinished": [name for name, item in events.items() if not recovery.is_finished(item)],
+        "docker": sorted(said("docker", "ps", "--format", "{{.Names}}").split()),
+        "podman": sorted(said("podman", "ps", "--all", "--format", "{{.Names}}").split()),
+        "policies": dict(zip(containers, policies)),
+        "units": sorted(units),
+        "awake": sorted(name for name, text in units.items() if "[Install]" in text),
+        "networks": sorted(said("podman", "network", "ls", "--format", "{{.Name}}").split()),
+        "rehearsals": sum(link["ifname"] == "pm-rehearsal" for link in links),
+        "gates": said("nft", "list", "tables").count("docker_to_podman"),
+        "secrets": said("podman", "secret", "ls", "--noheading").count("\n"),
+        "bridges": {name: _holders(links, workload["subnet"]) for name, workload in what["workloads"].items()},
+        "passages": [name for name in what["workloads"] if f"docker_to_podman:{name}" in rules],
+        "failed": said("systemctl", "list-units", "--failed", "--plain", "--no-legend").split("\n")[:-1],
+        "recovery": said("systemctl", "show", "--property=Result", "--value", RECOVER).strip(),
+    }
+    owner = next(reversed(found["owners"].values()), "docker")
+    found["echo"] = said(sys.executable, "-c", what["echo"], owner).splitlines()
+    print(json.dumps(found))
+
+
+def _holders(links: list[dict[str, Any]], subnet: str) -> str:
+    """The engines whose bridges have an address there."""
+    names = [
+        link["ifname"] for link in links if any(item.get("local", "").startswith(subnet) for item in link["addr_info"])
+    ]
+    return " ".join("docker" if name.startswith("br-") else "podman" for name in names)
+
+
+def engine_of_host() -> engine_state.EngineState:
+    """The one that there is."""
+    return engine_state.EngineState(Path(glob.glob(STATE + "/*/engine.json")[0]).parent)
 
 
 def said(*argv: str) -> str:
@@ -178,7 +222,10 @@ def said(*argv: str) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "move":
-        move(json.loads(sys.argv[2]))
+    task, *given = sys.argv[1:]
+    if task == "watch":
+        kill_recovery(*given)
+    elif task == "look":
+        look(json.loads(given[0]))
     else:
-        look()
+        move(json.loads(CASE.read_text()))

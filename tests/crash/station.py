@@ -9,6 +9,8 @@ import hashlib
 import io
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,14 +20,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cases import Case
+from cases import Case, other
 from faults import Fault
+from troubles import TROUBLES
+from workloads import PORT, Host
 
-PORT = 6390
 PACKAGE = "ansible_collections/podshift/docker_to_podman/plugins/module_utils"
 JOB, RECOVER = "docker_to_podman-workloads", "docker_to_podman-recover"
-# Under emulation everything takes several times as long.
-PATIENCE = 400.0
+# Seconds. Under emulation everything takes several times as long.
+PATIENCE = 150.0 if os.environ.get("PODSHIFT_LAB") == "container" else 400.0
 # The state of a machine on which nothing ever moved.
 FIRST = "first"
 # Where the program is on the machine, with its bytecode.
@@ -38,9 +41,9 @@ sync
 """
 # Without its count of starts: nobody's host has this many moves cut off within minutes.
 START = """
-rm -f /run/crash-answer /run/crash-struck; systemctl reset-failed {job} {recover} 2>/dev/null
+rm -f /dev/shm/crash-*; printf %s {given} > /dev/shm/crash-case; systemctl reset-failed {job} {recover} 2>/dev/null
 systemd-run --quiet --unit={job} --service-type=exec --property=OnFailure={recover}.service --setenv=HOME=/root \
-    python3 {folder} move '{given}'
+    python3 {folder} move
 """
 # One connection does all the waiting and looking, because each costs an emulated machine a second of work. A unit can
 # be between two starts, and a job can start another: both have come to their end when neither has anything to do.
@@ -55,28 +58,15 @@ ended() {{
 quiet() {{ until systemctl list-jobs | grep -q '^No jobs'; do sleep 0.5; done; }}
 systemctl is-system-running --wait > /dev/null || true
 ended {job}; quiet; ended {recover}; quiet
-[ -e /run/crash-struck ] && echo struck || systemctl show --property=Result --value {job}
-cat /run/crash-answer 2>/dev/null || true
+[ -e /dev/shm/crash-struck ] && echo struck || systemctl show --property=Result --value {job}
+cat /dev/shm/crash-answer 2>/dev/null || true
 echo
-python3 {folder} look
+python3 {folder} look {look}
 """
-# What needs Docker has to wait meanwhile, and nobody tells it that Docker is back.
-REPAIR = """
-set -e
+# The job has come to its end, and now the trouble ends, too.
+MEND = """
 until systemctl show --property=ActiveState --value {job} | grep -qxE 'inactive|failed'; do sleep 0.2; done
-sleep 5
-rm /etc/systemd/system/docker.service.d/crash.conf
-systemctl daemon-reload
-systemctl reset-failed docker.socket docker.service
-systemctl start docker.socket docker.service
-"""
-# All calls that hung have gone on by then.
-WAKE = """
-until systemctl show --property=ActiveState --value {job} | grep -qxE 'inactive|failed'; do sleep 0.2; done
-rm -f /run/crash-hang
-while pgrep -f '^sleep 45.0625' > /dev/null; do sleep 0.5; done
-grep -o ' /[a-z/]* ' /proc/self/mountinfo | grep -E '^ /usr/s?bin/' | xargs -r umount
-sleep 3
+{end}
 """
 # Seconds in which a workload runs again in whose move a program hangs.
 HUNG = 75.0
@@ -94,74 +84,19 @@ python3 -c 'import sys; sys.path.insert(0, "{folder}"); from {package}._move.gua
 systemctl daemon-reload
 systemctl start --no-block {recover}
 """
-SHOP = """
-docker compose --project-directory /srv/blog down --volumes
-docker rm --force --volumes cache
-# The same image without the port that it exposes: two members of a pod cannot have the same.
-docker export "$(docker create lab/redis:1)" | docker import - lab/aside:1
-mkdir -p /srv/shop
-cat > /srv/shop/compose.yaml <<'F'
-services:
-  ledger:
-    container_name: ledger
-    image: lab/redis:1
-    restart: always
-    ports: ["6390:6379"]
-    volumes: ["ledger:/data"]
-    environment: {LEDGER_PASSWORD: correct-horse}
-    command: redis-server --bind '*' --protected-mode no --appendonly yes --appendfsync always
-  aside:
-    container_name: aside
-    image: lab/aside:1
-    restart: unless-stopped
-    volumes: ["/data"]
-    command: redis-server --port 7000 --save ''
-volumes: {ledger: {name: ledger}}
-networks: {default: {name: shop, ipam: {config: [{subnet: 172.30.0.0/24}]}}}
-F
-docker compose --project-directory /srv/shop up --detach
-docker rm $(docker ps --all --quiet --filter status=created)
-"""
 
 
 class Broken(Exception):
     """The machine did not do what the case needs."""
 
 
-def expected(owner: str) -> dict[str, Any]:
-    """What has to be so when this engine has the workload."""
-    on_podman = owner == "podman"
-    both = ["aside", "ledger"]
-    containers = [name + ending for name in both for ending in (".container", ".dockerenv")]
-    # The user of the ledger is not root.
-    containers.append("ledger.containers.conf")
-    return {
-        "owner": owner,
-        "interrupted": "",
-        "finished": True,
-        "docker": [] if on_podman else both,
-        "podman": [*both, "shop-infra"] if on_podman else [],
-        "policies": ["no", "no"] if on_podman else ["unless-stopped", "always"],
-        "networks": ["podman", "shop"] if on_podman else ["podman"],
-        "rehearsals": 0,
-        "gates": 0,
-        "bridges": [owner],
-        "has_passage": on_podman,
-        "units": sorted([*containers, "aside-data.volume", "ledger.volume", "shop.network", "shop.pod"])
-        if on_podman
-        else [],
-        "awake": ["shop.pod"] if on_podman else [],
-        "secrets": 1 if on_podman else 0,
-        "failed": [],
-        "recovery": "success",
-    }
-
-
 class Station:
-    """The machine, while the ``with`` block runs; ``deploy`` are commands that start the workload in Docker."""
+    """The machine of a host's kind, while the ``with`` block runs."""
 
-    def __init__(self, root: Path, name: str = "crash", deploy: str = SHOP) -> None:
-        self._root, self._name, self._deploy = root, name, deploy
+    def __init__(self, root: Path, name: str, host: Host) -> None:
+        self._root, self._name, self.host = root, name, host
+        what = {"workloads": {key: item._asdict() for key, item in host.workloads.items()}, "echo": host.echo}
+        self._look = shlex.quote(json.dumps(what))
         # The program that the machine has, and its saved states; of a machine that was found, nobody knows.
         self._there = self._saved_with = b""
         # The state that the machine is in, when it is one that a case can begin with.
@@ -180,7 +115,7 @@ class Station:
         self._lab("down", self._name)
         self._machine = json.loads(self._lab("up", self._name, "--forward", str(PORT)))
         self.port = int(self._machine["forwards"][str(PORT)])
-        self.ssh(self._deploy)
+        self.ssh(self.host.deploy)
         self._playbook("prepare.yml")
         self._send()
         self._saved_with = self._program
@@ -226,44 +161,46 @@ class Station:
             if goals == {next_goal}:
                 return
 
-    def cut_off(self, case: Case) -> dict[str, Any]:
-        """What is so when the case has struck, and the host has done what it does by itself."""
-        start = self._start(case._asdict() | {"fails": case.fails})
-        if case.end in ("power", "dark"):
+    def trouble(self, case: Case) -> dict[str, Any]:
+        """What is so when the case has struck, the trouble is over, and the host has done what it does by itself."""
+        trouble = TROUBLES[case.end]
+        start = self._start(case.goal, case)
+        loses_all = case.end in ("power", "dark", "reboot")
+        if loses_all:
             boot = self.ssh("cat /proc/sys/kernel/random/boot_id; " + start)
             self._wait_for_boot(boot)
             start = ""
-        if case.end in ("absent", "dark"):
-            start += REPAIR.format(job=JOB)
-        if case.end.startswith("hang"):
-            start += WAKE.format(job=JOB)
+        if trouble.end:
+            start += MEND.format(job=JOB, end=trouble.end)
         result, answer, seen = self._settle(start)
-        if case.end not in ("power", "dark") and result == "success":
+        if not loses_all and result != "struck":
             raise Broken(f"{case.point} was never reached")
-        if case.end.startswith("hang"):
-            _require_undone(case, json.loads(answer)["workloads"][0])
+        if not case.cuts and not loses_all:
+            if not answer:
+                raise Broken("the program left no answer")
+            _require_told(case, json.loads(answer), seen["owners"])
         return seen
 
-    def cut_off_elsewhere(self, case: Case, origin: bytes) -> dict[str, Any]:
+    def trouble_elsewhere(self, case: Case, origin: bytes) -> dict[str, Any]:
         """The same of a case that strikes another program, ``origin``: it recovers nothing, this one does."""
         own, self._program = self._program, origin
         try:
             self._send()
             self.ssh(HOLD.format(recover=RECOVER))
-            held = self.cut_off(case)
+            held = self.trouble(case)
         finally:
             self._program = own
         self._send()
         package = PACKAGE.replace("/", ".")
         take_over = TAKE_OVER.format(recover=RECOVER, folder=FOLDER, package=package, state="/var/lib/docker_to_podman")
         _result, _answer, seen = self._settle(take_over)
-        if held["finished"] and not held["interrupted"]:
+        if not (held["unfinished"] or held["interrupted"]):
             raise Broken(f"{case.point} left nothing to recover")
         return seen
 
     def move_again(self, goal: str) -> dict[str, Any]:
         """What is so after the next run, which nothing cuts off."""
-        _result, answer, seen = self._settle(self._start({"goal": goal, "end": "", "point": "", "fails": False}))
+        _result, answer, seen = self._settle(self._start(goal))
         results = json.loads(answer)["workloads"] if answer else [{"reason": "it left no answer"}]
         reasons = [result["reason"] for result in results if result["reason"]]
         if reasons:
@@ -272,12 +209,16 @@ class Station:
 
     def _settle(self, start: str) -> tuple[str, str, dict[str, Any]]:
         """How the job ended that perhaps has to be started first, what it answered, and what is so."""
-        said = self.ssh(start + SETTLE.format(job=JOB, recover=RECOVER, folder=FOLDER), PATIENCE)
+        said = self.ssh(start + SETTLE.format(job=JOB, recover=RECOVER, folder=FOLDER, look=self._look), PATIENCE)
         result, answer, seen = said.rstrip("\n").split("\n")
         return result, answer, json.loads(seen)
 
-    def _start(self, given: dict[str, Any]) -> str:
-        return START.format(job=JOB, recover=RECOVER, folder=FOLDER, given=json.dumps(given))
+    def _start(self, goal: str, case: Case | None = None) -> str:
+        given: dict[str, Any] = {"goal": goal, "end": "", "point": "", "fails": False, "workload": "", "make": ""}
+        if case:
+            given.update(case._asdict(), fails=case.fails, make=TROUBLES[case.end].make)
+        given["parallel"] = self.host.parallel
+        return START.format(job=JOB, recover=RECOVER, folder=FOLDER, given=shlex.quote(json.dumps(given)))
 
     def _send(self) -> None:
         subprocess.run(self._argv(SEND.format(folder=FOLDER)), input=self._program, check=True)
@@ -322,17 +263,28 @@ class Station:
         with tempfile.TemporaryDirectory() as folder:
             hosts = Path(folder, "inventory.json")
             hosts.write_text(inventory(self._machine))
-            argv = ["ansible-playbook", "-i", str(hosts), str(Path(__file__).parent / name)]
+            given = Path(folder, "given.json")
+            given.write_text(json.dumps({"assess_policy": self.host.policy}))
+            argv = ["ansible-playbook", "-i", str(hosts), "-e", f"@{given}", str(Path(__file__).parent / name)]
             subprocess.run(argv, env=environment, cwd=self._root, check=True, stdin=subprocess.DEVNULL)
 
 
-def _require_undone(case: Case, result: dict[str, Any]) -> None:
-    """Broken unless a workload in whose move a program hung ran again soon, and not only when that went on. While all calls
-    of a program hang, its rests stay, and the host removes them later."""
-    ends = ("rolled_back", "stuck") if " all " in case.end else ("rolled_back",)
-    if result["state"] not in ends or not 0 < result["downtime"] < HUNG:
-        raise Broken(f"it is {result['state']} after {result['downtime']} s: {result['reason'][-1500:]}")
-    print(f"  {case}: it stood still for {result['downtime']} s", flush=True)
+def _require_told(case: Case, answer: dict[str, Any], owners: dict[str, str]) -> None:
+    """Broken unless the program that went on has said what is so. What it could not undo while a trouble lasted, the host
+    mended later, and where a program hung, the workload ran again soon, and not only when that went on."""
+    ends = {case.goal: {"committed"}, other(case.goal): {"rolled_back", "refused"}}
+    for result in answer["workloads"]:
+        may = ends[owners[result["name"]]] | ({"stuck", "unfinished"} if TROUBLES[case.end].lasts else {"unfinished"})
+        if result["state"] not in may:
+            raise Broken(f"{result['name']} is said to be {result['state']}: {result['reason'][-1500:]}")
+        told = (
+            f"{result['state']}, stood still for {result['downtime']} s"
+            + (result["reason"] and ": ")
+            + result["reason"]
+        )
+        print(f"  {case}: {told[:300]}", flush=True)
+        if case.end.startswith("hang") and not 0 < result["downtime"] < HUNG:
+            raise Broken(f"it stood still for {result['downtime']} s: {result['reason'][-1500:]}")
 
 
 def digest(root: Path) -> str:
@@ -343,11 +295,14 @@ def digest(root: Path) -> str:
 
 
 def program_of(root: Path, commit: str) -> bytes:
-    """The program as it was at a commit."""
-    archive = ["git", "archive", commit, "plugins/module_utils", "tests/crash/on_machine.py"]
+    """The program as it was at a commit, with the main of this tree."""
+    archive = ["git", "archive", commit, "plugins/module_utils"]
     packed = subprocess.run(archive, cwd=root, stdout=subprocess.PIPE, check=True).stdout
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["tar", "--extract", "--directory", folder], input=packed, check=True)
+        own = Path(folder, "tests", "crash")
+        own.mkdir(parents=True)
+        shutil.copy(Path(__file__).parent / "on_machine.py", own)
         return program(Path(folder), None)
 
 

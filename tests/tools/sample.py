@@ -108,5 +108,6 @@ def crash(seed: str, env: Mapping[str, str]) -> None:
         run(argv, must=scenarios.EXECUTED, env={"PYTHONPATH": ".cache/collections", **env}, timeout=scenarios.TIMEOUT)
     except BaseException:
         if not os.environ.get("KEEP"):
-            run(["python", "lab/lab.py", "down", "crash"], timeout=300)
+            for host in ("pod", "pair"):
+                run(["python", "lab/lab.py", "down", f"crash-{host}"], timeout=300)
         raise

@@ -25,7 +25,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workloa
 from ansible_collections.podshift.docker_to_podman.tests.crash.cases import cases
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_host import BRIDGE, Host, engine_state, plan
 
-CASES = [case for case in cases() if case.end == "power"]
+CASES = [case for case in cases() if case.end == "power" and case.host == "pod"]
 GATEWAY = ["172.18.0.1/16"]
 
 

@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Troubles of a host in the middle of a move: how each is made on the machine, and how it ends later."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# A program in the place of another, whatever name that is called by; `condition` says for which calls `action` is done first.
+_INSTEAD = """
+set -e
+real=$(readlink -f "$(command -v {program})"); kept=/usr/local/lib/crash-{program}
+cp --preserve "$real" $kept
+cat > /run/crash-{program} <<'F'
+#!/bin/bash
+if {condition} && {times}; then {action}; fi
+exec -a "${{0##*/}}" {kept} "$@"
+F
+chmod 755 /run/crash-{program}
+touch /run/crash-trouble
+mount --bind /run/crash-{program} "$real"
+"""
+_TIMES = {"all": "[ -e /run/crash-trouble ]", "one": "rm /run/crash-trouble 2>/dev/null"}
+_BACK = """
+rm -f /run/crash-trouble
+while pgrep -f '^sleep 45.0625' > /dev/null; do sleep 0.5; done
+grep -o ' /usr/s\?bin/[^ ]* ' /proc/self/mountinfo | xargs -r umount
+sleep 3
+"""
+# Docker cannot start any more, also at a boot, and does not run.
+_LOSE_DOCKER = """
+mkdir -p /etc/systemd/system/docker.service.d
+printf '[Service]\\nExecStartPre=/bin/false\\n' > /etc/systemd/system/docker.service.d/crash.conf
+sync
+systemctl daemon-reload
+systemctl stop docker.socket docker.service
+"""
+# What needs Docker has to wait meanwhile, and nobody tells it that Docker is back.
+_REPAIR = """
+set -e
+sleep 5
+rm /etc/systemd/system/docker.service.d/crash.conf
+systemctl daemon-reload
+systemctl reset-failed docker.socket docker.service
+systemctl start docker.socket docker.service
+"""
+# Root has blocks of its own, so it takes what there is until nothing is left.
+_FILL = """
+size=$((1 << 40))
+while [ $size -ge 4096 ]; do
+    fallocate --length $size {folder}/crash-full-$size-$RANDOM 2>/dev/null || size=$((size / 2))
+done
+"""
+_EMPTY = "rm -f {folder}/crash-full-*; systemctl daemon-reload; sleep 3\n"
+_READ_ONLY = "mount --rbind {folder} {folder} && mount -o remount,bind,ro {folder}\n"
+_WRITABLE = "umount --lazy {folder}; systemctl daemon-reload; sleep 3\n"
+_FOLDERS = {"state": "/var/lib/docker_to_podman", "graph": "/var/lib/containers/storage", "run": "/run"}
+
+
+class Trouble(NamedTuple):
+    """Shell scripts: ``make`` it in the middle of a move, and ``end`` it when the program that moves has ended. ``lasts``:
+    until then, so that an undo may fail, too."""
+
+    make: str
+    end: str = ""
+    lasts: bool = False
+
+
+def _instead(program: str, times: str, action: str, condition: str = "true") -> Trouble:
+    kept = f"/usr/local/lib/crash-{program}"
+    action = action.format(kept=kept)
+    made = _INSTEAD.format(program=program, condition=condition, times=_TIMES[times], action=action, kept=kept)
+    return Trouble(made, _BACK, times == "all")
+
+
+def _named(program: str) -> str:
+    """A condition: it was called by this name, of several that the program has."""
+    return f'[ "${{0##*/}}" = {program} ]'
+
+
+_FAIL, _KILLED = "echo 'It fails.' >&2; exit 1", 'timeout --signal=KILL 0.15 {kept} "$@"; exit'
+_RELOAD = '[[ " $* " = *" daemon-reload "* ]]'
+_GONE = Trouble(_LOSE_DOCKER, _REPAIR, True)
+
+TROUBLES = {
+    "kill": Trouble(""),
+    "power": Trouble(""),
+    "reboot": Trouble("systemctl reboot --no-block"),
+    "again": Trouble(""),
+    "absent": _GONE,
+    "dark": _GONE,
+    **{
+        f"hang {times} {program}": _instead(program, times, "sleep 45.0625")
+        for times in _TIMES
+        for program in ("podman", "systemctl", "nft", "ip")
+    },
+    "fail one nft": _instead("nft", "one", _FAIL),
+    "fail all nft": _instead("nft", "all", _FAIL),
+    "fail one iptables": _instead("iptables-restore", "one", _FAIL, _named("iptables-restore")),
+    "fail all iptables": _instead("iptables-restore", "all", _FAIL, _named("iptables-restore")),
+    "fail one daemon-reload": _instead("systemctl", "one", _FAIL, _RELOAD),
+    "fail all daemon-reload": _instead("systemctl", "all", _FAIL, _RELOAD),
+    "killed podman": _instead("podman", "one", _KILLED),
+    "killed conmon": Trouble("pkill --signal KILL --exact conmon || true"),
+    "killed dockerd": Trouble("pkill --signal KILL --exact dockerd || true"),
+    "restarted dockerd": Trouble("systemctl restart --no-block docker.service"),
+    "slow dockerd": Trouble(
+        "pkill --signal STOP --exact dockerd || true\n"
+        "systemd-run --quiet sh -c 'sleep 20; pkill --signal CONT --exact dockerd'"
+    ),
+    "full disk": Trouble(_FILL.format(folder="/var/tmp"), _EMPTY.format(folder="/var/tmp"), True),
+    "full run": Trouble(_FILL.format(folder="/run"), _EMPTY.format(folder="/run"), True),
+    **{
+        f"read-only {name}": Trouble(_READ_ONLY.format(folder=folder), _WRITABLE.format(folder=folder), True)
+        for name, folder in _FOLDERS.items()
+    },
+}
+"""By the end of a case. With ``kill``, ``again``, ``absent`` the program is killed then, with ``power`` and ``dark`` the machine
+loses its power; in all others the move goes on."""
