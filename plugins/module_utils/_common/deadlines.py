@@ -52,6 +52,7 @@ ROWS: Sequence[Row] = (
     (("podman", "save"), Deadline(300, True), "reads a whole image; not while an application stands still"),
     (("skopeo",), Deadline(300, True), "writes a layer, or a whole image"),
     (("rsync",), Deadline(300, True), "reads two trees, and writes what differs"),
+    (("prlimit",), Deadline(30), "has Compose read the files of a project; without it the times of files have to tell"),
     (("sync",), Deadline(900), "what the kernel has not written yet: a fifth of the memory, perhaps to a slow disk"),
 )
 # What a request gets that begins at the last moment.
