@@ -3,7 +3,7 @@
 """What was written into containers themselves: their writable layers (private to the collection).
 
 Docker keeps no origin of a file. What came from outside (``docker cp``, Compose's ``configs: content`` and ``secrets:
-environment``) is told by its times: the container did not run then.
+environment``) is told by its times: the container did not run then. Of what the container has changed since, Compose tells.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Iterator, NamedTuple
 from .._common.json import Json
 from .._docker.api import Docker, DockerNotFound, part
 from .._trees import beneath
+from . import compose_files
 
 _AT_ONCE = 8
 # Docker walks the writable layer to answer; on a slow disk with millions of files that takes minutes.
@@ -50,11 +51,12 @@ class Entry(NamedTuple):
 def changes(docker: Docker, containers: list[Json], data_root: str) -> Json:
     """The writable layers: ``{container ID: {size, largest, put, removed}}``, size in bytes.
 
-    ``largest``: ``[{path, bytes}]``; ``put``: what came from outside, ``[{path, type, uid, gid, mode, size, mtime, ctime}]``;
-    ``removed``: paths of the image. ``made_workdir`` is there, and true, where the working directory is in that layer
-    and perhaps nowhere else. ``layers`` are all folders of the container's file system, the upper one first, where only
-    its mount says them.
+    ``largest``: ``[{path, bytes}]``; ``put``: what came from outside, ``[{path, type, uid, gid, mode, size, mtime, ctime}]``,
+    with ``changed`` where the container has written it since; ``removed``: paths of the image. ``made_workdir`` is there,
+    and true, where the working directory is in that layer and perhaps nowhere else. ``layers`` are all folders of the
+    container's file system, the upper one first, where only its mount says them.
     """
+    targets = compose_files.targets(containers)
 
     def read(container: Json) -> Json:
         # Without a driver that says it, only the mount of a running container does: the containerd image store.
@@ -63,7 +65,7 @@ def changes(docker: Docker, containers: list[Json], data_root: str) -> Json:
         upper = told or next(iter(mounted), "")
         return {
             "size": container.get("SizeRw") or 0,
-            **(_walked(container, upper, data_root) if upper else _asked(docker, container)),
+            **(_walked(container, upper, data_root, targets[container["Id"]]) if upper else _asked(docker, container)),
             **({"made_workdir": True} if _has_workdir(container, upper) else {}),
             **({"layers": mounted} if mounted else {}),
         }
@@ -72,13 +74,17 @@ def changes(docker: Docker, containers: list[Json], data_root: str) -> Json:
         return dict(zip((item["Id"] for item in containers), pool.map(read, containers)))
 
 
-def _walked(container: Json, upper: str, data_root: str) -> Json:
+def _walked(container: Json, upper: str, data_root: str, targets: frozenset[str]) -> Json:
     entries = list(walk(upper))
     files = [entry for entry in entries if not stat.S_ISDIR(entry.found.st_mode)]
     spans = _idle_spans(container, Path(data_root, "containers", str(container["Id"])))
     return {
         "largest": largest([(entry.path, _size(entry)) for entry in files if not entry.is_removal]),
-        "put": [_described(entry) for entry in files if not entry.is_removal and _was_put(entry, spans)][:_LARGEST],
+        "put": [
+            {**_described(entry), **({} if _was_idle(entry, spans) else {"changed": True})}
+            for entry in files
+            if not entry.is_removal and _was_put(entry, spans, targets)
+        ][:_LARGEST],
         "removed": sorted(entry.path for entry in entries if entry.is_removal)[:_LARGEST],
     }
 
@@ -139,10 +145,17 @@ def _size(entry: Entry) -> int:
     return entry.found.st_size if stat.S_ISREG(entry.found.st_mode) else 0
 
 
-def _was_put(entry: Entry, spans: list[tuple[float, float]]) -> bool:
-    """By mtime too: an entry point that changes owners changes each ctime."""
+def _was_put(entry: Entry, spans: list[tuple[float, float]], targets: frozenset[str]) -> bool:
+    """``targets``: paths that Compose puts files at; what else lies there now is the container's."""
+    is_target = entry.path in targets and stat.S_ISREG(entry.found.st_mode)
+    return entry.path.startswith(_SECRETS) or is_target or _was_idle(entry, spans)
+
+
+def _was_idle(entry: Entry, spans: list[tuple[float, float]]) -> bool:
+    """Whether it is of a time in which the container did not run. By mtime too: an entry point that changes owners changes
+    each ctime."""
     times = (entry.found.st_ctime, entry.found.st_mtime)
-    return entry.path.startswith(_SECRETS) or any(begin <= time <= end for begin, end in spans for time in times)
+    return any(begin <= time <= end for begin, end in spans for time in times)
 
 
 def _idle_spans(container: Json, folder: Path) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.api import Docker
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import written
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._inventory import compose_files, written
 from ansible_collections.podshift.docker_to_podman.tests.unit.plugins.fake_docker import FakeDocker, answers, container
 
 DB = container("db", 1)
@@ -85,6 +85,25 @@ def test_secrets_came_from_outside_whatever_their_time(tmp_path, upper, started)
     (entry,) = changes(tmp_path, layered(upper, **changed), data_root=root)["put"]
     assert (entry["path"], entry["type"], entry["size"], entry["mode"]) == ("/run/secrets/token", "file", 3, 0o440)
     assert (entry["uid"], entry["gid"]) == (os.getuid(), os.getgid())
+
+
+def test_what_compose_has_put_there_stays_its_own_when_the_container_changes_it(tmp_path, upper, started, monkeypatch):
+    """An entry point that rewrites its configuration at each start: its times tell nothing any more."""
+    changed, root = started
+    monkeypatch.setattr(compose_files, "targets", lambda items: {items[0]["Id"]: {"/etc/app.conf", "/gone", "/link"}})
+    put(upper, "etc/app.conf", LAST + 1)
+    put(upper, "etc/other.conf", LAST + 1)
+    (upper / "link").symlink_to("etc/other.conf")
+    (entry,) = changes(tmp_path, layered(upper, **changed), data_root=root)["put"]
+    assert (entry["path"], entry["type"], entry["changed"]) == ("/etc/app.conf", "file", True)
+
+
+def test_what_nobody_has_changed_since_is_not_called_changed(tmp_path, upper, started, monkeypatch):
+    changed, root = started
+    monkeypatch.setattr(compose_files, "targets", lambda items: {items[0]["Id"]: {"/etc/app.conf"}})
+    put(upper, "etc/app.conf", CREATED + 1)
+    (entry,) = changes(tmp_path, layered(upper, **changed), data_root=root)["put"]
+    assert "changed" not in entry
 
 
 def test_without_marks_a_few_seconds_after_the_creation_count(tmp_path, upper, started):
