@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that were put into a container while it did not run: Compose's configs and secrets, ``docker cp`` (private to the
+"""Files that were put into a container from outside: Compose's configs and secrets, ``docker cp`` (private to the
 collection).
 
 Docker keeps them with the container; under Quadlet each start makes a new one. They become Podman secrets, which
@@ -74,6 +74,8 @@ def findings(container: Json, known: Context, rules: Json) -> list[Finding]:
         )
         remedy = "To change one, use podman secret create --replace with the name in its unit."
         found.append(Finding(INFO, "put-files", name, "SizeRw", message.format(_listed(files)), remedy))
+        changed = {text(entry.get("path")) for entry in _entries(container, known) if entry.get("changed") is True}
+        found += _changed(name, [path for path in files if path in changed])
     lost = ["{0} ({1})".format(path, why) for path, why in judged if why]
     if lost:
         message = f"It was put into the container before it started, and is gone under Podman: {_listed(sorted(lost))}."
@@ -83,6 +85,18 @@ def findings(container: Json, known: Context, rules: Json) -> list[Finding]:
         ).format(name)
         found.append(Finding(WARNING, "lost-files", name, "SizeRw", message, remedy))
     return found
+
+
+def _changed(name: str, files: Sequence[str]) -> list[Finding]:
+    """Podman mounts a secret as a file, and what is mounted cannot be renamed or removed."""
+    if not files:
+        return []
+    message = (
+        "It has changed files that were put into it. Under Podman each start begins with them as they are when it moves, "
+        f"and it can write to them, but not put others in their place (sed -i, mv): {_listed(files)}."
+    )
+    remedy = f"If it does so at its start, set policy.containers.{name}.commit, which makes an image of them."
+    return [Finding(INFO, "changed-files", name, "SizeRw", message, remedy)]
 
 
 def _entries(container: Json, known: Context) -> list[Json]:

@@ -37,7 +37,7 @@ DATA = (
 )
 """Names of files of databases, which are data at any size. Those in /etc are made of other files there."""
 
-MEASURED = ("writable-layer", "written", "removed-files")
+MEASURED = ("writable-layer", "written", "removed-files", "changed-files")
 """Codes of findings whose words change by themselves, as the application writes."""
 
 _SHOWN = 20
