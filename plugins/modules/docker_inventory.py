@@ -13,6 +13,8 @@ author:
 description:
   - Reads everything that a Docker Engine runs on this host from its API socket, and how the kernel sees it,
     and records it on the host, readable for root alone.
+  - Asks C(docker compose config) where Compose puts files into containers, when their Compose files are on this host.
+    Nothing is fetched from elsewhere, and no contents are recorded.
   - What it returns holds no environment values. The complete record stays on the host.
   - A container that has moved to Podman keeps what was recorded while it ran in Docker.
   - A retired engine is not connected to. Its record is returned.
