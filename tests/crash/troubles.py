@@ -21,7 +21,7 @@ touch /run/crash-trouble
 mount --bind /run/crash-{program} "$real"
 """
 _TIMES = {"all": "[ -e /run/crash-trouble ]", "one": "rm /run/crash-trouble 2>/dev/null"}
-_BACK = """
+_BACK = r"""
 rm -f /run/crash-trouble
 while pgrep -f '^sleep 45.0625' > /dev/null; do sleep 0.5; done
 grep -o ' /usr/s\?bin/[^ ]* ' /proc/self/mountinfo | xargs -r umount

@@ -96,7 +96,7 @@ def _changed(name: str, files: Sequence[str]) -> list[Finding]:
         f"and it can write to them, but not put others in their place (sed -i, mv): {_listed(files)}."
     )
     remedy = f"If it does so at its start, set policy.containers.{name}.commit, which makes an image of them."
-    return [Finding(INFO, "changed-files", name, "SizeRw", message, remedy)]
+    return [Finding(WARNING, "changed-files", name, "SizeRw", message, remedy)]
 
 
 def _entries(container: Json, known: Context) -> list[Json]:

@@ -75,7 +75,7 @@ def test_what_the_container_has_changed_of_them_is_told():
     made = plan([entry("/etc/app.conf", changed=True), entry("/etc/b"), entry("/etc/c", changed=True, size=0)])
     (message,) = said(made, "changed-files")
     assert message.endswith("but not put others in their place (sed -i, mv): /etc/app.conf.")
-    assert severities(made, "changed-files") == ["info"]
+    assert severities(made, "changed-files") == ["warning"]
     assert said(plan([entry("/etc/b")]), "changed-files") == []
 
 
@@ -162,7 +162,8 @@ def test_what_changes_by_itself_is_not_the_plans():
     full = [plan(largest=[{"path": "/srv/x", "bytes": size << 20}]) for size in (5, 6)]
     assert full[0]["hash"] == full[1]["hash"] != quiet["hash"]
     assert plan([entry("/etc/a")])["hash"] != quiet["hash"]
-    assert plan([entry("/etc/a", changed=True, size=5)])["hash"] == plan([entry("/etc/a")])["hash"]
+    changed = [plan([entry("/etc/a", changed=True, size=size)]) for size in (5, 6)]
+    assert changed[0]["hash"] == changed[1]["hash"] != plan([entry("/etc/a")])["hash"]
 
 
 def test_damaged_entries_are_no_traceback():
