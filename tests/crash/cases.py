@@ -35,14 +35,15 @@ TROUBLED: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("killed podman",): ("before do create_secrets", "before do start_podman", "before do wait_ready"),
         ("killed conmon",): ("after do start_podman", "after do wait_ready", "after do open_ports"),
-        ("killed dockerd", "restarted dockerd", "slow dockerd"): (
+        ("killed dockerd", "slow dockerd"): (
             "before do hold_restarts",
             "before do stop_docker",
             "after do stop_docker",
             "after do free_addresses",
             "after do start_podman",
         ),
-        ("full disk", "full run", "read-only state", "read-only graph", "read-only run"): (
+        ("restarted dockerd",): ("before do hold_restarts", "before do stop_docker", "after do free_addresses"),
+        ("full disk", "read-only state"): (
             "before do create_secrets",
             "before do stop_docker",
             "after do stop_docker",
@@ -66,14 +67,19 @@ TROUBLED: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
         ("fail one iptables", "fail all iptables"): ("before do close_forward", "before do remove_coexistence"),
         ("fail one daemon-reload", "fail all daemon-reload"): ("before do bar_units", "before do remove_units"),
         ("killed podman",): ("before do stop_podman", "before do remove_secrets"),
-        ("killed conmon",): ("before do keep_data", "before do stop_podman"),
-        ("killed dockerd", "restarted dockerd", "slow dockerd"): (
+        ("killed conmon",): ("before do stop_podman",),
+        ("killed dockerd", "restarted dockerd"): (
+            "after do put_addresses_back",
+            "after do start_docker",
+            "after do open_ports",
+        ),
+        ("slow dockerd",): (
             "after do stop_podman",
             "after do put_addresses_back",
             "after do start_docker",
             "after do open_ports",
         ),
-        ("full disk", "full run", "read-only state", "read-only graph", "read-only run"): (
+        ("full disk", "read-only state"): (
             "before do keep_data",
             "after do stop_podman",
             "after do start_docker",
@@ -90,32 +96,23 @@ DOCKER_GONE = {
 # Inside of a step: at the thing of this number that it asks for, or while a program runs.
 INSIDE = {
     PODMAN: (
-        "warm_volumes rsync",
         "create_secrets podman",
         "create_secrets 3",
-        "install_units 4",
         "install_units systemctl",
         "open_forward iptables-restore",
-        "rehearse podman",
         "hold_restarts 3",
         "stop_docker 4",
-        "sync_volumes rsync",
         "free_addresses ip",
         "start_podman systemctl",
         "wait_ready podman",
         "coexist 5",
         "coexist systemctl",
-        "enable_units 2",
         "enable_units systemctl",
     ),
     DOCKER: (
-        "keep_data rsync",
-        "warm_volumes rsync",
-        "bar_units 3",
         "bar_units systemctl",
         "stop_podman systemctl",
         "stop_podman podman",
-        "carry_back rsync",
         "close_forward iptables-restore",
         "put_addresses_back ip",
         "start_docker 4",
@@ -135,7 +132,6 @@ AGAIN = {
             "undo free_addresses",
             "undo close_ports",
             "undo stop_docker",
-            "undo rehearse",
             "undo open_forward",
             "undo install_units",
             "undo create_secrets",
@@ -166,7 +162,7 @@ PAIR: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
             "after do open_ports",
         ),
         ("power",): ("written do sync_volumes", "written done start_podman", "written commit commit"),
-        ("killed dockerd", "reboot"): ("after do stop_docker", "after do start_podman"),
+        ("reboot",): ("after do stop_docker", "after do start_podman"),
     },
     DOCKER: {
         ("kill",): (
@@ -178,7 +174,7 @@ PAIR: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
             "after do open_ports",
         ),
         ("power",): ("written do carry_back", "written done start_docker", "written commit commit"),
-        ("killed dockerd", "reboot"): ("after do stop_podman", "after do start_docker"),
+        ("reboot",): ("after do stop_podman", "after do start_docker"),
     },
 }
 # What is another thing the first time on a host: the journal is made, Podman's first secret and network are.

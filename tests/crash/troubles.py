@@ -54,7 +54,7 @@ done
 _EMPTY = "rm -f {folder}/crash-full-*; systemctl daemon-reload; sleep 3\n"
 _READ_ONLY = "mount --rbind {folder} {folder} && mount -o remount,bind,ro {folder}\n"
 _WRITABLE = "umount --lazy {folder}; systemctl daemon-reload; sleep 3\n"
-_FOLDERS = {"state": "/var/lib/docker_to_podman", "graph": "/var/lib/containers/storage", "run": "/run"}
+_STATE = "/var/lib/docker_to_podman"
 
 
 class Trouble(NamedTuple):
@@ -78,6 +78,7 @@ def _named(program: str) -> str:
     return f'[ "${{0##*/}}" = {program} ]'
 
 
+_HANG = "sleep 45.0625"
 _FAIL, _KILLED = "echo 'It fails.' >&2; exit 1", 'timeout --signal=KILL 0.15 {kept} "$@"; exit'
 _RELOAD = '[[ " $* " = *" daemon-reload "* ]]'
 _GONE = Trouble(_LOSE_DOCKER, _REPAIR, True)
@@ -89,11 +90,8 @@ TROUBLES = {
     "again": Trouble(""),
     "absent": _GONE,
     "dark": _GONE,
-    **{
-        f"hang {times} {program}": _instead(program, times, "sleep 45.0625")
-        for times in _TIMES
-        for program in ("podman", "systemctl", "nft", "ip")
-    },
+    "hang all podman": _instead("podman", "all", _HANG),
+    **{f"hang one {program}": _instead(program, "one", _HANG) for program in ("podman", "systemctl", "nft", "ip")},
     "fail one nft": _instead("nft", "one", _FAIL),
     "fail all nft": _instead("nft", "all", _FAIL),
     "fail one iptables": _instead("iptables-restore", "one", _FAIL, _named("iptables-restore")),
@@ -109,11 +107,7 @@ TROUBLES = {
         "systemd-run --quiet sh -c 'sleep 20; pkill --signal CONT --exact dockerd'"
     ),
     "full disk": Trouble(_FILL.format(folder="/var/tmp"), _EMPTY.format(folder="/var/tmp"), True),
-    "full run": Trouble(_FILL.format(folder="/run"), _EMPTY.format(folder="/run"), True),
-    **{
-        f"read-only {name}": Trouble(_READ_ONLY.format(folder=folder), _WRITABLE.format(folder=folder), True)
-        for name, folder in _FOLDERS.items()
-    },
+    "read-only state": Trouble(_READ_ONLY.format(folder=_STATE), _WRITABLE.format(folder=_STATE), True),
 }
 """By the end of a case. With ``kill``, ``again``, ``absent`` the program is killed then, with ``power`` and ``dark`` the machine
 loses its power; in all others the move goes on."""
