@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Any, Dict, NamedTuple, Tuple, cast
 
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import cutover, rollback, steps
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move.transaction import Step
@@ -17,8 +17,10 @@ TABLES: dict[str, tuple[list[Step], list[Step]]] = {
 }
 # Nothing to do there in what the matrix moves: after the commit its services run already.
 IDLE = {"start_services"}
-# Ends of cases, with the points where they strike. Where the goal is behind " -> ", the point is behind the commit.
-TROUBLED: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
+# Ends of cases, with the points where each of them strikes.
+Points = Dict[Tuple[str, ...], Tuple[str, ...]]
+# The host fails a move, which goes on.
+TROUBLED: dict[str, Points] = {
     PODMAN: {
         # A program hangs that the move asks then, and goes on later, when it is undone: all calls of it, or one.
         ("hang all podman",): ("before do start_podman", "before do wait_ready"),
@@ -151,7 +153,7 @@ AGAIN = {
     },
 }
 # On a host with two workloads that move at the same time: where each of them is when the host fails it.
-PAIR: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
+PAIR: dict[str, Points] = {
     PODMAN: {
         ("kill",): (
             "before do install_units",
@@ -232,7 +234,15 @@ def other(engine: str) -> str:
 
 def cases() -> list[Case]:
     """All of them."""
-    return [case for goal in TABLES for case in [*_cut(goal), *_troubled(goal), *_paired(goal)]]
+    return [
+        case
+        for goal in TABLES
+        for case in (
+            *_cut(goal),
+            *_listed(goal, TROUBLED[goal], "pod", ("shop",)),
+            *_listed(goal, PAIR[goal], "pair", ("shop", "voice")),
+        )
+    ]
 
 
 def _cut(goal: str) -> list[Case]:
@@ -263,24 +273,14 @@ def _cut(goal: str) -> list[Case]:
     ]
 
 
-def _troubled(goal: str) -> list[Case]:
-    after = [step.name for step in TABLES[goal][1]]
+def _listed(goal: str, table: Points, host: str, workloads: tuple[str, ...]) -> list[Case]:
+    committed = ["commit", *(step.name for step in TABLES[goal][1])]
     return [
-        Case(goal, end, point, _owner(goal, end, point.split()[-1] in after))
-        for ends, points in TROUBLED[goal].items()
+        Case(goal, end, point, _owner(goal, end, point.split()[-1] in committed), host, workload)
+        for ends, points in table.items()
         for end in ends
         for point in points
-    ]
-
-
-def _paired(goal: str) -> list[Case]:
-    after = ["commit", *(step.name for step in TABLES[goal][1])]
-    return [
-        Case(goal, end, point, _owner(goal, end, point.split()[-1] in after), "pair", workload)
-        for ends, points in PAIR[goal].items()
-        for end in ends
-        for point in points
-        for workload in ("shop", "voice")
+        for workload in workloads
     ]
 
 

@@ -34,7 +34,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state i
 RESET, STOP = Path("/proc/sysrq-trigger"), Path("/sys/fs/cgroup/cgroup.freeze")
 # STRUCK says that the point was reached. All of it where no trouble of the disk or of /run reaches.
 CASE, ANSWER, STRUCK = (Path("/dev/shm/crash-" + name) for name in ("case", "answer", "struck"))
-# What a step asks of the host, as Python tells it: a program, a request to a server, a file put into its place or taken away.
+# Python's audit events for requests of a step: programs, servers, files that are put into place or removed.
 ASKED = ("subprocess.Popen", "socket.connect", "os.rename", "os.remove")
 # Seconds: a program is in the middle of its work then.
 AMIDST = 0.03
@@ -111,7 +111,7 @@ def kill_recovery(workload: str, event: str, step: str) -> None:
 def _has_tried(events: list[dict[str, Any]], event: str, step: str) -> bool:
     begun = [number for number, item in enumerate(events) if item["event"] == "recover_begun"]
     tried = events[begun[-1] :] if begun else []
-    # A run before has ended with one, too.
+    # An attempt that is over has these records as well.
     return any((item["event"], item["step"]) == (event, step) for item in tried) and events[-1]["event"] != "rollback"
 
 
@@ -163,7 +163,7 @@ def move(case: dict[str, Any]) -> None:
         "data": "current",
         "parallel": case["parallel"],
         "engine": case["goal"],
-        "ready_timeout": 2 if case["end"].startswith("hang") else 60,
+        "ready_timeout": 2 if case["end"].startswith("hang") else 60 if case["make"] else 300,
         "ready_timeouts": {},
     }
     answer = run.move(given, False)

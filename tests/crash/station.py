@@ -270,8 +270,8 @@ class Station:
 
 
 def _require_told(case: Case, answer: dict[str, Any], owners: dict[str, str]) -> None:
-    """Broken unless the program that went on has said what is so. What it could not undo while a trouble lasted, the host
-    mended later, and where a program hung, the workload ran again soon, and not only when that went on."""
+    """Broken unless the program that went on has said what is so. While a trouble lasts it may fail to undo a move; the host
+    mends that later. Where a program hung, the workload has to run again before that goes on."""
     ends = {case.goal: {"committed"}, other(case.goal): {"rolled_back", "refused"}}
     for result in answer["workloads"]:
         may = ends[owners[result["name"]]] | ({"stuck", "unfinished"} if TROUBLES[case.end].lasts else {"unfinished"})
