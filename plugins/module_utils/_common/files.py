@@ -4,29 +4,57 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import named
 
 
 def write_file(path: str | Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file atomically and durably; a folder that is missing is made root-only."""
+    """Replace a file atomically and durably; a folder that is missing is made root-only.
+
+    What a writer that was killed has left beside the file is replaced with it: its name says which file it was to be.
+    """
     target = Path(path)
     make_folder(target.parent)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=str(target.parent))
-    try:
-        with named(target), os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+    part = _part(target)
+    with named(target), open(_alone(part), "w", encoding="utf-8", newline="") as stream:
+        try:
+            os.ftruncate(stream.fileno(), 0)
             os.fchmod(stream.fileno(), mode)
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, str(target))
-    except BaseException:
-        os.unlink(temporary)
-        raise
+            os.replace(str(part), str(target))
+        except BaseException:
+            part.unlink()
+            raise
     sync_folder(target.parent)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file that may be there, and what a writer that was killed has left beside it; ``sync_folder`` makes it durable."""
+    for each in (path, _part(path)):
+        with suppress(FileNotFoundError):
+            each.unlink()
+
+
+def _part(target: Path) -> Path:
+    return target.with_name(".{0}.new".format(target.name))
+
+
+def _alone(part: Path) -> int:
+    """A handle of the file, which no other writer has until it is closed."""
+    while True:
+        handle = os.open(str(part), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        # The writer before may have put the file into its place meanwhile.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.lstat(str(part))):
+                return handle
+        os.close(handle)
 
 
 def make_folder(folder: Path) -> None:

@@ -16,12 +16,12 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterator
 
 from .._common import zipapp
 from .._common.command import run
 from .._common.errors import UserError, message_of
-from .._common.files import make_folder, sync_folder, write_file
+from .._common.files import make_folder, remove_file, sync_folder, write_file
 from .._state.engine_state import EngineState
 from .._state.records import StateError
 from .._workload import coexistence
@@ -66,7 +66,8 @@ def install(state_dir: str) -> None:
         )
     for engine in _engines(state_dir):
         _guarded(engine)
-    _forget([path for path in [Path(UNIT_DIR, _COEXIST)] if path.exists()])
+    if Path(UNIT_DIR, _COEXIST).exists():
+        coexistence.forget([_COEXIST])
     write_file(Path(state_dir, _UNDER_WAY), "")
     target = Path(state_dir, _PROGRAM)
     make_folder(target.parent)
@@ -128,21 +129,10 @@ def remove(state_dir: str) -> None:
         mark.unlink()
     there = found(state_dir)
     if there and not is_needed(state_dir):
-        _forget([Path(path) for path in there])
+        coexistence.forget([Path(path).name for path in there if path.endswith(".service")])
+        remove_file(Path(state_dir, _PROGRAM))
         for engine in _engines(state_dir):
             shutil.rmtree(str(engine.coexist_path), ignore_errors=True)
-
-
-def _forget(paths: Sequence[Path]) -> None:
-    """Take units and what belongs to them away."""
-    if paths:
-        run(
-            ["systemctl", "disable", "--quiet", *(path.name for path in paths if path.suffix == ".service")],
-            check=False,
-        )
-        for path in paths:
-            path.unlink()
-        run(["systemctl", "daemon-reload"])
 
 
 def calm(state_dir: str) -> None:

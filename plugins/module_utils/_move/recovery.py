@@ -15,7 +15,7 @@ from .._common.errors import UserError
 from .._common.json import Json
 from .._docker.api import Docker
 from .._network.probe import Outside
-from .._podman import secrets
+from .._podman import objects
 from .._state import journal
 from .._state.engine_state import EngineState
 from .._state.journal import PODMAN
@@ -87,7 +87,7 @@ def _settle(engine: EngineState, docker: Docker, name: str, events: list[Json]) 
     if record:
         # It stands in the way of what needs secrets only.
         with suppress(OSError):
-            secrets.mend_secrets(record["graph_root"])
+            objects.mend_secrets(record["graph_root"])
     if goal:
         failures = Transaction(path, "", goal, _before(goal, docker, engine.coexist_path)).undo(
             "the run before was interrupted"

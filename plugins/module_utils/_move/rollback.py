@@ -58,9 +58,7 @@ def steps(
         # A Docker that came while this was undone, perhaps in several tries, has taken the addresses of its bridges again.
         addresses.free(record)
         units.install(record["installed"])
-        # They ran, and systemd counts starts: one too many in a day is refused.
-        units.forget_failures(record["running"])
-        units.queue(record["running"])
+        podman_services.start_again(record, record["running"])
 
     def wait(notes: Notes) -> None:
         # Restart policies are held: who ends because the database is not ready yet has nobody else.

@@ -11,7 +11,7 @@ from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from .._common.command import run
 from .._common.errors import UserError
-from .._common.files import sync_folder, write_file
+from .._common.files import remove_file, sync_folder, write_file
 
 UNIT_DIR = "/etc/containers/systemd"
 GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"
@@ -26,7 +26,8 @@ _MODES = {".dockerenv": 0o755}
 _NO_COMPLAINT = "Loading source unit file"
 _GENERATED = "/run/systemd/generator/"
 _PROPERTIES = (
-    "Id,LoadState,FragmentPath,ActiveState,SubState,Result,NRestarts,ExecMainStatus,Job,ExecMainStartTimestampMonotonic"
+    "Id,LoadState,FragmentPath,ActiveState,SubState,Result,NRestarts,ExecMainStatus,Job,ExecMainStartTimestampMonotonic,"
+    "ActiveEnterTimestampMonotonic"
 )
 # Seconds. Each service can be in the middle of several programs, which end one after the other.
 _KILLING, _KILL_PAUSE = 20.0, 0.3
@@ -39,8 +40,8 @@ class UnitError(UserError):
 
 
 class Service(NamedTuple):
-    """What systemd says about a service; ``job`` is True while one is queued for it, ``has_run`` since its program was started
-    in this boot."""
+    """What systemd says about a service; ``job`` is True while one is queued for it, ``started`` is when its program was last
+    started, and ``active_since`` when it last became active, in seconds of the monotonic clock, 0 when not in this boot."""
 
     name: str
     load: str = ""
@@ -51,7 +52,8 @@ class Service(NamedTuple):
     restarts: int = 0
     status: int = 0
     job: bool = False
-    has_run: bool = False
+    started: float = 0.0
+    active_since: float = 0.0
 
     @property
     def is_active(self) -> bool:
@@ -72,6 +74,11 @@ class Service(NamedTuple):
         if "auto-restart" in self.sub:
             return self.restarts > 1 and self.status in _PODMAN_FAILURES
         return self.active == "failed" or (self.active == "inactive" and not self.job)
+
+    @property
+    def is_podmans_failure(self) -> bool:
+        """True when Podman itself could not run it, whatever it would have done."""
+        return self.active == "failed" and self.status in _PODMAN_FAILURES
 
     def __str__(self) -> str:
         return "{0} is {1} ({2}, result {3})".format(self.name, self.active, self.sub, self.result)
@@ -112,13 +119,14 @@ def install(units: Mapping[str, str], folder: str = UNIT_DIR) -> None:
 
 def remove(units: Collection[str], folder: str = UNIT_DIR) -> None:
     """Remove the units that are there and have systemd forget them and their failures."""
-    for name in read(units, folder):
-        Path(folder, name).unlink()
+    names = services_of(units)
+    for name in units:
+        remove_file(Path(folder, name))
     if Path(folder).is_dir():
         sync_folder(Path(folder))
     reload_systemd()
     # Not when they are stopped: until they go, what has failed is told by that.
-    forget_failures(services_of(units))
+    forget_failures(names)
 
 
 def forget_failures(names: Sequence[str]) -> None:
@@ -155,7 +163,8 @@ def parse_services(shown: str) -> list[Service]:
                 _number(values.get("NRestarts", "")),
                 _number(values.get("ExecMainStatus", "")),
                 _number(values.get("Job", "")) > 0,
-                _number(values.get("ExecMainStartTimestampMonotonic", "")) > 0,
+                _number(values.get("ExecMainStartTimestampMonotonic", "")) / 1e6,
+                _number(values.get("ActiveEnterTimestampMonotonic", "")) / 1e6,
             )
         )
     return found

@@ -17,7 +17,7 @@ from typing import Mapping, Sequence
 
 from .._common.command import run
 from .._common.errors import UserError
-from .._common.files import sync_folder, text_of, write_file
+from .._common.files import remove_file, sync_folder, text_of, write_file
 from .._common.json import Json
 from .._network import addresses, forward, iptables
 from .._state.records import safe_name
@@ -100,12 +100,23 @@ def remove(folder: Path, names: Sequence[str]) -> None:
     """Take service and files of workloads away."""
     units = [_unit(name) for name in names if Path(UNIT_DIR, _unit(name)).exists()]
     if units:
-        run(["systemctl", "disable", "--quiet", *units], check=False)
-        for unit in units:
-            Path(UNIT_DIR, unit).unlink()
-        run(["systemctl", "daemon-reload"])
+        # One that Docker's start has begun, or that waits for its next try, would fail without its files.
+        run(["systemctl", "stop", *units], check=False, timeout=_SECONDS)
+    forget(units)
     for name in names:
         shutil.rmtree(str(folder / safe_name(name)), ignore_errors=True)
+
+
+def forget(units: Sequence[str]) -> None:
+    """Take units of systemd away, and have it forget that they failed."""
+    # Without a name it would be all of the host.
+    if not units:
+        return
+    run(["systemctl", "disable", "--quiet", *units], check=False)
+    for unit in units:
+        remove_file(Path(UNIT_DIR, unit))
+    run(["systemctl", "daemon-reload"])
+    run(["systemctl", "reset-failed", *units], check=False)
 
 
 def _is_so(record: Json) -> bool:

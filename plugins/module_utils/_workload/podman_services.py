@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import Sequence
 
 from .._common import deadlines, families
 from .._common.command import CommandError, run
@@ -16,12 +17,14 @@ from .._host import cgroups
 from .._plan._topics import put_files, restart
 from .._plan.quadlet import barred, is_text_of, without_install
 from .._podman import units
-from .._podman.secrets import OWNER_LABEL, owner_of_secret
+from .._podman.objects import OWNER_LABEL, exists, owner_of_secret
 
 # Seconds: what Podman needs to remove containers and networks on a busy host; what it gets for that before Docker starts again;
 # for what is left of it, once Docker runs; what stands for no limit; and how long what is given up is waited for, however long it
 # may take otherwise.
 _PODMANS_PART, _RESTS, _REMOVAL, _ENDLESS, _LONGEST_DISCARD = 20.0, 10.0, 60.0, 86400.0, 900.0
+# Seconds: how long a start is watched, and between two looks.
+_STARTING, _POLL = 60.0, 0.2
 
 # Secrets
 
@@ -169,7 +172,31 @@ def are_resumed(record: Json) -> bool:
 
 def resume(record: Json) -> None:
     """Start what does not run, but for jobs that have done their work, or that no boot would start."""
-    units.queue(_unfinished(record))
+    start_again(record, _unfinished(record))
+
+
+def start_again(record: Json, names: Sequence[str]) -> None:
+    """Start what ran before. UserError when systemd or Podman cannot: nobody tries a container again whose network failed."""
+    # They ran, and systemd counts starts: one too many in a day is refused.
+    units.forget_failures(names)
+    begin = time.monotonic()
+    units.queue(names)
+    states = units.services(names)
+    # What takes longer waits for something of its own, such as the health of another.
+    while any(service.job for service in states.values()) and time.monotonic() < begin + _STARTING:
+        time.sleep(_POLL)
+        states = units.services(names)
+    containers = {container["service"] for container in record["containers"]}
+    down = [service for service in states.values() if _was_not_started(service, begin, service.name in containers)]
+    if down:
+        raise UserError("Podman does not run {0}.".format("; ".join(map(str, down))))
+
+
+def _was_not_started(service: units.Service, begin: float, is_container: bool) -> bool:
+    """Whether it is down for another reason than that its program has ended."""
+    if not service.is_down or service.job:
+        return False
+    return service.started < begin or not is_container or service.is_podmans_failure
 
 
 def _unfinished(record: Json) -> list[str]:
@@ -184,7 +211,7 @@ def _unfinished(record: Json) -> list[str]:
 
 
 def _has_done(service: units.Service, policy: str) -> bool:
-    return service.has_ended_well and (policy == "no" or (policy == "on-failure" and service.has_run))
+    return service.has_ended_well and (policy == "no" or (policy == "on-failure" and service.started))
 
 
 def require_unended(record: Json) -> None:
@@ -227,8 +254,7 @@ def remove_rests(record: Json) -> None:
         # After a power cut its service is down, and Podman has it all the same.
         run(["podman", "pod", "rm", "--force", "--ignore", record["pod"]])
     for network in record["networks"]:
-        exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
-        if exists and not network["existed"]:
+        if not network["existed"] and exists("network", network["name"]):
             _remove_network(network["name"], record)
 
 

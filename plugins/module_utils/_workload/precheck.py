@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from .._common.command import run
 from .._common.errors import UserError
 from .._common.json import Json
 from .._docker.api import Docker, DockerNotFound, health_of, part, process_of
@@ -19,6 +18,7 @@ from .._network import addresses, port_check
 from .._network.probe import Outside
 from .._plan._documents.containers import BUILT_IN_NETWORKS
 from .._plan._topics import restart
+from .._podman.objects import exists
 from .._podman.storage import storage
 from .._volumes import locate
 from .._volumes.rounds import Trees
@@ -126,7 +126,7 @@ def require_staged(plan: Json, workload: Json) -> None:
     wanted = [("image", image["unit_ref"]) for image in workload["images"]]
     wanted += [("volume", volume["name"]) for volume in workload["volumes"] if not locate.is_adopted(volume)]
     for kind, name in wanted:
-        if run(["podman", kind, "exists", name], check=False).rc != 0:
+        if not exists(kind, name):
             raise UserError("Podman has no {0} {1}; run the role stage first. Nothing was changed.".format(kind, name))
     locate.require_adopted(plan, workload)
     podman_services.require_own_secrets(planned(workload))
@@ -147,8 +147,7 @@ def _docker_volumes(workload: Json) -> list[str]:
 
 
 def _network_view(network: Json) -> Json:
-    exists = run(["podman", "network", "exists", network["name"]], check=False).rc == 0
-    return {"addresses": addresses.on(network["bridge"]), "existed": exists}
+    return {"addresses": addresses.on(network["bridge"]), "existed": exists("network", network["name"])}
 
 
 def _is_on_default_network(unit: str) -> bool:

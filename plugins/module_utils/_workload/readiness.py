@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import time
 from contextlib import suppress
 from typing import Any, Dict, List, NamedTuple, Sequence
 
@@ -19,6 +20,9 @@ from .._podman.units import Service, services
 
 # A check that hangs keeps nobody from the deadline (Podman before 5.5 waits for it to end); as long as Docker lets one run.
 _CHECK_SECONDS = 30
+
+# Seconds: what ends for want of a file or a right has ended by then.
+_LEAST_LIFE = 1.5
 
 # Documentation/networking/ip-sysctl.rst, ip_local_port_range: where programs get a port that they did not ask for.
 _EPHEMERAL = range(32768, 61000)
@@ -78,7 +82,7 @@ def _lacks(expected: Expected, outside: Outside) -> list[Lack]:
     nudge_health_checks(
         [name for name in expected.healthy if name in found and found[name].health not in ("", "healthy")]
     )
-    missing = missing or health_lacks(expected, found)
+    missing = missing or health_lacks(expected, found) or process_lacks(expected, states, found, time.monotonic())
     if missing:
         return missing
     processes = read_processes()
@@ -111,6 +115,23 @@ def health_lacks(expected: Expected, found: dict[str, Container]) -> list[Lack]:
         for health in [found.get(name, none).health]
         if name in expected.healthy and health != "healthy"
     ]
+
+
+def process_lacks(
+    expected: Expected, states: dict[str, Service], found: dict[str, Container], now: float
+) -> list[Lack]:
+    """Containers that do not run, although their services do: one has just ended, and systemd will see it. So may one soon that
+    has been started again already, or of which nothing else would tell that it has come up; ``now`` is of the monotonic clock."""
+    lacks = []
+    for name, owner in expected.owners.items():
+        service = states.get(owner, Service(owner))
+        shows_nothing = name not in expected.healthy and not expected.listening.get(name)
+        if name not in found or not found[name].pid:
+            lacks.append(Lack("{0} does not run".format(name), owner))
+        elif (service.restarts or shows_nothing) and now - service.active_since < _LEAST_LIFE:
+            times = "was started {0} times, and ".format(service.restarts + 1) if service.restarts else ""
+            lacks.append(Lack("{0} {1}does not run for {2:g} s yet".format(name, times, _LEAST_LIFE), owner))
+    return lacks
 
 
 def socket_lacks(expected: Expected, listening: dict[str, Listening]) -> list[Lack]:

@@ -17,7 +17,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._docker.
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._host import bridges, cgroups
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._move import rollback
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import addresses, iptables, port_gate
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import secrets, storage, units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import objects, storage, units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.engine_state import EngineState
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state.records import write_json
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._trees.rsync import TreeError, TreeStats
@@ -187,7 +187,7 @@ class Host:
 
     def install(self, monkeypatch: Any, unit_dir: Path) -> None:
         """Take the place of the edges to the real host."""
-        for module in (addresses, coexistence, docker_containers, port_gate, precheck, podman_services, secrets, units):
+        for module in (addresses, coexistence, docker_containers, objects, port_gate, podman_services, units):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(iptables, "read", lambda family: copy.deepcopy(self.rules) if family == "iptables" else {})
         monkeypatch.setattr(iptables, "apply", self.apply)
@@ -379,6 +379,8 @@ class Host:
             return Completed(125, "", "no such secret")
         if verb == "inspect":
             return Completed(0, self.secrets[words[-1]][0].rpartition("=")[2] + "\n", "")
+        if verb == "ls":
+            return Completed(0, "\n".join(self.secrets), "")
         self.event("secret " + verb)
         if verb == "create":
             assert words[-2] not in self.secrets, "Podman before 4.7 does not replace"
@@ -403,6 +405,8 @@ class Host:
             link.symlink_to(path)
         if verb == "disable":
             link.unlink()
+        if verb in ("stop", "reset-failed"):
+            return Completed(0, "", "")
         settings = [line.partition("=") for line in path.read_text().splitlines()]
         is_there = all(Path(value).exists() for name, _is, value in settings if name == "ConditionPathExists")
         for line in [value for name, _is, value in settings if name == "ExecStart" and verb == "restart" and is_there]:
@@ -447,6 +451,7 @@ class Host:
             assert not self.addresses[BRIDGE], "the subnet is taken"
             self.networks = sorted({"blog", *self.networks})
             self.services = sorted({*(name for name in names if "-volume." not in name), *self.services})
+            self.created = sorted({*(name for name in names if "-volume." in name), *self.created})
             self.pods = ["blog"]
         elif verb == "stop":
             # Of a service that is down nothing is run: what a power cut left stays.

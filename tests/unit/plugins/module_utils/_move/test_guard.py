@@ -76,7 +76,8 @@ exec {0} -c "import sys; sys.version_info = ({1}, 0); ${{2#import sys; }}"
     assert guard.interpreter().replace(str(python), "/usr/bin/python3") == chosen
 
 
-def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(systemd, tmp_path):
+def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(monkeypatch, systemd, tmp_path):
+    monkeypatch.setattr(coexistence, "run", guard.run)
     state = tmp_path / "state"
     guard.install(str(state))
     assert systemd == ["-c", "daemon-reload", "enable", "--file-system"]
@@ -93,7 +94,7 @@ def test_the_services_are_installed_once_run_a_program_of_root_and_go_again(syst
     assert guard.found(str(state)) == [str(tmp_path / "units" / guard.RECOVER), str(program)]
     systemd.clear()
     guard.remove(str(state))
-    assert systemd == ["disable", "daemon-reload"]
+    assert systemd == ["disable", "daemon-reload", "reset-failed"]
     assert guard.found(str(state)) == []
     systemd.clear()
     guard.remove(str(state))

@@ -152,3 +152,13 @@ def test_a_workload_without_a_bridge_needs_none(host, tmp_path):
     coexistence.install(tmp_path / "coexist", [item])
     assert coexistence.holds(tmp_path / "coexist", item)
     assert coexistence.found() == []
+
+
+def test_what_failed_while_it_went_is_no_failed_service(host, tmp_path, monkeypatch):
+    coexistence.install(tmp_path / "coexist", [record(network())])
+    ran = []
+    monkeypatch.setattr(coexistence, "run", lambda argv, **_how: ran.append(argv[1]))
+    coexistence.remove(tmp_path / "coexist", ["blog"])
+    assert ran == ["stop", "disable", "daemon-reload", "reset-failed"]
+    coexistence.remove(tmp_path / "coexist", ["blog"])
+    assert ran[4:] == [], "without a name it would forget the failures of all units"

@@ -11,7 +11,7 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.
     Completed,
 )
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
-from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import units
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._podman import objects, units
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._workload import podman_services
 
 RECORD = {
@@ -53,7 +53,7 @@ class Systemd:
 @pytest.fixture
 def systemd(monkeypatch):
     systemd = Systemd()
-    for module in (podman_services, units):
+    for module in (objects, podman_services, units):
         monkeypatch.setattr(module, "run", systemd.run)
     monkeypatch.setattr(units, "_KILL_PAUSE", 0)
     monkeypatch.setattr(podman_services.cgroups, "processes_in", lambda _units: [])
@@ -142,3 +142,45 @@ def test_where_systemd_does_not_answer_nothing_is_proven(systemd):
     systemd.hung = {"systemctl show"}
     with pytest.raises(UserError):
         podman_services.require_down(RECORD)
+
+
+def service(active, result="success", started=0.0, **more):
+    return units.Service("", "loaded", "", active, "x", result, started=started, **more)
+
+
+LATER = 1e9
+STARTED = {"db.service": service("active"), "blog-network.service": service("active", started=LATER)}
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "is_up"),
+    [
+        ("blog-network.service", service("failed", "exit-code", LATER), False),
+        # It never had its turn: what it needs has failed.
+        ("web.service", service("inactive"), False),
+        ("web.service", service("failed", "exit-code", LATER, status=126), False),
+        ("web.service", service("failed", "exit-code", LATER, status=1), True),
+        ("web.service", service("inactive", started=LATER), True),
+        ("web.service", service("activating"), True),
+        ("web.service", service("inactive", job=True), True),
+    ],
+    ids=["network", "dependency", "podman", "its own failure", "its own end", "on its way", "waits for another"],
+)
+def test_what_is_started_again_has_been_started(monkeypatch, systemd, name, state, is_up):
+    states = {key: value._replace(name=key) for key, value in {**STARTED, name: state}.items()}
+    monkeypatch.setattr(units, "services", lambda _names: states)
+    monkeypatch.setattr(podman_services, "_STARTING", 0.01)
+    if is_up:
+        podman_services.start_again(RECORD, list(states))
+    else:
+        with pytest.raises(UserError, match="Podman does not run {0}".format(name)):
+            podman_services.start_again(RECORD, list(states))
+    assert systemd.said[:2] == ["systemctl reset-failed", "systemctl start"]
+
+
+def test_a_start_is_watched_until_it_is_over(monkeypatch, systemd):
+    looks = [{"web.service": service("inactive", job=True)}, {"web.service": service("active")}]
+    monkeypatch.setattr(units, "services", lambda _names: looks.pop(0))
+    monkeypatch.setattr(podman_services, "_POLL", 0)
+    podman_services.start_again(RECORD, ["web.service"])
+    assert looks == []

@@ -65,6 +65,33 @@ def test_only_what_was_healthy_has_to_be_healthy():
     assert sentences(readiness.health_lacks(EXPECTED, {})) == [("db is not there, and was healthy under Docker", False)]
 
 
+def running(since, restarts=0):
+    return Service("web.service", active="active", sub="running", restarts=restarts, active_since=since)
+
+
+SILENT = EXPECTED._replace(listening={})
+UP = {"web": Container(1, "", []), "db": Container(2, "healthy", [])}
+
+
+@pytest.mark.parametrize(
+    ("expected", "web", "found", "said"),
+    [
+        (EXPECTED, running(99.9), UP, []),
+        # Its service does not know yet.
+        (EXPECTED, running(90), {**UP, "web": Container(0, "", [])}, ["web does not run"]),
+        (EXPECTED, running(90), {"db": UP["db"]}, ["web does not run"]),
+        (SILENT, running(99.9), UP, ["web does not run for 1.5 s yet"]),
+        (SILENT, running(98.4), UP, []),
+        (EXPECTED, running(99.9, 3), UP, ["web was started 4 times, and does not run for 1.5 s yet"]),
+        (EXPECTED, running(98.4, 3), UP, []),
+    ],
+    ids=["listens", "just ended", "gone", "just started", "runs for a while", "started again and again", "calmed down"],
+)
+def test_what_ends_at_once_is_not_ready(expected, web, found, said):
+    lacks = readiness.process_lacks(expected, states(web=web), found, 100.0)
+    assert sentences(lacks) == [(sentence, False) for sentence in said]
+
+
 def test_a_check_that_hangs_keeps_nobody_from_the_deadline(monkeypatch):
     """Podman before 5.5 waits for the command of a health check, however long it takes."""
     asked = []
