@@ -44,10 +44,23 @@ TROUBLED: dict[str, Points] = {
             "after do free_addresses",
             "after do start_podman",
         ),
-        ("restarted dockerd",): ("before do hold_restarts", "before do stop_docker", "after do free_addresses"),
+        ("restarted dockerd",): (
+            "before do hold_restarts",
+            "before do stop_docker",
+            "after do stop_docker",
+            "after do free_addresses",
+            "after do start_podman",
+        ),
         ("full disk", "read-only state"): (
             "before do create_secrets",
             "before do stop_docker",
+            "after do stop_docker",
+            "after do start_podman",
+            "after do open_ports",
+        ),
+        ("read-only graph root",): ("before do create_secrets", "after do stop_docker", "after do start_podman"),
+        ("full run", "read-only run"): (
+            "before do create_secrets",
             "after do stop_docker",
             "after do start_podman",
             "after do open_ports",
@@ -69,8 +82,9 @@ TROUBLED: dict[str, Points] = {
         ("fail one iptables", "fail all iptables"): ("before do close_forward", "before do remove_coexistence"),
         ("fail one daemon-reload", "fail all daemon-reload"): ("before do bar_units", "before do remove_units"),
         ("killed podman",): ("before do stop_podman", "before do remove_secrets"),
-        ("killed conmon",): ("before do stop_podman",),
+        ("killed conmon",): ("before do keep_data", "before do stop_podman"),
         ("killed dockerd", "restarted dockerd"): (
+            "after do stop_podman",
             "after do put_addresses_back",
             "after do start_docker",
             "after do open_ports",
@@ -82,6 +96,12 @@ TROUBLED: dict[str, Points] = {
             "after do open_ports",
         ),
         ("full disk", "read-only state"): (
+            "before do keep_data",
+            "after do stop_podman",
+            "after do start_docker",
+            "after do open_ports",
+        ),
+        ("read-only graph root", "full run", "read-only run"): (
             "before do keep_data",
             "after do stop_podman",
             "after do start_docker",
@@ -100,6 +120,7 @@ INSIDE = {
     PODMAN: (
         "create_secrets podman",
         "create_secrets 3",
+        "install_units 4",
         "install_units systemctl",
         "open_forward iptables-restore",
         "hold_restarts 3",
@@ -109,9 +130,11 @@ INSIDE = {
         "wait_ready podman",
         "coexist 5",
         "coexist systemctl",
+        "enable_units 2",
         "enable_units systemctl",
     ),
     DOCKER: (
+        "bar_units 3",
         "bar_units systemctl",
         "stop_podman systemctl",
         "stop_podman podman",
@@ -165,6 +188,7 @@ PAIR: dict[str, Points] = {
         ),
         ("power",): ("written do sync_volumes", "written done start_podman", "written commit commit"),
         ("reboot",): ("after do stop_docker", "after do start_podman"),
+        ("killed dockerd",): ("after do stop_docker", "after do start_podman"),
     },
     DOCKER: {
         ("kill",): (
@@ -177,6 +201,7 @@ PAIR: dict[str, Points] = {
         ),
         ("power",): ("written do carry_back", "written done start_docker", "written commit commit"),
         ("reboot",): ("after do stop_podman", "after do start_docker"),
+        ("killed dockerd",): ("after do stop_podman", "after do start_docker"),
     },
 }
 # What is another thing the first time on a host: the journal is made, Podman's first secret and network are.

@@ -107,7 +107,11 @@ TROUBLES = {
         "systemd-run --quiet sh -c 'sleep 20; pkill --signal CONT --exact dockerd'"
     ),
     "full disk": Trouble(_FILL.format(folder="/var/tmp"), _EMPTY.format(folder="/var/tmp"), True),
-    "read-only state": Trouble(_READ_ONLY.format(folder=_STATE), _WRITABLE.format(folder=_STATE), True),
+    **{
+        f"read-only {what}": Trouble(_READ_ONLY.format(folder=folder), _WRITABLE.format(folder=folder), True)
+        for what, folder in (("state", _STATE), ("graph root", "/var/lib/containers/storage"), ("run", "/run"))
+    },
+    "full run": Trouble(_FILL.format(folder="/run"), _EMPTY.format(folder="/run"), True),
 }
 """By the end of a case. With ``kill``, ``again``, ``absent`` the program is killed then, with ``power`` and ``dark`` the machine
 loses its power; in all others the move goes on."""

@@ -211,7 +211,7 @@ def _unfinished(record: Json) -> list[str]:
 
 
 def _has_done(service: units.Service, policy: str) -> bool:
-    return service.has_ended_well and (policy == "no" or (policy == "on-failure" and service.started))
+    return service.has_ended_well and (policy == "no" or (policy == "on-failure" and service.started > 0))
 
 
 def require_unended(record: Json) -> None:
