@@ -39,9 +39,9 @@ rm -rf {folder}; mkdir {folder}; cd {folder}
 cat > sent.zip; python3 -m zipfile -e sent.zip .; python3 -m compileall -q .
 sync
 """
-# Without its count of starts: nobody's host has this many moves cut off within minutes.
+# Without the counts of starts: nobody's host has this many moves cut off, or dockerd killed, within minutes.
 START = """
-rm -f /dev/shm/crash-*; printf %s {given} > /dev/shm/crash-case; systemctl reset-failed {job} {recover} 2>/dev/null
+rm -f /dev/shm/crash-*; printf %s {given} > /dev/shm/crash-case; systemctl reset-failed {job} {recover} docker.service 2>/dev/null
 systemd-run --quiet --unit={job} --service-type=exec --property=OnFailure={recover}.service --setenv=HOME=/root \
     python3 {folder} move
 """

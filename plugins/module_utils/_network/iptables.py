@@ -11,14 +11,19 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import re
-from typing import Any, Dict, Iterable, NamedTuple, Sequence
+import time
+from typing import Any, Dict, Iterable, NamedTuple, Sequence, TextIO
 
+from .._common import deadlines
 from .._common.command import CommandError, run
+from .._common.errors import UserError
 
 FAMILIES = ("iptables", "ip6tables")
 LOCK = "/run/docker_to_podman.lock"
 """Who holds it (flock(2)) changes rules. ``--wait`` is a lock of iptables-legacy: with nftables below, two at a time find rules
 gone that they are about to move, and fail."""
+# Seconds: as long as iptables itself may take.
+_LOCK_SECONDS, _LOCK_PAUSE = 20.0, 0.02
 USER_CHAIN = "DOCKER-USER"
 OUR_CHAINS = "DOCKER-PODMAN-"
 """What the names of our own chains begin with; they go with Docker's."""
@@ -210,8 +215,22 @@ def apply(family: str, script: str) -> None:
     """Give a script to iptables-restore, without touching what it does not name."""
     if script:
         with open(LOCK, "a", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _wait_for(lock)
             run([family + "-restore", "--noflush", "--wait"], input=script)
+
+
+def _wait_for(lock: TextIO) -> None:
+    until = time.monotonic() + deadlines.capped(_LOCK_SECONDS)
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise UserError(
+                    "Another program changes the firewall and does not let go of {0}; fuser -v {0} shows which. End it, and run "
+                    "this again.".format(LOCK)
+                ) from None
+        time.sleep(_LOCK_PAUSE)
 
 
 def save(family: str) -> str:

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common import deadlines
+from ansible_collections.podshift.docker_to_podman.plugins.module_utils._common.errors import UserError
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network import iptables, user_rules
 from ansible_collections.podshift.docker_to_podman.plugins.module_utils._network.forward import (
     at_start,
@@ -400,3 +403,12 @@ def test_the_names_of_dockers_bridges():
         None,
     ]
     assert iptables.dockers_bridges(networks) == ["br-0123456789ab", "docker0", "web0"]
+
+
+def test_nobody_waits_without_end_for_who_changes_rules(monkeypatch, tmp_path):
+    monkeypatch.setattr(iptables, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(iptables, "run", lambda *_argv, **_how: pytest.fail("two change rules at a time"))
+    with open(tmp_path / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with deadlines.within(0.1), pytest.raises(UserError, match="fuser -v .*/lock shows which. End it"):
+            iptables.apply("iptables", "*filter")
