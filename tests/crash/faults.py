@@ -35,8 +35,8 @@ FAULTS = [
     Fault(
         "Docker's containers are not started again",
         "_workload/docker_containers.py",
-        'return _try(self._docker.start, container["id"])',
-        'return ""',
+        'said, until = _try(self._docker.start, container["id"])',
+        'said, until = ""',
         "podman: kill after do stop_docker",
     ),
     Fault(
@@ -136,5 +136,40 @@ FAULTS = [
         "        units.kill(names)\n",
         "        return\n",
         "podman: hang all podman before do wait_ready",
+    ),
+    Fault(
+        "what a killed writer has left stays",
+        "_common/files.py",
+        'return target.with_name(".{0}.new".format(target.name))',
+        'return target.with_name(".{0}.{1}.new".format(target.name, os.getpid()))',
+        "podman: kill in do install_units 4",
+    ),
+    Fault(
+        "of a Podman that fails it is said that it has no secret",
+        "_podman/objects.py",
+        'if name in run(["podman", "secret", "ls", "--format", "{{.Name}}"]).stdout.split():',
+        'if name == "":',
+        "docker: read-only graph root after do stop_podman",
+    ),
+    Fault(
+        "services that cannot start again are left alone",
+        "_workload/podman_services.py",
+        'if down:\n        raise UserError("Podman does not run',
+        'if down and not names:\n        raise UserError("Podman does not run',
+        "docker: read-only graph root before do keep_data",
+    ),
+    Fault(
+        "what dockerd took down with it stays down",
+        "_move/rollback.py",
+        'Step("start_services", if_(side.are_resumed)',
+        'Step("start_services", if_(lambda _record: True)',
+        "docker: killed dockerd after do open_ports",
+    ),
+    Fault(
+        "Docker keeps the addresses of its bridges at a boot",
+        "_workload/coexistence.py",
+        "addresses.require_plain(one))) for one in bridges\n",
+        "addresses.require_plain(one))) for one in bridges[:0]\n",
+        "podman: reboot after do open_ports",
     ),
 ]

@@ -46,12 +46,16 @@ systemctl start docker.socket docker.service
 """
 # Root has blocks of its own, so it takes what there is until nothing is left.
 _FILL = """
-size=$((1 << 40))
+size=$((1 << 40)); number=0
 while [ $size -ge 4096 ]; do
-    fallocate --length $size {folder}/crash-full-$size-$RANDOM 2>/dev/null || size=$((size / 2))
+    number=$((number + 1))
+    fallocate --length $size /var/tmp/crash-full-$number 2>/dev/null || size=$((size / 2))
 done
 """
-_EMPTY = "rm -f {folder}/crash-full-*; systemctl daemon-reload; sleep 3\n"
+_EMPTY = "rm -f /var/tmp/crash-full-*; systemctl daemon-reload; sleep 3\n"
+# It lies in the memory, of which it takes no more than it has.
+_NARROW = "mount -o remount,size=$(($(df --output=used /run | tail -n 1) + 4))k /run\n"
+_WIDEN = "mount -o remount,size=20% /run; systemctl daemon-reload; sleep 3\n"
 _READ_ONLY = "mount --rbind {folder} {folder} && mount -o remount,bind,ro {folder}\n"
 _WRITABLE = "umount --lazy {folder}; systemctl daemon-reload; sleep 3\n"
 _STATE = "/var/lib/docker_to_podman"
@@ -106,12 +110,12 @@ TROUBLES = {
         "pkill --signal STOP --exact dockerd || true\n"
         "systemd-run --quiet sh -c 'sleep 20; pkill --signal CONT --exact dockerd'"
     ),
-    "full disk": Trouble(_FILL.format(folder="/var/tmp"), _EMPTY.format(folder="/var/tmp"), True),
+    "full disk": Trouble(_FILL, _EMPTY, True),
     **{
         f"read-only {what}": Trouble(_READ_ONLY.format(folder=folder), _WRITABLE.format(folder=folder), True)
         for what, folder in (("state", _STATE), ("graph root", "/var/lib/containers/storage"), ("run", "/run"))
     },
-    "full run": Trouble(_FILL.format(folder="/run"), _EMPTY.format(folder="/run"), True),
+    "full run": Trouble(_NARROW, _WIDEN, True),
 }
 """By the end of a case. With ``kill``, ``again``, ``absent`` the program is killed then, with ``power`` and ``dark`` the machine
 loses its power; in all others the move goes on."""

@@ -16,12 +16,15 @@ from .._common.errors import UserError
 from .._common.json import Json
 from .._common.parallel import each
 from .._docker.api import Docker, DockerError, DockerNotFound, health_of, listed_name, process_of
+from .._host import shims
 from .._host.cgroups import Watch, is_deserted, watch
 from .._plan._topics import datagrams, restart
 from . import podman_services
 from .move_record import running
 
-_HEALTH_SECONDS, _POLL_SECONDS, _TICK = 60.0, 0.3, 0.01
+_HEALTH_SECONDS, _CLEARING_SECONDS, _POLL_SECONDS, _TICK = 60.0, 5.0, 0.3, 0.01
+# What Docker says when containerd still has something of the container.
+_OCCUPIED = "already exists"
 NO_RESTART: Json = {"Name": "no", "MaximumRetryCount": 0}
 
 
@@ -222,7 +225,13 @@ class DockerSide:
             time.sleep(_POLL_SECONDS)
 
     def _start(self, container: Json) -> str:
-        return _try(self._docker.start, container["id"])
+        said, until = _try(self._docker.start, container["id"]), time.monotonic() + _CLEARING_SECONDS
+        # A dockerd that was killed has left its shim, behind which containerd needs a moment to clear up.
+        while _OCCUPIED in said and time.monotonic() < until:
+            shims.end_deserted(container["id"])
+            time.sleep(_POLL_SECONDS)
+            said = _try(self._docker.start, container["id"])
+        return said
 
     def end_stopping(self, record: Json) -> None:
         """Have what is still about to stop come to its end: until then it runs to Docker, which would not start it."""

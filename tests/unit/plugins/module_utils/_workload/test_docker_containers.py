@@ -191,3 +191,31 @@ def test_one_that_is_started_while_docker_takes_others_down_is_an_error_in_the_e
     docker.running.add("db")
     with pytest.raises(UserError, match="Docker runs db"):
         side.await_stopped(RECORD)
+
+
+@pytest.mark.parametrize(("refusals", "is_up"), [(0, True), (2, True), (1000, False)])
+def test_what_a_killed_dockerd_has_left_keeps_no_container_down(docker, monkeypatch, refusals, is_up):
+    """containerd needs a moment to clear up behind the shim."""
+    ended, asked = [], []
+
+    def start(name):
+        asked.append(name)
+        if len(asked) <= refusals:
+            raise DockerError("failed to create task for container: task {0}: already exists".format(name))
+
+    monkeypatch.setattr(docker, "start", start, raising=False)
+    monkeypatch.setattr(docker_containers.shims, "end_deserted", ended.append)
+    monkeypatch.setattr(docker_containers, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(docker_containers, "_CLEARING_SECONDS", 0.2)
+    said = DockerSide(docker)._start(RECORD["containers"][0])
+    assert (said == "") is is_up
+    assert set(ended) == ({"db"} if refusals else set())
+
+
+def test_another_refusal_is_no_reason_to_end_a_shim(docker, monkeypatch):
+    def start(_name):
+        raise DockerError("port is already allocated")
+
+    monkeypatch.setattr(docker, "start", start, raising=False)
+    monkeypatch.setattr(docker_containers.shims, "end_deserted", lambda _name: pytest.fail("it is left alone"))
+    assert DockerSide(docker)._start(RECORD["containers"][0]) == "port is already allocated"
