@@ -32,6 +32,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # For each kind of machine that was asked for.
 KNOWN = ROOT / ".cache" / f"crash-{os.environ.get('PODSHIFT_LAB') or 'vm'}.json"
 
+# Seconds: as long as a client may have to try again.
+ANSWERING = 5.0
+
 
 class Wrong(Exception):
     """What is not as it has to be."""
@@ -198,15 +201,24 @@ def require(machine: Station, seen: dict[str, Any], owners: dict[str, str], writ
         if seen[key] != value:
             raise Wrong(f"{key} is {seen[key]!r} instead of {value!r} ({json.dumps(seen)})")
     told = list(writer.acknowledged)
-    try:
-        found = set(kept(writer.port))
-    except OSError as error:
-        raise Wrong(f"the service does not answer: {error}") from None
+    found = set(answer(writer.port))
     lost = sorted(set(told) - found)
     if lost:
         raise Wrong(f"{len(lost)} of {len(told)} acknowledged records are lost, first the {told.index(lost[0]) + 1}th")
     if not told:
         raise Wrong("nothing was ever acknowledged")
+
+
+def answer(port: int) -> list[int]:
+    """What the service has kept; Wrong when it does not answer: it may have been started just now."""
+    until = time.monotonic() + ANSWERING
+    while True:
+        try:
+            return kept(port)
+        except OSError as error:
+            if time.monotonic() > until:
+                raise Wrong(f"the service does not answer: {error}") from None
+        time.sleep(0.2)
 
 
 if __name__ == "__main__":

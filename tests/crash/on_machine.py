@@ -36,6 +36,7 @@ RESET, STOP = Path("/proc/sysrq-trigger"), Path("/sys/fs/cgroup/cgroup.freeze")
 CASE, ANSWER, STRUCK = (Path("/dev/shm/crash-" + name) for name in ("case", "answer", "struck"))
 # Python's audit events for requests of a step: programs, servers, files that are put into place or removed.
 ASKED = ("subprocess.Popen", "socket.connect", "os.rename", "os.remove")
+COPIER = "rsync"
 # Seconds: a program is in the middle of its work then.
 AMIDST = 0.03
 STATE, RECOVER = "/var/lib/docker_to_podman", "docker_to_podman-recover.service"
@@ -51,6 +52,8 @@ class Cut:
         self._step, self._asked = "", 0
         if self._point.startswith("in do"):
             sys.addaudithook(self._ask)
+        if self._point.endswith(COPIER):
+            threading.Thread(target=self._await_copier, daemon=True).start()
 
     def at(self, point: str) -> None:
         when, _do, self._step = point.partition(" do ")
@@ -83,6 +86,20 @@ class Cut:
                 threading.Timer(AMIDST, os.kill, (os.getpid(), signal.SIGKILL)).start()
             else:
                 os.kill(os.getpid(), signal.SIGKILL)
+
+    def _await_copier(self) -> None:
+        # A process of its own begins it, in which Python's audit events are not seen here.
+        while self._step != self._point.split()[2] or COPIER not in map(_name, glob.glob("/proc/[0-9]*/comm")):
+            time.sleep(0.001)
+        STRUCK.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _name(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
 
 
 def lose_power() -> None:

@@ -58,7 +58,7 @@ _NARROW = "mount -o remount,size=$(($(df --output=used /run | tail -n 1) + 4))k 
 _WIDEN = "mount -o remount,size=20% /run; systemctl daemon-reload; sleep 3\n"
 _READ_ONLY = "mount --rbind {folder} {folder} && mount -o remount,bind,ro {folder}\n"
 _WRITABLE = "umount --lazy {folder}; systemctl daemon-reload; sleep 3\n"
-_STATE = "/var/lib/docker_to_podman"
+_STATE, _GRAPH = "/var/lib/docker_to_podman", "/var/lib/containers/storage"
 
 
 class Trouble(NamedTuple):
@@ -111,10 +111,12 @@ TROUBLES = {
         "systemd-run --quiet sh -c 'sleep 20; pkill --signal CONT --exact dockerd'"
     ),
     "full disk": Trouble(_FILL, _EMPTY, True),
-    **{
-        f"read-only {what}": Trouble(_READ_ONLY.format(folder=folder), _WRITABLE.format(folder=folder), True)
-        for what, folder in (("state", _STATE), ("graph root", "/var/lib/containers/storage"), ("run", "/run"))
-    },
+    "read-only state": Trouble(_READ_ONLY.format(folder=_STATE), _WRITABLE.format(folder=_STATE), True),
+    "read-only graph root": Trouble(_READ_ONLY.format(folder=_GRAPH), _WRITABLE.format(folder=_GRAPH), True),
+    # Docker starts nothing of which containerd could not remove the rests, until that starts anew.
+    "read-only run": Trouble(
+        _READ_ONLY.format(folder="/run"), _WRITABLE.format(folder="/run") + "systemctl restart containerd\n", True
+    ),
     "full run": Trouble(_NARROW, _WIDEN, True),
 }
 """By the end of a case. With ``kill``, ``again``, ``absent`` the program is killed then, with ``power`` and ``dark`` the machine

@@ -6,6 +6,7 @@ collection)."""
 from __future__ import annotations
 
 import json
+import re
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -23,8 +24,9 @@ from . import podman_services
 from .move_record import running
 
 _HEALTH_SECONDS, _CLEARING_SECONDS, _POLL_SECONDS, _TICK = 60.0, 5.0, 0.3, 0.01
-# What Docker says when containerd still has something of the container.
-_OCCUPIED = "already exists"
+# What Docker says when containerd still has something of the container, and what helps against all of that.
+_OCCUPIED = re.compile("task .*: already exists|mkdir .*: file exists")
+_CLEAR_UP = " containerd keeps rests of it, and clears up when it starts: run systemctl restart containerd."
 NO_RESTART: Json = {"Name": "no", "MaximumRetryCount": 0}
 
 
@@ -227,7 +229,9 @@ class DockerSide:
     def _start(self, container: Json) -> str:
         said, until = _try(self._docker.start, container["id"]), time.monotonic() + _CLEARING_SECONDS
         # A dockerd that was killed has left its shim, behind which containerd needs a moment to clear up.
-        while _OCCUPIED in said and time.monotonic() < until:
+        while _OCCUPIED.search(said):
+            if time.monotonic() > until:
+                return said + _CLEAR_UP
             shims.end_deserted(container["id"])
             time.sleep(_POLL_SECONDS)
             said = _try(self._docker.start, container["id"])

@@ -209,6 +209,7 @@ def test_what_a_killed_dockerd_has_left_keeps_no_container_down(docker, monkeypa
     monkeypatch.setattr(docker_containers, "_CLEARING_SECONDS", 0.2)
     said = DockerSide(docker)._start(RECORD["containers"][0])
     assert (said == "") is is_up
+    assert ("systemctl restart containerd" in said) is not is_up
     assert set(ended) == ({"db"} if refusals else set())
 
 
