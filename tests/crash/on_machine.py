@@ -34,9 +34,10 @@ from ansible_collections.podshift.docker_to_podman.plugins.module_utils._state i
 RESET, STOP = Path("/proc/sysrq-trigger"), Path("/sys/fs/cgroup/cgroup.freeze")
 # STRUCK says that the point was reached. All of it where no trouble of the disk or of /run reaches.
 CASE, ANSWER, STRUCK = (Path("/dev/shm/crash-" + name) for name in ("case", "answer", "struck"))
+# Opened once: a thread that copies volumes sees no other folders.
+MEMORY = os.open(str(STRUCK.parent), os.O_RDONLY | os.O_DIRECTORY)
 # Python's audit events for requests of a step: programs, servers, files that are put into place or removed.
 ASKED = ("subprocess.Popen", "socket.connect", "os.rename", "os.remove")
-COPIER = "rsync"
 # Seconds: a program is in the middle of its work then.
 AMIDST = 0.03
 STATE, RECOVER = "/var/lib/docker_to_podman", "docker_to_podman-recover.service"
@@ -52,8 +53,6 @@ class Cut:
         self._step, self._asked = "", 0
         if self._point.startswith("in do"):
             sys.addaudithook(self._ask)
-        if self._point.endswith(COPIER):
-            threading.Thread(target=self._await_copier, daemon=True).start()
 
     def at(self, point: str) -> None:
         when, _do, self._step = point.partition(" do ")
@@ -64,7 +63,7 @@ class Cut:
         if self._end == "again":
             watch(*self._then)
         else:
-            STRUCK.touch()
+            strike()
         if self._make:
             subprocess.run(["sh", "-c", self._make], check=True, stdin=subprocess.DEVNULL)
         if self._end in ("kill", "absent", "again"):
@@ -81,25 +80,16 @@ class Cut:
         if os.environ.get("CRASH_TELL"):
             print(f"{self._step} {self._asked} {program} {asked[:2]}", flush=True)
         if self._step == step and which in (str(self._asked), program):
-            STRUCK.touch()
+            strike()
             if event == "subprocess.Popen":
                 threading.Timer(AMIDST, os.kill, (os.getpid(), signal.SIGKILL)).start()
             else:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def _await_copier(self) -> None:
-        # A process of its own begins it, in which Python's audit events are not seen here.
-        while self._step != self._point.split()[2] or COPIER not in map(_name, glob.glob("/proc/[0-9]*/comm")):
-            time.sleep(0.001)
-        STRUCK.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
 
-
-def _name(path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except OSError:
-        return ""
+def strike() -> None:
+    """Say that the point was reached."""
+    os.close(os.open(STRUCK.name, os.O_WRONLY | os.O_CREAT, dir_fd=MEMORY))
 
 
 def lose_power() -> None:
@@ -122,7 +112,7 @@ def kill_recovery(workload: str, event: str, step: str) -> None:
     while not _has_tried(engine.journal(workload), event, step):
         time.sleep(0.002)
     subprocess.run(["systemctl", "kill", "--kill-whom=main", "--signal=KILL", RECOVER], check=True)
-    STRUCK.touch()
+    strike()
 
 
 def _has_tried(events: list[dict[str, Any]], event: str, step: str) -> bool:

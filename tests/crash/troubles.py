@@ -58,6 +58,12 @@ _NARROW = "mount -o remount,size=$(($(df --output=used /run | tail -n 1) + 4))k 
 _WIDEN = "mount -o remount,size=20% /run; systemctl daemon-reload; sleep 3\n"
 _READ_ONLY = "mount --rbind {folder} {folder} && mount -o remount,bind,ro {folder}\n"
 _WRITABLE = "umount --lazy {folder}; systemctl daemon-reload; sleep 3\n"
+# What others could not remove there is in the way until somebody does: of this service's unit, of containers in Docker.
+_CLEARED = """
+rm -f /run/systemd/transient/docker_to_podman-workloads.service
+systemctl daemon-reload
+systemctl restart containerd
+"""
 _STATE, _GRAPH = "/var/lib/docker_to_podman", "/var/lib/containers/storage"
 
 
@@ -113,10 +119,7 @@ TROUBLES = {
     "full disk": Trouble(_FILL, _EMPTY, True),
     "read-only state": Trouble(_READ_ONLY.format(folder=_STATE), _WRITABLE.format(folder=_STATE), True),
     "read-only graph root": Trouble(_READ_ONLY.format(folder=_GRAPH), _WRITABLE.format(folder=_GRAPH), True),
-    # Docker starts nothing of which containerd could not remove the rests, until that starts anew.
-    "read-only run": Trouble(
-        _READ_ONLY.format(folder="/run"), _WRITABLE.format(folder="/run") + "systemctl restart containerd\n", True
-    ),
+    "read-only run": Trouble(_READ_ONLY.format(folder="/run"), _WRITABLE.format(folder="/run") + _CLEARED, True),
     "full run": Trouble(_NARROW, _WIDEN, True),
 }
 """By the end of a case. With ``kill``, ``again``, ``absent`` the program is killed then, with ``power`` and ``dark`` the machine
