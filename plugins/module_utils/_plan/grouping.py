@@ -128,7 +128,7 @@ def _no_own_settings(candidate: Candidate) -> str:
             return (
                 f"{name_of(container)} has shared memory of a size of its own, which Podman gives no member of a pod."
             )
-        if dig(container, "HostConfig.UsernsMode"):
+        if dig(container, "HostConfig.UsernsMode") == "host":
             return f"{name_of(container)} has a user namespace of its own."
         for key in ("Dns", "DnsOptions", "DnsSearch"):
             if not is_empty(dig(container, "HostConfig." + key)):

@@ -154,9 +154,10 @@ CONTAINER: tuple[Field, ...] = (
     *rows(TRANSLATED, "HostConfig.", "Tmpfs", "tmpfs"),
     *translated("HostConfig.", {
         "UTSMode": ("uts", word),
-        "UsernsMode": ("userns", word),
         "ShmSize": ("shm_size", number, 67108864),
     }),
+    *rows(TRANSLATED, "HostConfig.", "UsernsMode", "uid_map", "gid_map",
+          remark="Docker looks for `host` alone, and for that with userns-remap only."),
     *rows(TRANSLATED, "HostConfig.", "Sysctls", "sysctl"),
     Field("HostConfig.Runtime", TRANSLATED, ("runtime",), defaults=("runc", "io.containerd.runc.v2")),
     Field("HostConfig.MaskedPaths", TRANSLATED, ("mask", "unmask"), defaults=MASKED_PATHS),

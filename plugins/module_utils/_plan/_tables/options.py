@@ -131,7 +131,6 @@ CONTAINER: dict[str, Option] = {
     "pid": _flag("--pid={}"),
     "uts": _flag("--uts={}"),
     "cgroupns": _flag("--cgroupns={}"),
-    "userns": _key("UserNS", "4.5", "--userns={}"),
     "uid_map": _key("UIDMap", "4.8", "--uidmap={}"),
     "gid_map": _key("GIDMap", "4.8", "--gidmap={}"),
     "sysctl": _key("Sysctl", "4.6", "--sysctl={}", SPACED),

@@ -25,12 +25,17 @@ def settings(document: Json) -> list[Setting]:
     device = given["device"]
     if given["type"] in ("nfs", "nfs4") and device.startswith(":"):
         server = [option[len("addr=") :] for option in mount_options if option.startswith("addr=")]
-        device = (server[-1] if server else "") + device
+        device = (_bracketed(server[-1]) if server else "") + device
         mount_options = [option for option in mount_options if not option.startswith("addr=")]
     # Podman takes a type only together with a device.
     device = device or given["type"]
     rows = (("type", given["type"]), ("device", device), ("options", ",".join(mount_options)))
     return [(option, value) for option, value in rows if value]
+
+
+def _bracketed(server: str) -> str:
+    """mount.nfs(8): the colons of an IPv6 address stand in square brackets."""
+    return f"[{server}]" if ":" in server and not server.startswith("[") else server
 
 
 def findings(document: Json) -> list[Finding]:

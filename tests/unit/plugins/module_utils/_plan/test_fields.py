@@ -81,8 +81,8 @@ def test_every_row_says_what_becomes_of_its_path():
 
 def test_every_option_of_the_table_can_come_from_a_row():
     named = {name for row in container_fields.CONTAINER for name in row.becomes}
-    # What the plan adds by itself: the pod, the order of the start, the map of user IDs, paths that keys would break.
-    own = {"pod", "start_with_pod", "pull", "systemd", "notify", "uid_map", "gid_map", "volume_flag", "mount_flag"}
+    # What the plan adds by itself: the pod, the order of the start, paths that keys would break.
+    own = {"pod", "start_with_pod", "pull", "systemd", "notify", "volume_flag", "mount_flag"}
     assert set(options.CONTAINER) - named == own
 
 
@@ -200,6 +200,13 @@ NEEDS = {
     "HostConfig.PublishAllPorts": {"Config.ExposedPorts": {"80/tcp": {}}},
 }
 VALUES["NetworkSettings.Ports"] = {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}]}
+# What an engine has to be like.
+ENGINES = {
+    "HostConfig.UsernsMode": {
+        "SecurityOptions": ["name=userns"],
+        "DockerRootDir": "/var/lib/docker/231072.231072",
+    },
+}
 SAY_SOMETHING = [row for row in container_fields.CONTAINER if row.kind not in (fields.RUNTIME, fields.NOT_APPLICABLE)]
 
 
@@ -218,9 +225,10 @@ TYPES_OF = {
 }
 
 
-def said(document):
+def said(document, engine):
     """What a plan says in units and findings."""
     known = inventory([document])
+    known["engine"]["info"] = {**known["engine"].get("info", {}), **engine}
     if not any(image["Id"] == document["Image"] for image in known["images"]):
         known["images"] = []
     made = make_plan(known, None, "5.4.2")
@@ -238,4 +246,5 @@ def test_no_path_is_lost_on_its_way_into_the_plan(row):
     if value is None:
         value = True if TYPES_OF.get(row.path) == "boolean" else 123456789
     put(after, row.path, value)
-    assert said(after) != said(before)
+    engine = ENGINES.get(row.path, {})
+    assert said(after, engine) != said(before, engine)

@@ -396,12 +396,21 @@ def test_objects_of_an_old_podman_have_the_names_that_it_gives():
 NFS = {"type": "nfs", "device": ":/export", "o": "addr=192.0.2.5,rw,nfsvers=4"}
 
 
-def test_a_volume_on_nfs_moves_by_its_definition():
+@pytest.mark.parametrize(
+    ("server", "shown"),
+    [
+        ("192.0.2.5", "192.0.2.5"),
+        ("store.example", "store.example"),
+        ("fd00::10", "[fd00::10]"),
+        ("[fd00::10]", "[fd00::10]"),
+    ],
+)
+def test_a_volume_on_nfs_moves_by_its_definition(server, shown):
     known = inventory([container(Mounts=[volume_mount("v")])])
-    known["volumes"][0]["Options"] = NFS
+    known["volumes"][0]["Options"] = {**NFS, "o": NFS["o"].replace("192.0.2.5", server)}
     made = make_plan(known, None, "5.4.2")
     unit = made["workloads"][0]["units"]["v.volume"].split("\n")
-    for line in ("Type=nfs", "Device=192.0.2.5:/export", "Options=rw,nfsvers=4"):
+    for line in ("Type=nfs", f"Device={shown}:/export", "Options=rw,nfsvers=4"):
         assert line in unit
     assert made["workloads"][0]["volumes"][0]["driver_opts"]["o"] == "rw,nfsvers=4"
     assert ("volume-mount-program", "Options[type]") in codes(made, "info")
@@ -504,6 +513,16 @@ def test_a_remapped_engine_keeps_its_map():
     unit = unit_of([container()], engine={"id": "e", "info": info}).split("\n")
     assert "UIDMap=0:231072:65536" in unit
     assert "GIDMap=0:231072:65536" in unit
+    of_host = unit_of([container(HostConfig__UsernsMode="host")], engine={"id": "e", "info": info})
+    assert "Map=" not in of_host
+
+
+@pytest.mark.parametrize("mode", ["host", "keep-id:uid=1000", "auto"])
+def test_an_engine_without_a_map_ignores_what_a_container_wants(mode):
+    """Podman would obey."""
+    assert unit_of([container(HostConfig__UsernsMode=mode)]) == unit_of([container()])
+    members = [service("blog", "a"), service("blog", "b", HostConfig__UsernsMode="keep-id")]
+    assert plan(members)["workloads"][0]["grouping"] == "pod"
 
 
 def test_a_reader_of_the_docker_socket_gets_podmans():
