@@ -39,6 +39,10 @@ _PROCESSOR_PATH = re.compile(r"/sys/devices/system/cpu/cpu\d+/thermal_throttle\Z
 _OPTION = "HostConfig.SecurityOpt"
 _USUAL_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
 _NVIDIA = "nvidia"
+# moby, daemon/nvidia_linux.go.
+_NVIDIA_CAPABILITIES = frozenset(
+    ("gpu", "nvidia", "compute", "compat32", "graphics", "utility", "video", "display"),
+)
 
 
 def settings(container: Json, hardened: bool, version: Version) -> list[Setting]:
@@ -209,12 +213,13 @@ def _runtime(container: Json) -> list[Setting]:
 
 
 def _visible_gpus(container: Json) -> list[str]:
-    """Those that NVIDIA's runtime for Docker shows, by the variable that it reads."""
+    """Those that NVIDIA's runtime for Docker shows, by the variables that it reads (nvidia-container-toolkit, image/cuda_image.go):
+    the images of old versions of CUDA do not name them, and get all."""
     entries = [entry.partition("=") for entry in strings(dig(container, "Config.Env"))]
-    wanted = [value for name, _equals, value in entries if name == "NVIDIA_VISIBLE_DEVICES"]
-    if not wanted or wanted[-1] in ("", "void", "none"):
-        return []
-    return wanted[-1].split(",")
+    given = {name: value for name, _equals, value in entries}
+    is_old = given.get("CUDA_VERSION") and not given.get("NVIDIA_REQUIRE_CUDA")
+    wanted = given.get("NVIDIA_VISIBLE_DEVICES", "all" if is_old else "")
+    return [] if wanted in ("", "void", "none") else wanted.split(",")
 
 
 def devices(container: Json) -> list[Setting]:
@@ -238,14 +243,18 @@ def _requested(request: Json) -> list[str]:
     if not _is_gpu(request):
         return []
     count = request.get("Count")
-    if not chosen and isinstance(count, int) and count > 0:
+    if not chosen and isinstance(count, int) and count >= 0:
         chosen = [str(number) for number in range(count)]
-    return ["nvidia.com/gpu=" + name for name in chosen or ["all"]]
+    elif not chosen:
+        chosen = ["all"]
+    return ["nvidia.com/gpu=" + name for name in chosen]
 
 
 def _is_gpu(request: Json) -> bool:
-    wanted = [name for group in items(request.get("Capabilities")) for name in strings(group)]
-    return request.get("Driver") in ("", None, "nvidia") and "gpu" in wanted
+    """Whether Docker gives it to its driver for NVIDIA (moby, daemon/devices.go): one group of capabilities, all of which the driver
+    has, is enough."""
+    groups = [strings(group) for group in items(request.get("Capabilities"))]
+    return request.get("Driver") in ("", None, _NVIDIA) and any(_NVIDIA_CAPABILITIES.issuperset(one) for one in groups)
 
 
 _GPU = (
@@ -257,9 +266,9 @@ _GPU = (
 def runtime_findings(container: Json) -> list[Finding]:
     """A runtime that Podman has to be told about."""
     name, path = text(dig(container, "HostConfig.Runtime")), "HostConfig.Runtime"
-    if name == _NVIDIA:
+    if name == _NVIDIA and _runtime(container):
         return [Finding(WARNING, "gpu", name_of(container), path, *_GPU)]
-    if name in _USUAL_RUNTIMES:
+    if name in (*_USUAL_RUNTIMES, _NVIDIA):
         return []
     message = f"Podman has to know the runtime {name[:80]!r}."
     remedy = "Name its program in containers.conf, section [engine.runtimes], and accept this."
@@ -275,10 +284,10 @@ def device_findings(container: Json) -> list[Finding]:
             remedy = "Name it by another path, such as the one that the link leads to."
             found.append(Finding(BLOCKER, "device-path", name, place, message, remedy))
     for request in (mapping(item) for item in items(dig(container, path))):
-        if not _requested(request):
+        if not _requested(request) and not _is_gpu(request):
             message = "Nothing is known about the devices that it asks for."
             found.append(Finding(BLOCKER, "untranslated-option", name, path, message, "Name devices of the host."))
-        elif _is_gpu(request):
+        elif _requested(request) and _is_gpu(request):
             found.append(Finding(WARNING, "gpu", name, path, *_GPU))
         if not is_empty(request.get("Options")):
             message = "Podman does not know options of a request for devices."

@@ -1417,6 +1417,49 @@ def test_what_podman_would_refuse_is_written_in_another_way(change, line):
     assert line in made["workloads"][0]["units"]["web.container"].split("\n")
 
 
+def request(*capabilities, driver="", **given):
+    return {
+        "HostConfig__DeviceRequests": [{"Driver": driver, "Count": -1, "Capabilities": list(capabilities), **given}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "devices", "severity"),
+    [
+        (request(["gpu"]), ["all"], "warning"),
+        # Plex, and others that name what they need of the driver.
+        (request(["nvidia", "compute", "utility", "video"], driver="nvidia"), ["all"], "warning"),
+        (request(["tpu"], ["compute", "utility"]), ["all"], "warning"),
+        (request(["gpu"], Count=2), ["0", "1"], "warning"),
+        (request(["gpu"], Count=0, DeviceIDs=["GPU-1"]), ["GPU-1"], "warning"),
+        (request(["gpu"], Count=0), [], None),
+        (request(["gpu", "tpu"]), [], "blocker"),
+        (request(driver="nvidia"), [], "blocker"),
+        (request(["gpu"], driver="amd"), [], "blocker"),
+        ({"HostConfig__Runtime": "nvidia", "Config__Env": ["NVIDIA_VISIBLE_DEVICES=0,1"]}, ["0", "1"], "warning"),
+        # The runtime of a whole engine, where most containers have no GPU.
+        ({"HostConfig__Runtime": "nvidia"}, [], None),
+        ({"HostConfig__Runtime": "nvidia", "Config__Env": ["NVIDIA_VISIBLE_DEVICES=void"]}, [], None),
+        ({"HostConfig__Runtime": "nvidia", "Config__Env": ["CUDA_VERSION=8"]}, ["all"], "warning"),
+        (
+            {"HostConfig__Runtime": "nvidia", "Config__Env": ["CUDA_VERSION=12", "NVIDIA_REQUIRE_CUDA=cuda>=12"]},
+            [],
+            None,
+        ),
+        ({"HostConfig__Runtime": "nvidia", **request(["gpu"])}, ["all"], "warning"),
+    ],
+)
+def test_a_container_has_the_gpus_that_docker_gives_it(change, devices, severity):
+    made = plan([container(**change)])
+    paths = ("HostConfig.DeviceRequests", "HostConfig.Runtime")
+    assert [item["severity"] for item in made["findings"] if item["path"] in paths] == [severity] * bool(severity)
+    if severity != "blocker":
+        unit = made["workloads"][0]["units"]["web.container"].split("\n")
+        prefix = "AddDevice=nvidia.com/gpu="
+        assert [line[len(prefix) :] for line in unit if line.startswith(prefix)] == devices
+        assert "nvidia" not in "".join(line for line in unit if "runtime" in line)
+
+
 def test_a_host_name_in_the_hosts_namespace_is_the_hosts():
     web = container(Config__Hostname="machine", Config__Domainname="example.com", HostConfig__UTSMode="host")
     assert "HostName" not in unit_of([web])
