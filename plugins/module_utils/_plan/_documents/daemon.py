@@ -44,7 +44,7 @@ TABLE: dict[str, Row] = {
         data-root graph storage-driver storage-opts exec-opts exec-root init-path pidfile max-concurrent-downloads
         max-concurrent-uploads max-download-attempts builder cdi-spec-dirs"""),
     **_same(HANDLED, "It is of the daemon itself.", """
-        features hosts debug log-level log-format raw-logs live-restore shutdown-timeout experimental metrics-addr
+        features debug log-level log-format raw-logs live-restore shutdown-timeout experimental
         containerd containerd-namespace containerd-plugins-namespace cri-containerd nri-opts group tls tlsverify
         tlscacert tlscert tlskey api-cors-header min-api-version authorization-plugins oom-score-adjust
         cpu-rt-period cpu-rt-runtime allow-nondistributable-artifacts labels config-file userland-proxy
@@ -61,11 +61,14 @@ TABLE: dict[str, Row] = {
     "iptables": Row(WARNING, "Podman manages the firewall for its networks.", "Accept it if that is wanted."),
     "ip6tables": Row(WARNING, "Podman manages the firewall for its networks.", "Accept it if that is wanted."),
     "ip-masq": Row(WARNING, "Podman masks the addresses of containers.", "Accept it if that is wanted."),
+    "metrics-addr": Row(WARNING, "Nothing answers there once Docker has gone.",
+                        "Have what reads the metrics ask an exporter for Podman, or accept it."),
     "proxies": Row(INFO, "Podman pulls images with the proxy of its own environment."),
 }  # fmt: skip
 
-# userns-remap is a finding of the engine, which knows the map.
+# Findings of the engine, which knows more of them.
 TABLE["userns-remap"] = Row(HANDLED, "The inventory says the map.")
+TABLE["hosts"] = Row(HANDLED, "Other listeners than Docker's own socket are a finding.")
 
 ON_BY_DEFAULT = ("iptables", "ip6tables", "icc", "ip-masq")
 """Settings that say something only when they are off."""
@@ -123,6 +126,7 @@ _SWITCHES = {
 _NUMBERS = {"default-stop-timeout"}
 _LISTS = {
     "host-gateway-ips",
+    "hosts",
     "registry-mirrors",
     "insecure-registries",
     "dns",

@@ -9,7 +9,7 @@ from .. import grouping
 from .._documents import daemon
 from .._documents.context import Context
 from .._tables import options
-from ..model import BLOCKER, INFO, Finding
+from ..model import BLOCKER, INFO, WARNING, Finding
 from . import host
 from .user_namespace import shift
 
@@ -18,6 +18,7 @@ def findings(context: Context) -> list[Finding]:
     """What concerns the whole host."""
     return [
         *_engine_kind(context),
+        *_listeners(context),
         *daemon.findings(context.engine),
         *_podman(context),
         *_systemd(context),
@@ -63,6 +64,23 @@ def _engine_kind(context: Context) -> list[Finding]:
         remedy = "Boot with systemd.unified_cgroup_hierarchy=1; Quadlet needs cgroup v2."
         found.append(_blocker("cgroup-v1", "info.CgroupVersion", "The host has cgroup v1.", remedy))
     return found
+
+
+# systemd's own, and the socket that podman-docker or a link can take over.
+_USUAL_LISTENERS = ("", "fd://", "unix://", "unix:///var/run/docker.sock", "unix:///run/docker.sock")
+
+
+def _listeners(context: Context) -> list[Finding]:
+    given = daemon.settings(context.engine).get("hosts")
+    hosts = strings(given) or [text(given)]
+    others = sorted({host for host in hosts if host not in _USUAL_LISTENERS})
+    if not others:
+        return []
+    message = f"Docker's API also listens on {', '.join(host[:80] for host in others)}, where nothing answers once Docker has gone."
+    remedy = (
+        "Have its clients ask podman.socket, which can listen there too (systemctl edit podman.socket), or accept it."
+    )
+    return [Finding(WARNING, "remote-api", "engine", "config.hosts", message, remedy)]
 
 
 def _podman(context: Context) -> list[Finding]:

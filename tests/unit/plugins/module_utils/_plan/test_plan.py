@@ -1417,6 +1417,29 @@ def test_what_podman_would_refuse_is_written_in_another_way(change, line):
     assert line in made["workloads"][0]["units"]["web.container"].split("\n")
 
 
+@pytest.mark.parametrize(
+    ("config", "others"),
+    [
+        ({"flags": ["-H", "fd://", "--containerd=/run/containerd/containerd.sock"]}, ""),
+        ({"flags": ["-H", "unix:///var/run/docker.sock"]}, ""),
+        ({"daemon_json": {"hosts": ["fd://", "tcp://0.0.0.0:2375"]}}, "tcp://0.0.0.0:2375"),
+        ({"flags": ["-H", "fd://", "--host=tcp://10.0.0.5:2376", "-H", "unix:///srv/ci.sock"]},
+         "tcp://10.0.0.5:2376, unix:///srv/ci.sock"),
+    ],
+)  # fmt: skip
+def test_clients_of_the_remote_api_are_told(config, others):
+    made = plan([container()], engine={"id": "e", "config": config})
+    said = [item["message"] for item in made["findings"] if item["code"] == "remote-api"]
+    assert said == [f"Docker's API also listens on {others}, where nothing answers once Docker has gone."] * bool(
+        others
+    )
+
+
+def test_readers_of_the_metrics_are_told():
+    made = plan([container()], engine={"id": "e", "config": {"flags": ["--metrics-addr=0.0.0.0:9323"]}})
+    assert ("daemon-option", "config.metrics-addr") in codes(made, "warning")
+
+
 def request(*capabilities, driver="", **given):
     return {
         "HostConfig__DeviceRequests": [{"Driver": driver, "Count": -1, "Capabilities": list(capabilities), **given}]
