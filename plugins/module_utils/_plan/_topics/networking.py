@@ -10,6 +10,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ..._common.json import Json, dig, items, mapping, strings, text
 from .._documents.containers import (
+    BUILT_IN_NETWORKS,
     full_hostname,
     hostname,
     is_on_default_bridge,
@@ -80,9 +81,12 @@ def endpoint_of(container: Json, network: str) -> Json:
 
 
 def endpoint_aliases(container: Json, network: str) -> list[str]:
-    """The names a container has on a network beside its own; its host name is one of them, alone and with its domain."""
+    """The names a container has on a network beside its own; its host name is one of them, alone and with its domain. Docker's
+    name server knows each also with the name of the network behind it (moby, libnetwork/sandbox.go, ResolveName)."""
     names = {*strings(endpoint_of(container, network).get("Aliases")), hostname(container), full_hostname(container)}
-    return sorted(names - {name_of(container), ""})
+    names = names - {""} | {name_of(container)}
+    full = set() if network in BUILT_IN_NETWORKS else {f"{name}.{network}" for name in names}
+    return sorted((names | full) - {name_of(container)})
 
 
 def all_links(container: Json, names: Mapping[str, str]) -> list[tuple[str, str]]:

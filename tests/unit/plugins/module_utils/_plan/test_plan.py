@@ -338,8 +338,25 @@ def test_static_addresses_and_networks_in_the_order_of_docker():
     }
     unit = plan(members)["workloads"][0]["units"]["blog-web-1.container"].split("\n")
     found = [line for line in unit if line.startswith("Network=")]
-    own = "alias=" + identifier("blog-web-1")[:12]
-    assert found == [f"Network=blog_default.network:{own},ip=172.18.0.9", f"Network=back.network:{own},alias=web"]
+    short = identifier("blog-web-1")[:12]
+    default, back = (
+        ",".join(f"alias={name}" for name in sorted(names))
+        for names in (
+            [short, f"{short}.blog_default", "blog-web-1.blog_default"],
+            [short, f"{short}.back", "blog-web-1.back", "web", "web.back"],
+        )
+    )
+    assert found == [f"Network=blog_default.network:{default},ip=172.18.0.9", f"Network=back.network:{back}"]
+
+
+def test_names_with_their_network_behind_them_lead_to_the_members_of_a_pod():
+    made = plan([service("blog", "web"), service("blog", "db")])
+    unit = made["workloads"][0]["units"]["blog.pod"].split("\n")
+    for name in ("db.blog_default", "blog-db-1.blog_default"):
+        assert f"AddHost={name}:127.0.0.1" in unit
+        assert f"NetworkAlias={name}" in unit
+    # Docker's default bridge has no names.
+    assert "bridge" not in unit_of([container()])
 
 
 @pytest.mark.parametrize(
@@ -1270,8 +1287,10 @@ def linked(name, *links):
 
 def test_a_link_becomes_a_name_of_its_target():
     made = plan([linked("web", identifier("p-pg-1") + ":db"), service("p", "pg")], {"grouping": "network"})
-    names = ",".join("alias=" + name for name in sorted([identifier("p-pg-1")[:12], "db", "pg"]))
-    assert "Network=p_default.network:" + names in made["workloads"][0]["units"]["p-pg-1.container"]
+    [line] = [
+        line for line in made["workloads"][0]["units"]["p-pg-1.container"].split("\n") if line.startswith("Network=")
+    ]
+    assert {"alias=db", "alias=pg"} <= set(line.partition(":")[2].split(","))
 
 
 @pytest.mark.parametrize(
