@@ -19,6 +19,10 @@ from ._topics.process import labels
 from .unit_file import Unit
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}\Z")
+# Words of --network (podman-run(1), podman-network-create(1)), and Podman's own network.
+_RESERVED = frozenset(
+    ["bridge", "container", "default", "host", "none", "ns", "pasta", "path", "podman", "pod", "private", "slirp4netns"]
+)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -60,10 +64,20 @@ def link_network(workload: str, context: Context, services: Services) -> Resourc
 
 def _network_entry(name: str, base: str, settings: Sequence[Setting], context: Context) -> Json:
     return {
-        "name": _object_name(name, base, context),
+        "name": _object_name(_free_name(name, context), base, context),
         "podman_bridge": dict(settings).get("interface", ""),
         "service": base + "-network.service",
     }
+
+
+def _free_name(name: str, context: Context) -> str:
+    """The name of a network in Podman: that of Docker, unless it means something else there."""
+    if name not in _RESERVED:
+        return name
+    name += "-docker"
+    while name in context.networks:
+        name += "-1"
+    return name
 
 
 def _object_name(name: str, base: str, context: Context) -> str:

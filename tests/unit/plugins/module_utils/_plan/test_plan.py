@@ -349,6 +349,32 @@ def test_static_addresses_and_networks_in_the_order_of_docker():
     assert found == [f"Network=blog_default.network:{default},ip=172.18.0.9", f"Network=back.network:{back}"]
 
 
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["podman"], "podman-docker"),
+        (["pasta"], "pasta-docker"),
+        (["podman", "podman-docker"], "podman-docker-1"),
+        (["podmans"], "podmans"),
+    ],
+)
+def test_a_network_with_a_name_of_podmans_gets_another_and_keeps_its_names_inside(names, chosen):
+    web = container(HostConfig__NetworkMode=names[0], NetworkSettings__Networks={names[0]: {"Aliases": ["www"]}})
+    networks = [
+        {
+            "Name": name,
+            "Id": f"{number:064x}",
+            "Driver": "bridge",
+            "IPAM": {"Config": [{"Subnet": f"172.2{number}.0.0/16"}]},
+        }
+        for number, name in enumerate(names)
+    ]
+    workload = plan([web], networks=networks)["workloads"][0]
+    assert [network["name"] for network in workload["networks"]] == [chosen]
+    assert f"NetworkName={chosen}" in workload["units"][f"{names[0]}.network"].split("\n")
+    assert f"alias=www.{names[0]}" in workload["units"]["web.container"]
+
+
 def test_names_with_their_network_behind_them_lead_to_the_members_of_a_pod():
     made = plan([service("blog", "web"), service("blog", "db")])
     unit = made["workloads"][0]["units"]["blog.pod"].split("\n")
