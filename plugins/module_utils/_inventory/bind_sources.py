@@ -9,6 +9,7 @@ import stat
 from typing import Iterable
 
 from .._common.json import Json
+from . import resolver_files
 
 _TYPES = (
     (stat.S_ISDIR, "folder"),
@@ -27,7 +28,8 @@ def paths(containers: Iterable[Json]) -> frozenset[str]:
 
 
 def look(sources: Iterable[str]) -> Json:
-    """``{path: {type, real}}``: ``real`` is the path without links, ``type`` what is there, or ``missing``.
+    """``{path: {type, real}}``: ``real`` is the path without links, ``type`` what is there, or ``missing``; ``resolver``: files
+    there that name Docker's name server.
 
     What cannot be looked at is left out (a FUSE mount can be closed to root).
     """
@@ -41,4 +43,6 @@ def _look(path: str) -> Json:
         return {"type": "missing", "real": os.path.realpath(path)}
     except (OSError, ValueError):
         return {}
-    return {"type": next(name for is_it, name in _TYPES if is_it(mode)), "real": os.path.realpath(path)}
+    found = {"type": next(name for is_it, name in _TYPES if is_it(mode)), "real": os.path.realpath(path)}
+    named = resolver_files.look(found["real"]) if found["type"] in ("file", "folder") else []
+    return {**found, "resolver": named} if named else found

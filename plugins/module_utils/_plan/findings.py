@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._common.json import Json, dig, mapping, strings, text
-from . import grouping, policy
+from . import grouping, policy, resources
 from ._documents import image_names
 from ._documents.containers import (
     COMPOSE,
@@ -29,6 +29,7 @@ from ._topics import (
     persist,
     ports,
     put_files,
+    resolver,
     secrets,
     security,
     writable_layer,
@@ -52,6 +53,7 @@ def container_findings(container: Json, known: Context, rules: Json) -> list[Fin
         *networking.findings(container, known),
         *mounts.findings(container),
         *binds.findings(container, known),
+        *resolver.findings(container, known),
         *security.findings(container, policy.is_hardened(rules, *place), known.version),
         *security.device_findings(container),
         *security.runtime_findings(container),
@@ -132,8 +134,9 @@ def _taken(container: Json, known: Context) -> list[Finding]:
         message, remedy = f"Podman has a container or pod {name} already.", "Rename or remove it, and assess again."
         found.append(_blocker("name-taken", container, "Name", message, remedy))
     for network in networks_of(container):
-        if network in known.podman_names("networks"):
-            path, message = "NetworkSettings.Networks." + network, f"Podman has a network {network} already."
+        there = resources.network_name(network, known)
+        if there in known.podman_names("networks"):
+            path, message = "NetworkSettings.Networks." + network, f"Podman has a network {there} already."
             found.append(_blocker("name-taken", container, path, message, "Remove it, and assess again."))
     return found
 

@@ -64,13 +64,13 @@ def link_network(workload: str, context: Context, services: Services) -> Resourc
 
 def _network_entry(name: str, base: str, settings: Sequence[Setting], context: Context) -> Json:
     return {
-        "name": _object_name(_free_name(name, context), base, context),
+        "name": _object_name(network_name(name, context), base, context),
         "podman_bridge": dict(settings).get("interface", ""),
         "service": base + "-network.service",
     }
 
 
-def _free_name(name: str, context: Context) -> str:
+def network_name(name: str, context: Context) -> str:
     """The name of a network in Podman: that of Docker, unless it means something else there."""
     if name not in _RESERVED:
         return name

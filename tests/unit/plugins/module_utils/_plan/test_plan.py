@@ -350,6 +350,25 @@ def test_static_addresses_and_networks_in_the_order_of_docker():
 
 
 @pytest.mark.parametrize(
+    ("change", "places"),
+    [
+        ({"Config__Cmd": ["nginx", "-g", "resolver 127.0.0.11;"]}, "Config.Cmd"),
+        ({"Config__Env": ["R=127.0.0.11:53", "OTHER=127.0.0.110"]}, "Config.Env[R]"),
+        ({"Config__Healthcheck": {"Test": ["CMD-SHELL", "nslookup db 127.0.0.11"]}}, "Config.Healthcheck.Test"),
+        ({"Mounts": [{"Type": "bind", "Source": "/srv/conf", "Destination": "/etc/nginx", "Mode": "", "RW": False}]},
+         "/srv/conf/a.conf, /srv/conf/b.conf"),
+        ({"Config__Cmd": ["ping", "1127.0.0.11", "127.0.0.111", "0.127.0.0.11"]}, ""),
+    ],
+)  # fmt: skip
+def test_who_names_the_address_of_dockers_name_server_is_told_where(change, places):
+    binds = {"/srv/conf": {"type": "folder", "real": "/srv/conf", "resolver": ["/srv/conf/a.conf", "/srv/conf/b.conf"]}}
+    for web, asks in ((service("blog", "web", **change), True), (container(**change), False)):
+        found = [item for item in plan([web], host={"binds": binds})["findings"] if item["code"] == "resolver"]
+        assert [item["message"].partition(": in ")[2] for item in found] == [places + "."] * (asks and bool(places))
+    assert all("172.18.0.1" in item["remedy"] and "nslookup" not in item["message"] for item in found)
+
+
+@pytest.mark.parametrize(
     ("names", "chosen"),
     [
         (["podman"], "podman-docker"),
