@@ -13,7 +13,7 @@ from . import policy
 from ._documents.containers import name_of, project_of
 from ._documents.context import Context, Services
 from ._tables.options import NAMED_RESOURCES, Setting
-from ._topics import adopted, network_options, volume_options
+from ._topics import adopted, network_options, routes, volume_options
 from ._topics.mounts import mounts_of
 from ._topics.process import labels
 from .unit_file import Unit
@@ -40,7 +40,11 @@ def network(document: Json, context: Context, services: Services) -> Resource:
     base = services.choose(name, "-network")
     number = text(document.get("Id"))[:12]
     configs = [mapping(config) for config in items(dig(document, "IPAM.Config"))]
-    settings = network_options.settings(document, "pm-" + number, context.version) + labels(document.get("Labels"))
+    settings = [
+        *network_options.settings(document, "pm-" + number, context.version),
+        *routes.settings(name, context),
+        *labels(document.get("Labels")),
+    ]
     entry = {
         **_network_entry(name, base, settings, context),
         "docker_name": name,

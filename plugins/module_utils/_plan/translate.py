@@ -23,6 +23,7 @@ from ._topics import (
     persist,
     policy_names,
     registries,
+    routes,
     secrets,
     volume_links,
     volume_options,
@@ -82,8 +83,9 @@ def make_plan(
 
 
 def _decided(known: Context, rules: Json) -> Context:
-    """The inventory with what the policy makes of writable layers."""
-    return commits.applied(persist.applied(known, rules), rules)
+    """The inventory with what the policy makes of writable layers, and the order of networks."""
+    metrics, detours = routes.decided(known)
+    return replace(commits.applied(persist.applied(known, rules), rules), metrics=metrics, detours=detours)
 
 
 def _version(inventory: Any, wanted: str | None) -> Version:

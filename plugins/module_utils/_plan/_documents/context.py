@@ -32,6 +32,7 @@ class Context:
     ``ambiguous``: names of networks that several have. ``missing``: the parts that the inventory does not have.
     ``persisted``: what the plan says of volumes that are folders of a container yet, by their name to be.
     ``committed``: the names of images to be made of containers, by container. ``secrets``: what no text may show.
+    ``metrics`` and ``detours``: which network containers leave through (``_topics/routes.py``).
     """
 
     version: Version
@@ -52,6 +53,8 @@ class Context:
     persisted: Mapping[str, Json] = field(default_factory=dict)
     committed: Mapping[str, str] = field(default_factory=dict)
     secrets: Secrets = NOTHING
+    metrics: Mapping[str, int] = field(default_factory=dict)
+    detours: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def data_root(self) -> str:

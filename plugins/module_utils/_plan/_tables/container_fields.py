@@ -207,8 +207,8 @@ CONTAINER: tuple[Field, ...] = (
     *rows(TRANSLATED, "NetworkSettings.Networks.*.", "Links", "network"),
     *rows(WARNING, "NetworkSettings.Networks.*.", "DriverOpts",
           remark="They are options of Docker's network drivers.", remedy=_KEEP),
-    *rows(WARNING, "NetworkSettings.Networks.*.", "GwPriority",
-          remark="In Podman the first network has the default route.", remedy=_KEEP),
+    *rows(TRANSLATED, "NetworkSettings.Networks.*.", "GwPriority", "option", "finding default-route",
+          remark="As the metric of the network, which all containers share."),
     # Mounts
     *rows(TRANSLATED, "Mounts[].", "Type Name Source Destination RW", "volume", "mount"),
     Field("Mounts[].Driver", BLOCKER, remark="The volume belongs to a plugin of Docker.", defaults=("local",),

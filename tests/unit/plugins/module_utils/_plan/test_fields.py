@@ -184,7 +184,7 @@ VALUES = {
     "NetworkSettings.Networks.*.IPAMConfig.LinkLocalIPs": {"own": {"IPAMConfig": {"LinkLocalIPs": ["169.254.1.1"]}}},
     "NetworkSettings.Networks.*.Links": {"own": {"Links": ["web:alias"]}},
     "NetworkSettings.Networks.*.DriverOpts": {"own": {"DriverOpts": {"a": "b"}}},
-    "NetworkSettings.Networks.*.GwPriority": {"own": {"GwPriority": 5}},
+    "NetworkSettings.Networks.*.GwPriority": {"other": {}, "own": {"GwPriority": 5}},
     "Mounts[].Type": [volume_mount("v", Type="bind")],
     "Mounts[].Name": [volume_mount("w")],
     "Mounts[].Source": [volume_mount("v", Type="bind", Source="/other")],
@@ -196,6 +196,7 @@ VALUES = {
 }
 # Ports that Docker chose show only where one was left to choose.
 NEEDS = {
+    "NetworkSettings.Networks.*.GwPriority": {"NetworkSettings.Networks": {"other": {}, "own": {}}},
     "NetworkSettings.Ports": {"HostConfig.PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": ""}]}},
     "HostConfig.PublishAllPorts": {"Config.ExposedPorts": {"80/tcp": {}}},
 }

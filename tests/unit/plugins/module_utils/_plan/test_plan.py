@@ -349,6 +349,61 @@ def test_static_addresses_and_networks_in_the_order_of_docker():
     assert found == [f"Network=blog_default.network:{default},ip=172.18.0.9", f"Network=back.network:{back}"]
 
 
+def on(name, *networks, **priorities):
+    """A container on these networks, with a priority for some of them."""
+    endpoints = {network: {"GwPriority": priorities.get(network, 0)} for network in networks}
+    return container(name, HostConfig__NetworkMode=networks[0], NetworkSettings__Networks=endpoints)
+
+
+def routes(containers, **networks):
+    """The metrics of the networks by name, and the containers that have another default route."""
+    known = [
+        {"Name": name, "Id": f"{number:064x}", "Driver": "bridge", "IPAM": {"Config": []}, **networks.get(name, {})}
+        for number, name in enumerate(
+            sorted({name for one in containers for name in one["NetworkSettings"]["Networks"]})
+        )
+    ]
+    made, prefix = plan(containers, networks=known), 'Options="metric='
+    texts = {name: text for one in made["workloads"] for name, text in one["units"].items()}
+    found = {
+        name[: -len(".network")]: int(line[len(prefix) : -1])
+        for name, text in texts.items()
+        for line in text.split("\n")
+        if line.startswith(prefix)
+    }
+    return found, [item["subject"] for item in made["findings"] if item["code"] == "default-route"]
+
+
+@pytest.mark.parametrize(
+    ("containers", "networks", "expected"),
+    [
+        ([on("a", "one")], {}, ({}, [])),
+        # Compose names the networks in its own order; Docker goes by their names.
+        ([on("a", "zfront", "alpha", "inner")], {"inner": {"Internal": True}}, ({"zfront": 110}, [])),
+        ([on("a", "one", "two", two=5)], {}, ({"one": 110}, [])),
+        ([on("a", "one", "two")], {"two": {"EnableIPv6": True}}, ({"one": 110}, [])),
+        ([on("a", "one", "two"), on("b", "two", "three")], {}, ({"two": 110}, [])),
+        ([on("a", "c", "d"), on("b", "b", "c"), on("c", "a", "b")], {}, ({"b": 110, "c": 120, "d": 130}, [])),
+        ([on("a", "one", "two"), on("b", "one", "two", two=1)], {}, ({"two": 110}, ["b"])),
+        ([on("a", "bridge", "alpha")], {}, ({"alpha": 90}, [])),
+        ([on("a", "bridge", "web")], {}, ({"web": 110}, [])),
+    ],
+    ids=[
+        "one",
+        "by name",
+        "priority",
+        "two families",
+        "chain",
+        "long chain",
+        "opposite",
+        "before bridge",
+        "after bridge",
+    ],
+)
+def test_a_container_leaves_through_the_network_that_docker_chose(containers, networks, expected):
+    assert routes(containers, **networks) == expected
+
+
 @pytest.mark.parametrize(
     ("change", "places"),
     [
