@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from contextlib import suppress
 
 from ..._common.json import Json, dig, items, mapping, strings, text
 from .._tables.options import NETWORK_ARGUMENTS, Setting
@@ -16,6 +18,8 @@ _PREFIX = "com.docker.network."
 _BRIDGE_NAME = _PREFIX + "bridge.name"
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}\Z")
 _ISOLATED_BY_DEFAULT = (6, 0, 0)
+# containers.conf(5), default_subnet.
+_PODMANS = ipaddress.ip_network("10.88.0.0/16")
 
 _TRANSLATED = {
     _PREFIX + "driver.mtu": "mtu",
@@ -89,6 +93,23 @@ def _parent(document: Json) -> list[Finding]:
     return []
 
 
+def _default_subnet(document: Json) -> list[Finding]:
+    """A subnet that Podman has for its own network: it refuses the network at its start (tried on 5.4.2)."""
+    found = []
+    for config in (mapping(item) for item in items(dig(document, "IPAM.Config"))):
+        subnet = text(config.get("Subnet"))
+        with suppress(ValueError):
+            if ipaddress.ip_network(subnet, strict=False).overlaps(_PODMANS):
+                message = f"Its subnet {subnet} overlaps {_PODMANS}, which Podman keeps for its default network: nothing on it would start."
+                remedy = (
+                    "Set default_subnet, in the section [network] of /etc/containers/containers.conf, to a range that this host "
+                    "does not use; and accept this."
+                )
+                name = text(document.get("Name"))
+                found.append(Finding(WARNING, "default-subnet", name, "IPAM.Config", message, remedy))
+    return found
+
+
 def host_bridge(document: Json, ports: Json) -> list[Finding]:
     """Whether the bridge is the host's own, by the links that are attached to each bridge (``ports``)."""
     links = strings(ports.get(bridge(document)))
@@ -103,7 +124,8 @@ def host_bridge(document: Json, ports: Json) -> list[Finding]:
 
 def findings(document: Json) -> list[Finding]:
     """Drivers and options that Podman does not have."""
-    name, driver, found = text(document.get("Name")), text(document.get("Driver")) or "bridge", _parent(document)
+    name, driver = text(document.get("Name")), text(document.get("Driver")) or "bridge"
+    found = [*_parent(document), *_default_subnet(document)]
     if driver not in DRIVERS:
         message = f"Podman has no network driver {driver[:80]!r}."
         remedy = "Move the containers to a network of the driver bridge, macvlan or ipvlan."

@@ -405,6 +405,16 @@ def test_a_container_leaves_through_the_network_that_docker_chose(containers, ne
 
 
 @pytest.mark.parametrize(
+    ("subnet", "is_told"),
+    [("10.88.5.0/24", True), ("10.0.0.0/8", True), ("10.89.0.0/16", False), ("fd00::/64", False), ("10.88", False)],
+)
+def test_a_subnet_of_podmans_own_network_is_told_before_anything_stands_still(subnet, is_told):
+    networks = [{"Name": "lan", "Id": "1" * 64, "Driver": "bridge", "IPAM": {"Config": [{"Subnet": subnet}]}}]
+    made = plan([on("a", "lan")], networks=networks)
+    assert (("default-subnet", "IPAM.Config") in codes(made, "warning")) is is_told
+
+
+@pytest.mark.parametrize(
     ("change", "places"),
     [
         ({"Config__Cmd": ["nginx", "-g", "resolver 127.0.0.11;"]}, "Config.Cmd"),
