@@ -24,7 +24,7 @@ from .._podman.objects import OWNER_LABEL, exists, owner_of_secret
 # may take otherwise.
 _PODMANS_PART, _RESTS, _REMOVAL, _ENDLESS, _LONGEST_DISCARD = 20.0, 10.0, 60.0, 86400.0, 900.0
 # Seconds: how long a start is watched, and between two looks.
-_STARTING, _POLL = 60.0, 0.2
+_STARTING, _POLL = 20.0, 0.2
 
 # Secrets
 
