@@ -28,7 +28,7 @@ from workloads import PORT, Host
 PACKAGE = "ansible_collections/podshift/docker_to_podman/plugins/module_utils"
 JOB, RECOVER = "docker_to_podman-workloads", "docker_to_podman-recover"
 # Seconds. Under emulation everything takes several times as long.
-PATIENCE = 150.0 if os.environ.get("PODSHIFT_LAB") == "container" else 400.0
+PATIENCE = 240.0 if os.environ.get("PODSHIFT_LAB") == "container" else 400.0
 # The state of a machine on which nothing ever moved.
 FIRST = "first"
 # Where the program is on the machine, with its bytecode.
