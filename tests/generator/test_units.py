@@ -322,7 +322,9 @@ def test_a_project_becomes_a_pod_that_starts_at_boot(suite):
 def test_a_project_on_a_network_has_its_aliases(suite):
     result = generated(suite)["a project on a network"]
     web = commands.creation(result.services, "blog-web-1.service")
-    assert web.options["network"] == [f"blog_default:alias={identifier('blog-web-1')[:12]},alias=web"]
+    short = identifier("blog-web-1")[:12]
+    names = sorted([short, "web", *(f"{name}.blog_default" for name in (short, "web", "blog-web-1"))])
+    assert web.options["network"] == ["blog_default:" + ",".join("alias=" + name for name in names)]
     assert web.options["hostname"] == [identifier("blog-web-1")[:12]]
     assert web.options["systemd"] == ["false"]
     assert web.options["publish"] == ["8080:80"]
